@@ -1,0 +1,133 @@
+"""From descriptions to the things described: explicit tables, one per kind of thing.
+
+A version is rebuilt from its learner spec, its signature and its most classes (`models.spec.max_ways_of`, kept
+in the manifest), and its meta-parameters, which `check_params` holds against what the learner expects.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from models.algorithms.bayesian_ridge import BayesianRidge
+from models.algorithms.learner import MetaLearner
+from models.algorithms.maml import Maml
+from models.algorithms.protonet import ProtoNet
+from models.algorithms.ridge_classifier import RidgeClassifier
+from models.functional import Network, Params
+from models.networks.conv4 import Conv4
+from models.networks.heads import WithHead
+from models.networks.mlp import Mlp
+from models.spec import (
+    Conv4Spec,
+    FunctionsSpec,
+    LabelledSpec,
+    LearnerSpec,
+    MamlSpec,
+    MlpSpec,
+    NetworkSpec,
+    ProtoNetSpec,
+    RidgeSpec,
+    Signature,
+    SinusoidSpec,
+    TaskFamilySpec,
+)
+from models.tasks.family import TaskFamily
+from models.tasks.functions import Functions
+from models.tasks.labelled import Labelled
+from models.tasks.labelled_data import LabelledData
+from models.tasks.sinusoid import Sinusoid
+
+# What a learner's `init` makes its parameters with; and how many more than were given it may make before it is
+# stopped, so that for all but the vast ones it can be said which are wrong.
+_MAKERS = (torch.rand, torch.randn, torch.zeros, torch.ones)
+_SLACK = 1 << 22
+
+
+def build_network(spec: NetworkSpec, signature: Signature) -> Network:
+    """The backbone that `spec` names, for the signature's inputs; raises ValueError where they do not fit."""
+    shape = signature.inputs.example_shape
+    match spec:
+        case MlpSpec():
+            if signature.is_image:
+                raise ValueError("network mlp takes vectors, and the inputs are images; conv4 takes images")
+            return Mlp(shape[0], spec.hidden, spec.activation)
+        case Conv4Spec():
+            if not signature.is_image:
+                raise ValueError("network conv4 takes images, and the inputs are vectors; mlp takes vectors")
+            height, width, channels = shape
+            return Conv4((channels, height, width), spec.hidden)
+
+
+def build_learner(spec: LearnerSpec, signature: Signature, max_ways: int | None = None) -> MetaLearner:
+    """The learner that `spec` describes, for one signature.
+
+    `max_ways` is the number of class slots that a MAML classifier has; the others need none. Raises ValueError
+    where algorithm, network and signature do not fit.
+    """
+    backbone = build_network(spec.network, signature)
+    regression = signature.task == "regression"
+    match spec.algorithm:
+        case MamlSpec():
+            outputs = signature.target_width if regression else max_ways
+            if outputs is None:
+                raise ValueError("a MAML classifier has one output for each class slot, so it needs max_ways")
+            return Maml(spec.algorithm, signature.task, WithHead(backbone, outputs))
+        case ProtoNetSpec():
+            if regression:
+                raise ValueError("protonet classifies, and the targets are numbers; maml and ridge take them")
+            return ProtoNet(backbone)
+        case RidgeSpec():
+            if not regression:
+                return RidgeClassifier(backbone)
+            raw_inputs = 0 if signature.is_image else signature.inputs.example_shape[0]
+            return BayesianRidge(spec.algorithm, backbone, signature.target_width, raw_inputs)
+
+
+def build_family(spec: TaskFamilySpec, data: LabelledData | None = None) -> TaskFamily:
+    """The family that `spec` describes; raises ValueError where the dataset is missing or cannot give it."""
+    match spec:
+        case SinusoidSpec():
+            return Sinusoid(spec)
+        case FunctionsSpec():
+            return Functions(spec)
+        case LabelledSpec():
+            if data is None:
+                raise ValueError("a labelled family needs its dataset")
+            return Labelled(spec, data)
+
+
+def check_params(learner: MetaLearner, meta_params: Params) -> None:
+    """Raises ValueError unless names and shapes are those of the learner's own meta-parameters."""
+    with _AtMost(_SLACK + sum(value.numel() for value in meta_params.values())):
+        fresh = learner.init(torch.Generator())
+    expected = {name: tuple(value.shape) for name, value in fresh.items()}
+    given = {name: tuple(value.shape) for name, value in meta_params.items()}
+    if expected == given:
+        return
+    wrong = sorted(name for name in expected | given if expected.get(name) != given.get(name))
+    raise ValueError(f"the parameters are not those of this learner: {', '.join(wrong[:5])}")
+
+
+class _AtMost(TorchFunctionMode):
+    """Stops an `init` before it makes more than `numbers`: a file of a few bytes may describe terabytes."""
+
+    def __init__(self, numbers: int) -> None:
+        super().__init__()
+        self._left = numbers
+
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        types: Iterable[type],
+        arguments: tuple[Any, ...] = (),
+        named: dict[str, Any] | None = None,
+    ) -> Any:
+        del types
+        if function in _MAKERS:
+            self._left -= math.prod(arguments[0] if isinstance(arguments[0], tuple) else arguments)
+            if self._left < 0:
+                raise ValueError("the learner has many more parameters than are given")
+        return function(*arguments, **(named or {}))

@@ -1,0 +1,64 @@
+"""What a network is, and small pure functions over tensors with masks, shared by algorithms and training."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import torch
+from torch import Generator, Tensor
+
+# Parameters by name. Flat, so they serialise as they are.
+Params = Mapping[str, Tensor]
+
+
+class Network(Protocol):
+    """A pure function of parameters and examples: no state, no batch statistics, so row e depends on row e alone.
+
+    Its parameters live in a flat dict that may hold other names beside them. Every network can be vmapped over
+    the examples alone (parameters shared by all tasks) or over parameters and examples (one set a task).
+    """
+
+    @property
+    def width(self) -> int:
+        """F, the number of columns that come out."""
+        ...
+
+    def init(self, generator: Generator) -> dict[str, Tensor]:
+        """Fresh parameters, float32 on the CPU."""
+        ...
+
+    def __call__(self, params: Params, inputs: Tensor) -> Tensor:
+        """Inputs [E, X] to [E, F]."""
+        ...
+
+
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean of `values` [E] over the entries where `mask` [E] is 1; zero where the mask is empty."""
+    return (values * mask).sum() / mask.sum().clamp(min=1.0)
+
+
+def squared_error(predictions: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+    """Mean squared error of predictions [E, T] over the examples where `mask` [E] is 1; a scalar."""
+    return masked_mean((predictions - targets).square().mean(-1), mask)
+
+
+def cross_entropy(logits: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+    """Mean cross-entropy in nats of logits [E, N] against class slots int64 [E], where `mask` [E] is 1."""
+    log_probabilities = torch.log_softmax(logits, dim=-1)
+    picked = log_probabilities.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+    return -masked_mean(picked.clamp(min=-1e4), mask)
+
+
+def accuracy(logits: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+    """Share of the examples where `mask` [E] is 1 whose largest logit [E, N] is the target's; a scalar."""
+    return masked_mean((logits.argmax(-1) == targets).to(logits.dtype), mask)
+
+
+def one_hot(targets: Tensor, mask: Tensor, n_slots: int) -> Tensor:
+    """Rows float32 [E, N] with a 1 in the slot of int64 targets [E]; all zero where `mask` [E] is 0."""
+    slots = torch.arange(n_slots, device=targets.device)
+    return (targets.unsqueeze(-1) == slots).to(mask.dtype) * mask.unsqueeze(-1)
+
+
+def only_real_classes(logits: Tensor, class_mask: Tensor) -> Tensor:
+    """Logits [Q, N] with -inf in the slots where `class_mask` [N] is 0."""
+    return logits.masked_fill(class_mask == 0, float("-inf"))

@@ -1,0 +1,43 @@
+"""Plain data that says what a learner, a task family and a signature are. Imports no torch.
+
+Every process may import this package: the api validates against it, the worker trains from it, the engine
+rebuilds a learner from it. Building the thing described is the business of `models.build`.
+"""
+
+from models.spec.algorithms import (
+    AlgorithmSpec,
+    InvalidOption,
+    MamlSpec,
+    ProtoNetSpec,
+    RidgeSpec,
+    with_options,
+)
+from models.spec.derived import max_ways_of, signature_of
+from models.spec.learner import LearnerSpec
+from models.spec.networks import Conv4Spec, MlpSpec, NetworkSpec
+from models.spec.signature import Datatype, Signature, Task, TensorSpec
+from models.spec.tasks import FunctionKind, FunctionsSpec, LabelledSpec, SinusoidSpec, TaskFamilySpec
+
+__all__ = [
+    "AlgorithmSpec",
+    "Conv4Spec",
+    "Datatype",
+    "FunctionKind",
+    "FunctionsSpec",
+    "InvalidOption",
+    "LabelledSpec",
+    "LearnerSpec",
+    "MamlSpec",
+    "MlpSpec",
+    "NetworkSpec",
+    "ProtoNetSpec",
+    "RidgeSpec",
+    "Signature",
+    "SinusoidSpec",
+    "Task",
+    "TaskFamilySpec",
+    "TensorSpec",
+    "max_ways_of",
+    "signature_of",
+    "with_options",
+]

@@ -1,0 +1,28 @@
+"""The networks a learner may be built on."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Width = Annotated[int, Meta(ge=1, le=4096)]
+
+
+class MlpSpec(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="name", tag="mlp"
+):
+    """A fully connected network; `hidden` lists the widths of its hidden layers."""
+
+    hidden: Annotated[tuple[Width, ...], Meta(min_length=1, max_length=16)] = (40, 40)
+    activation: Literal["relu", "tanh", "gelu"] = "relu"
+
+
+class Conv4Spec(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="name", tag="conv4"
+):
+    """Four 3x3 convolution blocks of `hidden` channels, each halving height and width (Vinyals et al. 2016)."""
+
+    hidden: Annotated[int, Meta(ge=8, le=1024, multiple_of=8)] = 64
+
+
+NetworkSpec = MlpSpec | Conv4Spec

@@ -1,0 +1,68 @@
+"""Task families: the distributions over tasks that a base model is meta-trained on."""
+
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta
+
+Shots = Annotated[int, Meta(ge=1, le=1000)]
+Ways = Annotated[int, Meta(ge=2, le=1000)]
+Fraction = Annotated[float, Meta(gt=0.0, lt=1.0)]
+FunctionKind = Literal["line", "parabola", "sinusoid", "exponential"]
+
+
+class SinusoidSpec(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="family", tag="sinusoid"
+):
+    """y = A sin(x - phase), A in U[0.1, 5], phase in U[0, pi], x in U[-5, 5] (Finn et al. 2017)."""
+
+    n_shot: Shots = 10
+    n_query: Shots = 10
+
+
+class FunctionsSpec(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="family", tag="functions"
+):
+    """Lines, parabolas, sinusoids and exponentials over x in [-10, 10], of varied scale and offset.
+
+    Each episode draws its number of support points from `min_shot` to `max_shot`; `noise` is the standard
+    deviation of Gaussian noise on every observed target, in units of the function's own scale.
+    """
+
+    min_shot: Shots = 2
+    max_shot: Shots = 16
+    n_query: Shots = 16
+    noise: Annotated[float, Meta(ge=0.0, le=10.0)] = 0.0
+    kinds: Annotated[tuple[FunctionKind, ...], Meta(min_length=1, max_length=4)] = (
+        "line",
+        "parabola",
+        "sinusoid",
+        "exponential",
+    )
+
+
+class LabelledSpec(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="family", tag="labelled"
+):
+    """N-way K-shot episodes from an uploaded dataset of labelled examples.
+
+    `within_task` draws every episode's classes inside one of the dataset's tasks (an alphabet, a speaker).
+    `rotations` makes each quarter turn of a class another class (images only, meta-training only).
+    `test_fraction` of the classes, or of the tasks when `within_task`, is held out for the meta-test: which
+    ones is drawn from `split_seed`, unless `test_tasks` names them.
+    """
+
+    needs_dataset: ClassVar[bool] = True
+
+    dataset: str
+    n_way: Ways = 5
+    n_shot: Shots = 1
+    n_query: Shots = 5
+    within_task: bool = False
+    rotations: bool = False
+    test_fraction: Fraction = 0.2
+    split_seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+    test_tasks: tuple[str, ...] = ()
+
+
+TaskFamilySpec = SinusoidSpec | FunctionsSpec | LabelledSpec

@@ -1,0 +1,49 @@
+"""Drawing rows of a dataset into episodes, many at once. Knows groups of rows; nothing of inputs or learners."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, Tensor
+
+
+class EpisodeSampler:
+    """N-way draws from a stock of classes, each a set of rows, grouped into pools that an episode stays within.
+
+    A pool is a task of the dataset where episodes are drawn within one, else there is a single pool.
+    """
+
+    def __init__(self, rows_of_class: Sequence[Tensor], pool_of_class: Tensor, n_way: int) -> None:
+        """`rows_of_class` int64 [n_c] each; `pool_of_class` int64 [C], every pool of at least `n_way` classes."""
+        self.n_way = n_way
+        self.rows = torch.cat(list(rows_of_class))
+        self.counts_C = torch.tensor([len(rows) for rows in rows_of_class])
+        self.starts_C = self.counts_C.cumsum(0) - self.counts_C
+        pools_P = pool_of_class.bincount().nonzero()
+        self.members_PC = pools_P == pool_of_class
+
+    def draw(self, generator: Generator, episodes: int, per_class: int) -> tuple[Tensor, Tensor]:
+        """Classes int64 [M, N], and of each `per_class` rows int64 [M, N, E]; none is drawn twice.
+
+        Every class has at least `per_class` rows.
+        """
+        pools_M = torch.randint(len(self.members_PC), (episodes,), generator=generator)
+        keys_MC = torch.rand(episodes, len(self.counts_C), generator=generator)
+        classes_MN = keys_MC.masked_fill(~self.members_PC[pools_M], -1.0).topk(self.n_way).indices
+        picks_MNE = draw_distinct(generator, self.counts_C[classes_MN], per_class)
+        return classes_MN, self.rows[self.starts_C[classes_MN].unsqueeze(-1) + picks_MNE]
+
+
+def draw_distinct(generator: Generator, bounds: Tensor, size: int) -> Tensor:
+    """Int64 [*bounds, size]: below each bound `size` different numbers, every ordered choice equally likely.
+
+    Floyd's algorithm (Bentley & Floyd 1987), which costs the same for a class of a million rows as for one of
+    ten, and then a shuffle, because Floyd's choices are unordered.
+    """
+    chosen = torch.full((*bounds.shape, size), -1)
+    for place in range(size):
+        last = bounds - size + place
+        number = (torch.rand(bounds.shape, generator=generator, dtype=torch.float64) * (last + 1)).long()
+        taken = (chosen == number.unsqueeze(-1)).any(-1)
+        chosen[..., place] = torch.where(taken, last, number)
+    order = torch.rand(chosen.shape, generator=generator).argsort(-1)
+    return chosen.gather(-1, order)

@@ -1,0 +1,68 @@
+"""The family of n-way k-shot tasks over a labelled dataset. Knows no learner and no file."""
+
+import torch
+from torch import Generator, Tensor
+
+from models.episode import Episode, MetaBatch, QuerySet, SupportSet
+from models.spec import LabelledSpec
+from models.tasks.episode_sampler import EpisodeSampler
+from models.tasks.family import Split
+from models.tasks.labelled_data import LabelledData
+from models.tasks.split import TURNS, split_classes
+
+
+class Labelled:
+    """N-way K-shot episodes; the meta-test draws from classes (or tasks) that meta-training never sees.
+
+    With `rotations`, in meta-training alone, a class turned by 90, 180 and 270 degrees is three more classes,
+    as is usual for Omniglot (Santoro et al. 2016).
+    """
+
+    def __init__(self, spec: LabelledSpec, data: LabelledData) -> None:
+        """Raises ValueError, with what is missing, where the dataset cannot give such episodes."""
+        if spec.rotations and not (data.is_image and data.inputs.shape[2] == data.inputs.shape[3]):
+            raise ValueError("rotations need square images")
+        self.spec = spec
+        self.data = data
+        train, test = split_classes(spec, data)
+        turns = TURNS if spec.rotations else 1
+        # A class's turns follow one another, so that a class's number tells its turn.
+        turned_rows = [rows for rows in train.rows for _ in range(turns)]
+        self.samplers: dict[Split, EpisodeSampler] = {
+            "train": EpisodeSampler(turned_rows, train.pools.repeat_interleave(turns), spec.n_way),
+            "test": EpisodeSampler(test.rows, test.pools, spec.n_way),
+        }
+
+    def sample(self, generator: Generator, meta_batch_size: int, split: Split = "train") -> MetaBatch:
+        """Support [M, n_way * n_shot, X] and query [M, n_way * n_query, X]; no example is in both."""
+        spec = self.spec
+        classes_MN, rows_MNE = self.samplers[split].draw(
+            generator, meta_batch_size, spec.n_shot + spec.n_query
+        )
+        inputs_MNEX = self.data.take(rows_MNE)
+        if spec.rotations and split == "train":
+            inputs_MNEX = turn(inputs_MNEX, classes_MN % TURNS)
+        support_x, query_x = inputs_MNEX[:, :, : spec.n_shot], inputs_MNEX[:, :, spec.n_shot :]
+        slots_MN = torch.arange(spec.n_way).repeat(meta_batch_size, 1)
+        return Episode(
+            SupportSet(
+                support_x.flatten(1, 2),
+                slots_MN.repeat_interleave(spec.n_shot, dim=1),
+                torch.ones(meta_batch_size, spec.n_way * spec.n_shot),
+                torch.ones(meta_batch_size, spec.n_way),
+            ),
+            QuerySet(
+                query_x.flatten(1, 2),
+                slots_MN.repeat_interleave(spec.n_query, dim=1),
+                torch.ones(meta_batch_size, spec.n_way * spec.n_query),
+            ),
+        )
+
+
+def turn(images: Tensor, turns: Tensor) -> Tensor:
+    """Square images [M, N, E, C, H, W], those of class (m, n) turned by `turns` [M, N] quarters."""
+    turned = images.clone()
+    for quarters in range(1, TURNS):
+        chosen = turns == quarters
+        turned[chosen] = torch.rot90(images[chosen], quarters, dims=(-2, -1))
+    return turned

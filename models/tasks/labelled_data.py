@@ -1,0 +1,67 @@
+"""A labelled dataset as tensors. Knows arrays; nothing of files, episodes or learners."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class LabelledData:
+    """n labelled examples, each perhaps of one task (an alphabet, a speaker, a person)."""
+
+    inputs: Tensor  # vectors float32 [n, D]; images uint8 0..255 or float32 0..1 [n, C, H, W]
+    labels: Tensor  # int64 [n], 0..n_labels-1
+    tasks: Tensor | None  # int64 [n], an index into task_names
+    task_names: tuple[str, ...]
+
+    @classmethod
+    def from_arrays(cls, inputs: Array, targets: Array, tasks: Array | None = None) -> "LabelledData":
+        """From inputs [n, D], [n, H, W] or [n, H, W, C], targets [n] and tasks [n] of any plain type.
+
+        Raises ValueError where lengths or dimensions do not fit.
+        """
+        if inputs.ndim not in (2, 3, 4):
+            raise ValueError(f"inputs are [n, D], [n, H, W] or [n, H, W, C], not {list(inputs.shape)}")
+        if targets.shape != (len(inputs),):
+            raise ValueError(f"{len(inputs)} inputs need one target each, not {list(targets.shape)}")
+        if tasks is not None and tasks.shape != (len(inputs),):
+            raise ValueError(f"{len(inputs)} inputs need one task each, not {list(tasks.shape)}")
+        _, labels = np.unique(targets, return_inverse=True)
+        names: tuple[str, ...] = ()
+        task_codes = None
+        if tasks is not None:
+            distinct, codes = np.unique(tasks, return_inverse=True)
+            names = tuple(str(name) for name in distinct)
+            task_codes = torch.from_numpy(codes.astype(np.int64))
+        return cls(_tensor(inputs), torch.from_numpy(labels.astype(np.int64)), task_codes, names)
+
+    @property
+    def is_image(self) -> bool:
+        return self.inputs.ndim == 4
+
+    @property
+    def wire_shape(self) -> tuple[int, ...]:
+        """One example's shape as it crosses the wire: (D,), or (H, W, C) for images."""
+        if not self.is_image:
+            return (self.inputs.shape[1],)
+        channels, height, width = self.inputs.shape[1:]
+        return (height, width, channels)
+
+    def take(self, rows: Tensor) -> Tensor:
+        """Inputs float32 [*rows, X] of the examples numbered by `rows`; images in 0..1."""
+        picked = self.inputs[rows]
+        return picked.float() / 255 if picked.dtype == torch.uint8 else picked
+
+
+def _tensor(inputs: Array) -> Tensor:
+    """Channels first, and float32 unless the values are an image's bytes."""
+    if inputs.ndim == 2:
+        return torch.from_numpy(np.array(inputs, dtype=np.float32))
+    images = inputs[..., None] if inputs.ndim == 3 else inputs
+    kept = np.uint8 if images.dtype == np.uint8 else np.float32
+    return torch.from_numpy(np.array(np.moveaxis(images, -1, 1), dtype=kept, order="C"))

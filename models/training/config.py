@@ -1,0 +1,31 @@
+"""A meta-training job's whole configuration: plain data, stored with the job and with what it makes. No torch."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from models.spec import LearnerSpec, TaskFamilySpec
+
+
+class TrainingSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The outer loop. `meta_lr` is Adam's rate; `schedule` says how it runs over the iterations.
+
+    `clip_norm` bounds the norm of the meta-gradient; `test_episodes` is the size of the meta-test.
+    """
+
+    iterations: Annotated[int, Meta(ge=1, le=10_000_000)] = 10_000
+    meta_batch_size: Annotated[int, Meta(ge=1, le=4096)] = 25
+    meta_lr: Annotated[float, Meta(gt=0.0, le=1.0)] = 1e-3
+    schedule: Literal["constant", "cosine"] = "constant"
+    clip_norm: Annotated[float, Meta(gt=0.0, le=1e6)] = 10.0
+    seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+    test_episodes: Annotated[int, Meta(ge=1, le=10_000)] = 600
+
+
+class MetaTrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to learn (`learner`), from which tasks (`tasks`), and how (`training`)."""
+
+    learner: LearnerSpec
+    tasks: TaskFamilySpec
+    training: TrainingSpec = TrainingSpec()

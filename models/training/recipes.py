@@ -1,0 +1,64 @@
+"""The built-in configurations, by name. Plain data, no torch: the api lists them, a job resolves one."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from models.spec import FunctionsSpec, LearnerSpec, MamlSpec, MlpSpec, RidgeSpec, SinusoidSpec
+from models.training.config import MetaTrainingConfig, TrainingSpec
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True):
+    """A configuration that is known to work, with what it is for and what it reaches.
+
+    `created_at` is when its figures were last measured; it changes with the configuration.
+    """
+
+    name: str
+    description: str
+    created_at: datetime = datetime(2026, 11, 23, tzinfo=UTC)
+    config: MetaTrainingConfig
+
+
+RECIPES: tuple[Recipe, ...] = (
+    Recipe(
+        name="functions",
+        description=(
+            "The starter: curves of one variable (lines, parabolas, sinusoids, exponentials), with a standard "
+            "deviation on every answer."
+        ),
+        config=MetaTrainingConfig(
+            learner=LearnerSpec(
+                algorithm=RidgeSpec(components=6), network=MlpSpec(hidden=(48, 32), activation="gelu")
+            ),
+            tasks=FunctionsSpec(noise=0.05),
+            training=TrainingSpec(iterations=2500, meta_batch_size=16, meta_lr=0.02, schedule="cosine"),
+        ),
+    ),
+    Recipe(
+        name="sinusoid-maml",
+        description=(
+            "The sinusoids of Finn et al. 2017 by MAML, second order, K = 10; squared error below 0.5 after one "
+            "inner step and below 0.2 after ten."
+        ),
+        config=MetaTrainingConfig(
+            learner=LearnerSpec(
+                algorithm=MamlSpec(inner_steps=1, inner_lr=0.01), network=MlpSpec(hidden=(40, 40))
+            ),
+            tasks=SinusoidSpec(n_shot=10, n_query=10),
+            training=TrainingSpec(iterations=10_000, meta_batch_size=50, meta_lr=0.01, schedule="cosine"),
+        ),
+    ),
+    Recipe(
+        name="sinusoid-ridge",
+        description=(
+            "The same sinusoids by Bayesian ridge regression on learned features; squared error below 0.005 "
+            "from ten points."
+        ),
+        config=MetaTrainingConfig(
+            learner=LearnerSpec(algorithm=RidgeSpec(), network=MlpSpec(hidden=(40, 40), activation="tanh")),
+            tasks=SinusoidSpec(n_shot=10, n_query=10),
+            training=TrainingSpec(iterations=2000, meta_batch_size=25, meta_lr=0.01, schedule="cosine"),
+        ),
+    ),
+)
