@@ -1,0 +1,40 @@
+"""What must hold of a call's options, metadata and time-to-live. Pure."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from models.spec import AlgorithmSpec, InvalidOption, with_options
+from services.adaptation.limits import Limits
+from services.errors import Invalid
+
+
+def check_options(algorithm: AlgorithmSpec, options: Mapping[str, Any]) -> None:
+    """Raises Invalid unless the algorithm lets a caller set these options to these values."""
+    try:
+        with_options(algorithm, options)
+    except InvalidOption as error:
+        name = error.option.replace("~", "~0").replace("/", "~1")
+        raise Invalid.at(f"/options/{name}", error.detail) from error
+
+
+def check_metadata(metadata: Mapping[str, Any], limits: Limits) -> None:
+    """Raises Invalid unless it is JSON within the limit."""
+    try:
+        size = len(msgspec.json.encode(metadata))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise Invalid.at("/metadata", f"not plain JSON: {error}") from error
+    if size > limits.metadata_bytes:
+        raise Invalid.at("/metadata", f"{size} bytes as JSON; at most {limits.metadata_bytes} are taken")
+
+
+def check_ttl(ttl_seconds: float | None, limits: Limits) -> None:
+    """Raises Invalid unless it is absent, or a positive time within the limit."""
+    if ttl_seconds is None or 0 < ttl_seconds <= limits.ttl_seconds:
+        return
+    least = "more than 0" if math.isfinite(ttl_seconds) else "a finite number"
+    raise Invalid.at(
+        "/ttl_seconds", f"{least}, and at most {limits.ttl_seconds:g}; null keeps it until deleted"
+    )

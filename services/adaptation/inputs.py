@@ -1,0 +1,108 @@
+"""Input examples as a caller gave them, made into what a model's signature says. Knows arrays and images."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from models.spec import Signature
+from services.adaptation.limits import Limits
+from services.adaptation.records import Array, Inputs
+from services.datasets.images import decode_image, fit
+from services.errors import Invalid, TooLarge
+
+# Slack for images that went through somebody's own arithmetic.
+_ROUNDING = 1e-3
+
+
+def read_inputs(raw: Inputs, signature: Signature, pointer: str, limits: Limits) -> Array:
+    """The examples as float32 [E, *signature]; `pointer` is where they stand in the request's body.
+
+    Raises Invalid, with the place of the first fault.
+    """
+    if len(raw) == 0:
+        raise Invalid.at(pointer, "there are no examples")
+    numbers = len(raw) * math.prod(signature.inputs.example_shape)
+    if numbers > limits.input_numbers:
+        detail = f"the examples are {numbers} numbers to this model; at most {limits.input_numbers} are taken"
+        raise Invalid.at(pointer, detail)
+    if isinstance(raw, list):
+        return _files(raw, signature, pointer, limits)
+    if raw.dtype.kind not in "uif":
+        raise Invalid.at(pointer, "examples are numbers")
+    if raw[0].size > limits.input_width:
+        raise Invalid.at(
+            pointer, f"an example has {raw[0].size} numbers; at most {limits.input_width} are taken"
+        )
+    return _pictures(raw, signature, pointer) if signature.is_image else _vectors(raw, signature, pointer)
+
+
+def _vectors(raw: Array, signature: Signature, pointer: str) -> Array:
+    (width,) = signature.inputs.example_shape
+    if raw.ndim == 1 and width == 1:
+        raw = raw[:, None]
+    if raw.ndim != 2 or raw.shape[1] != width:
+        took = "a number" if width == 1 else f"{width} numbers"
+        raise Invalid.at(pointer, f"an example of shape {list(raw.shape[1:])}; this model takes {took} each")
+    return _finite(raw, pointer)
+
+
+def _pictures(raw: Array, signature: Signature, pointer: str) -> Array:
+    height, width, channels = signature.inputs.example_shape
+    if raw.ndim == 3:
+        raw = raw[..., None]
+    if raw.ndim != 4 or 0 in raw.shape:
+        detail = "images are N x H x W or N x H x W x C"
+        raise Invalid.at(pointer, f"shape {list(raw.shape)}; {detail}")
+    if raw.dtype != np.uint8:
+        raw = _finite(raw, pointer)
+        outside = (raw < -_ROUNDING) | (raw > 1 + _ROUNDING)
+        if outside.any():
+            detail = "a value outside 0 to 1; send 0 to 255 with the datatype UINT8"
+            raise Invalid.at(f"{pointer}/{_first(outside)}", detail)
+    if raw.shape[1:] == (height, width, channels):
+        return raw.astype(np.float32) / 255 if raw.dtype == np.uint8 else raw
+    return _fitted(raw, (height, width, channels), pointer)
+
+
+def _files(raw: list[Any], signature: Signature, pointer: str, limits: Limits) -> Array:
+    if isinstance(raw[0], str):
+        raise Invalid.at(
+            pointer, "texts; this model takes " + ("images" if signature.is_image else "numbers")
+        )
+    if not signature.is_image:
+        raise Invalid.at(pointer, "image files; this model takes numbers")
+    height, width, channels = signature.inputs.example_shape
+    images = np.empty((len(raw), height, width, channels), np.float32)
+    pixels = 0
+    for index, data in enumerate(raw):
+        try:
+            image = decode_image(data, limits.image_pixels)
+        except Invalid as error:
+            raise Invalid.at(f"{pointer}/{index}", error.detail) from error
+        pixels += image.shape[0] * image.shape[1]
+        if pixels > limits.call_pixels:
+            raise TooLarge(f"the images of one call have at most {limits.call_pixels} pixels together")
+        images[index] = fit(image, (height, width, channels))
+    return images
+
+
+def _fitted(raw: Array, shape: tuple[int, int, int], pointer: str) -> Array:
+    try:
+        return np.stack([fit(image, shape) for image in raw])
+    except Invalid as error:
+        raise Invalid.at(pointer, error.detail) from error
+
+
+def _finite(raw: Array, pointer: str) -> Array:
+    with np.errstate(over="ignore"):
+        narrow = raw.astype(np.float32, copy=False)
+    finite = np.isfinite(narrow)
+    if not finite.all():
+        raise Invalid.at(f"{pointer}/{_first(~finite)}", "not a finite float32 number")
+    return narrow
+
+
+def _first(faulty: Array) -> str:
+    """The place of the first fault, as the end of a JSON Pointer."""
+    return "/".join(map(str, np.unravel_index(int(np.argmax(faulty)), faulty.shape)))

@@ -1,0 +1,70 @@
+"""What the adaptation service takes and tells. Plain values; no row, no wire type, no tensor library."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Label = str | int
+Classes = list[Label]
+"""A classifier's labels in slot order."""
+
+Inputs = Array | list[bytes] | list[str]
+"""Examples as a caller gave them: numbers (uint8, or float32), encoded image files, or texts."""
+
+
+@dataclass(frozen=True)
+class SupportInput:
+    """Labelled examples as a caller gave them; whether integers are labels or values, the model decides."""
+
+    inputs: Inputs
+    targets: Array | list[str] | list[int]
+
+
+class Adaptation(msgspec.Struct, frozen=True, kw_only=True):
+    """The record of one act of adapting. `classes` are the caller's own labels in slot order; None for regression.
+
+    `support_loss` is the mean squared error, or cross-entropy in nats, on the support set after adapting.
+    """
+
+    id: str
+    model: str
+    version: int
+    task: str
+    classes: Classes | None
+    n_support: int
+    support_loss: float
+    revision: int
+    options: dict[str, Any]
+    metadata: dict[str, Any]
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class StoredAdaptation(msgspec.Struct, frozen=True):
+    """An adaptation, and the digest of the parameters that it stands for."""
+
+    adaptation: Adaptation
+    digest: str
+
+
+class PredictionBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Answers for Q inputs, in order. `adaptation` and `revision` are None where nothing was stored.
+
+    Regression: `values` float32 [Q, T], `stds` the same shape or None. Classification: `probabilities` float32
+    [Q, N] in the order of `classes`.
+    """
+
+    adaptation: str | None
+    revision: int | None
+    model: str
+    version: int
+    task: str
+    classes: Classes | None
+    target_width: int
+    values: Array | None = None
+    stds: Array | None = None
+    probabilities: Array | None = None

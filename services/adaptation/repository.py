@@ -1,0 +1,133 @@
+"""Adaptations and their parameters as rows, within a caller's session. Decides nothing.
+
+Equal parameters are stored once and shared. Whoever adds a row that names them, and whoever removes parameters
+that no row names, locks the parameters' row first: so none is removed while it is being named.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, exists, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from services.adaptation.records import Adaptation, StoredAdaptation
+from services.errors import NotFound
+from services.storage.paging import Page, mapped, paginate
+from services.storage.tables import AdaptationRow, AdaptedParamsRow
+
+
+def insert(session: Session, adapted: StoredAdaptation, params: bytes) -> None:
+    """Add an adaptation, and its parameters where they are not there yet.
+
+    Raises sqlalchemy's IntegrityError where the id is taken or the model's version is gone.
+    """
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(AdaptedParamsRow).values(digest=adapted.digest, params=params)
+    # Not DO NOTHING: that would neither lock the row nor wait for another's removal of it.
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[AdaptedParamsRow.digest], set_={"digest": statement.excluded.digest}
+        )
+    )
+    made = adapted.adaptation
+    session.add(
+        AdaptationRow(
+            id=made.id,
+            model=made.model,
+            version=made.version,
+            digest=adapted.digest,
+            task=made.task,
+            classes=made.classes,
+            n_support=made.n_support,
+            support_loss=made.support_loss,
+            options=made.options,
+            caller_metadata=made.metadata,
+            revision=made.revision,
+            created_at=made.created_at,
+            expires_at=made.expires_at,
+        )
+    )
+    session.flush()
+
+
+def find(session: Session, adaptation_id: str) -> StoredAdaptation | None:
+    """The adaptation, expired or not, if there is one."""
+    row = session.get(AdaptationRow, adaptation_id)
+    return None if row is None else StoredAdaptation(_record(row), row.digest)
+
+
+def get(session: Session, adaptation_id: str, now: datetime) -> StoredAdaptation:
+    """The adaptation. Raises NotFound, also once it has expired."""
+    found = find(session, adaptation_id)
+    if found is None or (found.adaptation.expires_at is not None and found.adaptation.expires_at <= now):
+        raise NotFound(f"no adaptation {adaptation_id!r}: it was never made, was deleted, or has expired")
+    return found
+
+
+def page(
+    session: Session, model: str | None, version: int | None, now: datetime, limit: int, after: str | None
+) -> Page[Adaptation]:
+    """Live adaptations, newest first; of one model, or one version of it, where named."""
+    rows = select(AdaptationRow).where(_live(now))
+    if model is not None:
+        rows = rows.where(AdaptationRow.model == model)
+    if version is not None:
+        rows = rows.where(AdaptationRow.version == version)
+    order = (AdaptationRow.created_at, AdaptationRow.id)
+    return mapped(paginate(session, rows, order, limit, after), _record)
+
+
+def remove(session: Session, adapted: StoredAdaptation) -> None:
+    """Delete the adaptation, and its parameters unless another shares them."""
+    session.execute(delete(AdaptationRow).where(AdaptationRow.id == adapted.adaptation.id))
+    remove_unnamed(session, [adapted.digest])
+
+
+def remove_expired(session: Session, now: datetime, at_most: int) -> int:
+    """Delete expired adaptations with what only they named; returns how many there were."""
+    expired = select(AdaptationRow.id, AdaptationRow.digest).where(AdaptationRow.expires_at <= now)
+    found = session.execute(expired.limit(at_most)).all()
+    session.execute(delete(AdaptationRow).where(AdaptationRow.id.in_([id_ for id_, _ in found])))
+    remove_unnamed(session, {digest for _, digest in found})
+    return len(found)
+
+
+def unnamed_params(session: Session, at_most: int) -> list[str]:
+    """Digests of parameters that no adaptation names."""
+    return list(session.scalars(select(AdaptedParamsRow.digest).where(~_named()).limit(at_most)))
+
+
+def remove_unnamed(session: Session, digests: Collection[str]) -> None:
+    """Delete those of the parameters that no adaptation names."""
+    among = AdaptedParamsRow.digest.in_(digests)
+    # The lock first and the question second: asked in one statement, Postgres would answer it from before the lock.
+    session.execute(select(AdaptedParamsRow.digest).where(among).with_for_update()).all()
+    session.execute(
+        delete(AdaptedParamsRow).where(among, ~_named()), execution_options={"synchronize_session": False}
+    )
+
+
+def _named() -> ColumnElement[bool]:
+    return exists().where(AdaptationRow.digest == AdaptedParamsRow.digest)
+
+
+def _live(now: datetime) -> ColumnElement[bool]:
+    return or_(AdaptationRow.expires_at.is_(None), AdaptationRow.expires_at > now)
+
+
+def _record(row: AdaptationRow) -> Adaptation:
+    return Adaptation(
+        id=row.id,
+        model=row.model,
+        version=row.version,
+        task=row.task,
+        classes=row.classes,
+        n_support=row.n_support,
+        support_loss=row.support_loss,
+        revision=row.revision,
+        options=row.options,
+        metadata=row.caller_metadata,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+    )

@@ -1,0 +1,280 @@
+"""Adapt, keep, query, forget. Knows versions, the engine and rows; no HTTP, and no tensors beyond arrays.
+
+An adaptation is answered once its parameters are stored: the engine's own copy is a cache.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Any, NamedTuple, TypeVar
+
+from anyio.to_thread import run_sync
+from sqlalchemy.exc import IntegrityError
+
+from services.adaptation import repository
+from services.adaptation.checks import check_metadata, check_options, check_ttl
+from services.adaptation.inputs import read_inputs
+from services.adaptation.limits import Limits
+from services.adaptation.records import (
+    Adaptation,
+    Classes,
+    Inputs,
+    PredictionBatch,
+    StoredAdaptation,
+    SupportInput,
+)
+from services.adaptation.support import PreparedSupport, no_support, prepare_support
+from services.adaptation.versions import ServedVersion, ServedVersions
+from services.clock import Clock
+from services.engine.client import EngineClient
+from services.engine.messages import AdaptCall, AdaptPredictCall, AdaptReply, Array, PredictCall, PredictReply
+from services.errors import Invalid, NotFound, PreconditionFailed, Unavailable
+from services.ids import new_id
+from services.registry.names import parse_reference
+from services.registry.service import RegistryService
+from services.storage.database import Database
+from services.storage.paging import DEFAULT_LIMIT, Page
+
+T = TypeVar("T")
+
+# What is converted on the event loop; more goes to a thread.
+_QUICK_BYTES = 1 << 18
+
+
+class _Start(NamedTuple):
+    """What a new adaptation starts from: a version, and the adaptation it goes on from, if any."""
+
+    version: ServedVersion
+    earlier: StoredAdaptation | None
+
+
+class AdaptationService:
+    """Coroutines run the engine's calls and send database work to threads; plain methods block on the database.
+
+    All raise Unavailable where engine or database cannot answer, and NotFound for what does not exist.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        registry: RegistryService,
+        engine: EngineClient,
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        self._database = database
+        self._versions = ServedVersions(registry)
+        self._engine = engine
+        self._clock = clock
+        self._limits = limits
+
+    async def create(
+        self,
+        *,
+        model: str | None,
+        start_from: str | None,
+        support: SupportInput,
+        options: Mapping[str, Any],
+        ttl_seconds: float | None = None,
+        metadata: Mapping[str, Any],
+        token: str | None = None,
+    ) -> Adaptation:
+        """Adapt `model` (a reference), or the adaptation `start_from` further, and store the result.
+
+        `token` becomes the random part of the id; where that adaptation exists already it is the answer, and
+        nothing is done again. Raises Invalid.
+        """
+        check_ttl(ttl_seconds, self._limits)
+        check_metadata(metadata, self._limits)
+        adaptation_id = new_id("adp", token)
+        if token is not None and (made := await run_sync(self._made, adaptation_id)) is not None:
+            return made
+        start = await run_sync(self._start, model, start_from)
+        version, earlier = start
+        check_options(version.learner.algorithm, options)
+        classes = earlier.adaptation.classes if earlier is not None else None
+        prepared = await self._prepared(support, version, classes)
+        call = AdaptCall(
+            version.artifact,
+            prepared.support,
+            dict(options),
+            start=earlier.digest if earlier is not None else None,
+        )
+        reply = await self._ask(self._engine.adapt(call), "/support", lambda: self._check(start))
+        now = self._clock.now()
+        adaptation = Adaptation(
+            id=adaptation_id,
+            model=version.model,
+            version=version.version,
+            task=version.signature.task,
+            classes=prepared.classes,
+            n_support=prepared.size,
+            support_loss=reply.support_loss,
+            revision=1,
+            options=dict(options),
+            metadata=dict(metadata),
+            created_at=now,
+            expires_at=None if ttl_seconds is None else now + timedelta(seconds=ttl_seconds),
+        )
+        return await run_sync(self._store, adaptation, reply)
+
+    async def predict(self, adaptation_id: str, inputs: Inputs) -> PredictionBatch:
+        """Query a stored adaptation. Raises Invalid."""
+        adapted, version = await run_sync(self._adapted, adaptation_id)
+        made = adapted.adaptation
+        query = await self._query(inputs, version, made.classes)
+        call = PredictCall(version.artifact, adapted.digest, query)
+        reply = await self._ask(self._engine.predict(call), "/inputs", lambda: self.get(adaptation_id))
+        return _batch(reply, version, made.classes, made)
+
+    async def adapt_predict(
+        self,
+        model: str | None,
+        support: SupportInput | None,
+        inputs: Inputs,
+        options: Mapping[str, Any],
+        start_from: str | None = None,
+    ) -> PredictionBatch:
+        """Adapt `model`, or `start_from` further, and query in one pass; nothing is stored. Raises Invalid.
+
+        No support asks for the base model's own answer, before any adaptation (regression only).
+        """
+        start = await run_sync(self._start, model, start_from)
+        version, earlier = start
+        check_options(version.learner.algorithm, options)
+        if support is None:
+            prepared = no_support(version.signature)
+        else:
+            classes = earlier.adaptation.classes if earlier is not None else None
+            prepared = await self._prepared(support, version, classes)
+        query = await self._query(inputs, version, prepared.classes)
+        call = AdaptPredictCall(
+            version.artifact,
+            prepared.support,
+            query,
+            dict(options),
+            start=earlier.digest if earlier is not None else None,
+        )
+        answer = self._engine.adapt_predict(call)
+        reply = await self._ask(answer, "/support", lambda: self._check(start))
+        return _batch(reply, version, prepared.classes)
+
+    def get(self, adaptation_id: str) -> Adaptation:
+        """One live adaptation."""
+        with self._database.read() as session:
+            return repository.get(session, adaptation_id, self._clock.now()).adaptation
+
+    def list(
+        self, model: str | None = None, limit: int = DEFAULT_LIMIT, after: str | None = None
+    ) -> Page[Adaptation]:
+        """Live adaptations, newest first; those of one model, or of the version that a reference means now."""
+        name, version = model, None
+        if model is not None and parse_reference(model) != (model, None, None):
+            served = self._versions.resolve(model)
+            name, version = served.model, served.version
+        with self._database.read() as session:
+            return repository.page(session, name, version, self._clock.now(), limit, after)
+
+    def delete(self, adaptation_id: str, if_match: int | None = None) -> None:
+        """Forget an adaptation. Raises PreconditionFailed where `if_match` is not its revision."""
+        with self._database.write() as session:
+            found = repository.get(session, adaptation_id, self._clock.now())
+            revision = found.adaptation.revision
+            if if_match is not None and revision != if_match:
+                raise PreconditionFailed(f"the adaptation is at revision {revision}, not {if_match}")
+            repository.remove(session, found)
+
+    def _made(self, adaptation_id: str) -> Adaptation | None:
+        with self._database.read() as session:
+            found = repository.find(session, adaptation_id)
+            return None if found is None else found.adaptation
+
+    def _start(self, model: str | None, start_from: str | None) -> _Start:
+        if model is not None and start_from is None:
+            return _Start(self._versions.resolve(model), None)
+        if model is not None or start_from is None:
+            raise Invalid.at("/model", "give either a model, or an adaptation to go on from")
+        earlier, version = self._adapted(start_from)
+        if not version.learner.algorithm.starts_from_adaptation:
+            detail = (
+                "this model adapts in one step, from a support set alone: it cannot go on from an adaptation"
+            )
+            raise Invalid.at("/from", detail)
+        return _Start(version, earlier)
+
+    def _adapted(self, adaptation_id: str) -> tuple[StoredAdaptation, ServedVersion]:
+        with self._database.read() as session:
+            adapted = repository.get(session, adaptation_id, self._clock.now())
+        return adapted, self._versions.numbered(adapted.adaptation.model, adapted.adaptation.version)
+
+    def _check(self, start: _Start) -> None:
+        """Raises NotFound where what an adaptation was to start from was deleted meanwhile."""
+        if start.earlier is not None:
+            self.get(start.earlier.adaptation.id)
+        self._versions.check(start.version)
+
+    def _store(self, adaptation: Adaptation, reply: AdaptReply) -> Adaptation:
+        try:
+            with self._database.write() as session:
+                repository.insert(session, StoredAdaptation(adaptation, reply.digest), bytes(reply.params))
+        except IntegrityError as error:
+            # Either the same request was quicker elsewhere, or the version is gone.
+            made = self._made(adaptation.id)
+            if made is None:
+                detail = f"{adaptation.model}@{adaptation.version} was deleted meanwhile"
+                raise NotFound(detail) from error
+            return made
+        return adaptation
+
+    async def _prepared(
+        self, given: SupportInput, version: ServedVersion, earlier: Classes | None = None
+    ) -> PreparedSupport:
+        def prepare() -> PreparedSupport:
+            return prepare_support(given, version.signature, version.max_ways, self._limits, earlier)
+
+        return prepare() if _is_quick(given.inputs) else await run_sync(prepare)
+
+    async def _query(self, inputs: Inputs, version: ServedVersion, classes: Classes | None) -> Array:
+        # A short query of many classes has a long answer: 16,384 inputs of 1,024 classes would be half a gigabyte.
+        each = version.signature.target_width if classes is None else len(classes)
+        most = min(self._limits.query_examples, self._limits.answer_numbers // each)
+        if len(inputs) > most:
+            raise Invalid.at("/inputs", f"{len(inputs)} examples; at most {most} are taken")
+
+        def read() -> Array:
+            return Array.of(read_inputs(inputs, version.signature, "/inputs", self._limits))
+
+        return read() if _is_quick(inputs) else await run_sync(read)
+
+    async def _ask(self, answer: Awaitable[T], pointer: str, still_there: Callable[[], object]) -> T:
+        """The engine's answer; what it finds wrong with the numbers is reported at `pointer`."""
+        try:
+            return await answer
+        except Invalid as error:
+            raise Invalid.at(pointer, error.detail) from error
+        except NotFound as error:
+            await run_sync(still_there)
+            raise Unavailable("the model's files cannot be read now") from error
+
+
+def _is_quick(inputs: Inputs) -> bool:
+    return not isinstance(inputs, list) and inputs.nbytes <= _QUICK_BYTES
+
+
+def _batch(
+    reply: PredictReply,
+    version: ServedVersion,
+    classes: Classes | None,
+    made: Adaptation | None = None,
+) -> PredictionBatch:
+    return PredictionBatch(
+        adaptation=None if made is None else made.id,
+        revision=None if made is None else made.revision,
+        model=version.model,
+        version=version.version,
+        task=version.signature.task,
+        classes=classes,
+        target_width=version.signature.target_width,
+        values=None if reply.mean is None else reply.mean.numpy(),
+        stds=None if reply.std is None else reply.std.numpy(),
+        probabilities=None if reply.probabilities is None else reply.probabilities.numpy(),
+    )

@@ -1,0 +1,64 @@
+"""A support set as a caller gave it, made into what crosses into the engine. Knows no engine and no storage."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from models.spec import Signature
+from services.adaptation.inputs import read_inputs
+from services.adaptation.limits import Limits
+from services.adaptation.records import Classes, SupportInput
+from services.adaptation.targets import read_labels, read_values
+from services.engine.messages import Array, Support
+from services.errors import Fault, Invalid
+
+_INPUTS = "/support/inputs"
+_TARGETS = "/support/targets"
+
+
+class PreparedSupport(NamedTuple):
+    """A support set that fits its model; `classes` in slot order, None for regression."""
+
+    support: Support
+    classes: Classes | None
+
+    @property
+    def size(self) -> int:
+        return self.support.inputs.shape[0]
+
+
+def prepare_support(
+    given: SupportInput,
+    signature: Signature,
+    max_ways: int | None,
+    limits: Limits,
+    earlier: Classes | None = None,
+) -> PreparedSupport:
+    """Check a support set against a model. `earlier` are the classes of the adaptation that it goes on from.
+
+    Raises Invalid with the place of the fault.
+    """
+    examples, targets = len(given.inputs), len(given.targets)
+    if examples > limits.support_examples:
+        raise Invalid.at(_INPUTS, f"{examples} examples; at most {limits.support_examples} are taken")
+    if examples == 0 or examples != targets:
+        detail = f"{examples} inputs and {targets} targets"
+        if examples == targets:
+            detail = "the support set is empty"
+        raise Invalid(detail, [Fault(_INPUTS, detail), Fault(_TARGETS, detail)])
+    inputs = Array.of(read_inputs(given.inputs, signature, _INPUTS, limits))
+    if signature.task == "regression":
+        values = read_values(given.targets, signature.target_width, _TARGETS)
+        return PreparedSupport(Support(inputs, Array.of(values)), None)
+    labelled = read_labels(given.targets, _TARGETS, limits, max_ways, earlier)
+    support = Support(inputs, Array.of(labelled.slots), n_ways=len(labelled.classes))
+    return PreparedSupport(support, labelled.classes)
+
+
+def no_support(signature: Signature) -> PreparedSupport:
+    """The support set of no examples, which leaves a model as it is. Raises Invalid for classification."""
+    if signature.task != "regression":
+        raise Invalid.at("/support", "a classifier has no classes before it has seen examples of them")
+    inputs = np.zeros((0, *signature.inputs.example_shape), np.float32)
+    values = np.zeros((0, signature.target_width), np.float32)
+    return PreparedSupport(Support(Array.of(inputs), Array.of(values)), None)

@@ -1,0 +1,95 @@
+"""Targets as a caller gave them: class labels into slots, or regression values into columns. Pure."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from services.adaptation.limits import Limits
+from services.adaptation.records import Array, Classes, Label
+from services.errors import Invalid
+
+Targets = Array | list[str] | list[int]
+
+
+class Labelled(NamedTuple):
+    """The classes in the order in which they were first seen, and each example's slot among them, int64 [S]."""
+
+    classes: Classes
+    slots: Array
+
+
+def read_values(raw: Targets, width: int, pointer: str) -> Array:
+    """Regression targets as float32 [S, width]. Raises Invalid."""
+    if isinstance(raw, list):
+        _of_one_kind(raw, (int,), "a number", pointer)
+        raw = np.array(raw, dtype=np.float64)
+    if raw.dtype.kind not in "uif":
+        raise Invalid.at(pointer, "targets are numbers: this model predicts values")
+    if raw.ndim == 1 and width == 1:
+        raw = raw[:, None]
+    if raw.ndim != 2 or raw.shape[1] != width:
+        took = "a number" if width == 1 else f"{width} numbers"
+        raise Invalid.at(pointer, f"a target of shape {list(raw.shape[1:])}; this model has {took} each")
+    with np.errstate(over="ignore"):
+        values = raw.astype(np.float32)
+    finite = np.isfinite(values).all(-1)
+    if not finite.all():
+        raise Invalid.at(f"{pointer}/{int(np.argmin(finite))}", "not a finite float32 number")
+    return values
+
+
+def read_labels(
+    raw: Targets,
+    pointer: str,
+    limits: Limits,
+    max_ways: int | None = None,
+    earlier: Classes | None = None,
+) -> Labelled:
+    """Labels as class slots; a label keeps its type and its place.
+
+    `max_ways` is the model's own bound. `earlier` are the classes of the adaptation that this one goes on from:
+    they keep their slots and no others may come. Raises Invalid.
+    """
+    labels = _labels(raw, pointer, limits)
+    if earlier is not None:
+        return _among(earlier, labels, pointer)
+    places: dict[Label, int] = {}
+    slots = np.array([places.setdefault(label, len(places)) for label in labels], dtype=np.int64)
+    most = min(limits.ways, max_ways or limits.ways)
+    if len(places) > most:
+        raise Invalid.at(pointer, f"{len(places)} classes; this model takes {most} at most")
+    if len(places) < 2:
+        raise Invalid.at(pointer, "one class only: there is nothing to tell apart")
+    return Labelled(list(places), slots)
+
+
+def _labels(raw: Targets, pointer: str, limits: Limits) -> list[Label]:
+    if isinstance(raw, np.ndarray):
+        if raw.ndim != 1 or raw.dtype.kind not in "ui":
+            raise Invalid.at(pointer, "labels are a list of strings or of integers")
+        return list(raw.tolist())
+    kind = type(raw[0]) if raw else str
+    if kind not in (str, int):
+        raise Invalid.at(f"{pointer}/0", "labels are strings or integers")
+    _of_one_kind(raw, (kind,), "a string" if kind is str else "an integer", pointer)
+    for index, label in enumerate(raw):
+        if isinstance(label, str) and len(label) > limits.label_characters:
+            detail = f"a label of {len(label)} characters; at most {limits.label_characters} are taken"
+            raise Invalid.at(f"{pointer}/{index}", detail)
+    return list(raw)
+
+
+def _among(earlier: Classes, labels: list[Label], pointer: str) -> Labelled:
+    places = {label: slot for slot, label in enumerate(earlier)}
+    for index, label in enumerate(labels):
+        if label not in places:
+            detail = f"{label!r} is not a class of the adaptation that this one goes on from"
+            raise Invalid.at(f"{pointer}/{index}", detail)
+    return Labelled(list(earlier), np.array([places[label] for label in labels], dtype=np.int64))
+
+
+def _of_one_kind(raw: list[str] | list[int], kinds: tuple[type, ...], name: str, pointer: str) -> None:
+    # By exact type: True is an int to isinstance, and 1 to a dictionary.
+    for index, item in enumerate(raw):
+        if type(item) not in kinds:
+            raise Invalid.at(f"{pointer}/{index}", f"{type(item).__name__} where {name} is expected")

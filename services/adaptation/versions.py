@@ -1,0 +1,54 @@
+"""The model versions that calls are made of: what a reference means now, and what never changes about a version."""
+
+import msgspec
+
+from models.spec import LearnerSpec, Signature
+from services.registry.records import ModelVersion
+from services.registry.service import RegistryService
+
+_MOST_HELD = 256
+
+
+class ServedVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """What adapting and querying need of a version; all of it immutable."""
+
+    model: str
+    version: int
+    artifact: str
+    signature: Signature
+    learner: LearnerSpec
+    max_ways: int | None
+
+
+class ServedVersions:
+    """Versions by reference, always asked anew, or by number, kept. Numbers are never given twice."""
+
+    def __init__(self, registry: RegistryService) -> None:
+        self._registry = registry
+        self._held: dict[tuple[str, int], ServedVersion] = {}
+
+    def resolve(self, reference: str) -> ServedVersion:
+        """The version that a reference means now. Raises NotFound."""
+        return self._keep(self._registry.resolve(reference))
+
+    def numbered(self, model: str, version: int) -> ServedVersion:
+        """One version. Raises NotFound, unless it was there before."""
+        return self._held.get((model, version)) or self._keep(self._registry.version(model, version))
+
+    def check(self, version: ServedVersion) -> None:
+        """Raises NotFound where the version was deleted meanwhile."""
+        self._registry.version(version.model, version.version)
+
+    def _keep(self, found: ModelVersion) -> ServedVersion:
+        served = ServedVersion(
+            model=found.model,
+            version=found.version,
+            artifact=found.artifact_sha256,
+            signature=found.signature,
+            learner=found.learner,
+            max_ways=found.max_ways,
+        )
+        if len(self._held) >= _MOST_HELD:
+            self._held.clear()
+        self._held[served.model, served.version] = served
+        return served

@@ -1,0 +1,77 @@
+"""CSV: comma-separated, UTF-8, the first line names the columns. Columns have no types, so the values decide.
+
+Inputs must be numbers. A target that is whole numbers throughout, or not numbers, is a label; else it is a
+number to predict.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pv
+
+from services.datasets.examples import Examples
+from services.datasets.labels import Labels
+from services.datasets.limits import DatasetLimits
+from services.datasets.readers.tables import check_filled, check_size, choose, inputs_of, labels_of
+from services.datasets.records import DatasetColumns
+from services.datasets.upload import Upload
+from services.errors import Invalid
+
+Array = np.ndarray[Any, Any]
+
+
+def read_csv(upload: Upload, columns: DatasetColumns, limits: DatasetLimits) -> Examples:
+    """The named columns of every line. Raises Invalid, TooLarge."""
+    with _translated():
+        with upload.open() as file, pv.open_csv(file) as reader:
+            chosen = choose(columns, reader.schema.names, limits)
+        types = dict.fromkeys(chosen.inputs, pa.float64()) | dict.fromkeys(chosen.label_columns, pa.string())
+        # By default words like NA and null are missing values too; here they may be labels.
+        options = pv.ConvertOptions(
+            include_columns=chosen.all, column_types=types, null_values=[""], strings_can_be_null=True
+        )
+        inputs, kept, n_rows = [], [], 0
+        with upload.open() as file, pv.open_csv(file, convert_options=options) as reader:
+            for batch in reader:
+                n_rows += batch.num_rows
+                check_size(n_rows, len(chosen.inputs), limits)
+                inputs.append(inputs_of(batch, chosen, n_rows - batch.num_rows))
+                kept.append(batch.select(chosen.label_columns))
+        if n_rows == 0:
+            raise Invalid("the table has no rows")
+        rest = pa.Table.from_batches(kept)
+        targets = _targets(rest.column(chosen.target), chosen.target)
+        tasks = None if chosen.task is None else labels_of(rest.column(chosen.task), chosen.task)
+        return Examples(np.concatenate(inputs), targets, tasks)
+
+
+def _targets(column: pa.ChunkedArray, name: str) -> Labels | Array:
+    if _casts(column, pa.int64()) is None:
+        numbers = _casts(column, pa.float64())
+        if numbers is not None:
+            check_filled(numbers, name, 0)
+            return np.asarray(numbers.to_numpy())
+    return labels_of(column, name)
+
+
+def _casts(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
+    try:
+        return column.cast(kind)
+    except pa.ArrowInvalid:
+        return None
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError) as error:
+        # Only inputs are converted; the message tells the column's number and the value.
+        if "conversion error to double" in str(error):
+            raise Invalid(
+                f"inputs have to be numbers; say which columns are, with inputs=…: {error}"
+            ) from error
+        raise Invalid(f"not a CSV file that can be read: {error}") from error

@@ -1,0 +1,155 @@
+"""Device passes: calls that share a `BatchKey` in, a reply for each out. Knows no queue, thread or transport.
+
+A call that cannot be answered fails alone: what is wrong with it is found before the pass where it can be, and
+a pass that fails all the same is repeated call by call.
+"""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+import torch
+
+from services.engine.adapted_models import AdaptedModel, AdaptedModels
+from services.engine.batching import DeviceCall
+from services.engine.canary import canary_call
+from services.engine.faults import fault_of
+from services.engine.messages import (
+    AdaptCall,
+    AdaptPredictCall,
+    EngineFault,
+    EngineStatus,
+    InspectCall,
+    PredictCall,
+    Reply,
+)
+from services.engine.passes import adapt_pass, adapt_predict_pass, predict_pass
+from services.engine.residents import ResidentModel, ResidentModels
+from services.engine.stacking import check_inputs, check_support
+from services.errors import ServiceError
+
+logger = logging.getLogger(__name__)
+
+
+class _Work(NamedTuple):
+    """A call that passed its checks, with what it needs: its model, and the adapted model it starts from."""
+
+    call: DeviceCall
+    model: ResidentModel
+    adapted: AdaptedModel | None
+
+    @property
+    def shapes(self) -> tuple[tuple[str, torch.Size], ...]:
+        """What two adapted models must have in common to be stacked."""
+        params: Mapping[str, Any] = self.adapted.params if self.adapted else {}
+        return tuple((name, value.shape) for name, value in params.items())
+
+
+class Executor:
+    """Runs calls on one device. Not safe for several threads."""
+
+    def __init__(
+        self, models: ResidentModels, adapted: AdaptedModels, device: torch.device, max_numbers: int
+    ) -> None:
+        """`max_numbers` bounds the input numbers of one prediction pass; longer ones go in pieces."""
+        self._models = models
+        self._adapted = adapted
+        self._device = device
+        self._max_numbers = max_numbers
+
+    def status(self) -> EngineStatus:
+        return EngineStatus(str(self._device), os.getpid(), len(self._models), len(self._adapted))
+
+    def run(self, calls: Sequence[DeviceCall]) -> list[Reply]:
+        """The replies in the order of the calls, which share one `BatchKey`.
+
+        Never raises for a call's sake: what it does raise means that the device is lost to this process.
+        """
+        replies: list[Reply | None] = [None] * len(calls)
+        groups: dict[object, list[tuple[int, _Work]]] = {}
+        for place, call in enumerate(calls):
+            try:
+                work = self._prepare(call)
+            except ServiceError as error:
+                replies[place] = fault_of(error)
+            except Exception:
+                replies[place] = _defect(call)
+            else:
+                groups.setdefault(work.shapes, []).append((place, work))
+        for group in groups.values():
+            answers = self._attempt([work for _, work in group])
+            for (place, _), answer in zip(group, answers, strict=True):
+                replies[place] = answer
+        return [reply for reply in replies if reply is not None]
+
+    def _prepare(self, call: DeviceCall) -> _Work:
+        model = self._models.get(call.artifact)
+        adapted = None
+        if isinstance(call, AdaptCall | AdaptPredictCall):
+            model.learner(call.options)
+            check_support(call.support, model.signature, model.manifest.max_ways)
+        if isinstance(call, PredictCall | AdaptPredictCall):
+            check_inputs(call.inputs, model.signature)
+        if isinstance(call, PredictCall):
+            adapted = self._adapted.get(call.digest)
+        if isinstance(call, AdaptCall | AdaptPredictCall) and call.start is not None:
+            adapted = self._adapted.get(call.start)
+        return _Work(call, model, adapted)
+
+    def _attempt(self, works: Sequence[_Work]) -> list[Reply]:
+        try:
+            return self._pass(works)
+        except torch.AcceleratorError:
+            raise
+        except Exception as error:
+            if len(works) > 1:
+                logger.warning(
+                    "a pass of %d calls failed, repeating it one by one", len(works), exc_info=True
+                )
+                return [self._attempt([work])[0] for work in works]
+            if isinstance(error, ServiceError):
+                return [fault_of(error)]
+            if isinstance(error, torch.OutOfMemoryError):
+                return [EngineFault("invalid", "this call alone needs more memory than the device has")]
+            return [_defect(works[0].call)]
+
+    def _pass(self, works: Sequence[_Work]) -> list[Reply]:
+        model = works[0].model
+        calls = [work.call for work in works]
+        known = [work.adapted for work in works if work.adapted is not None]
+        match calls[0]:
+            case AdaptCall():
+                return self._adapt(model, cast("list[AdaptCall]", calls), known)
+            case AdaptPredictCall():
+                combined = cast("list[AdaptPredictCall]", calls)
+                return [*adapt_predict_pass(model, combined, known, self._device, self._max_numbers)]
+            case PredictCall():
+                inputs = [call.inputs for call in cast("list[PredictCall]", calls)]
+                return [*predict_pass(model, known, inputs, self._device, self._max_numbers)]
+            case InspectCall():
+                return [self._inspect(model, calls[0])] * len(calls)
+
+    def _adapt(
+        self, model: ResidentModel, calls: Sequence[AdaptCall], starts: Sequence[AdaptedModel]
+    ) -> list[Reply]:
+        replies: list[Reply] = []
+        for answer in adapt_pass(model, calls, starts, self._device):
+            if isinstance(answer, EngineFault):
+                replies.append(answer)
+            else:
+                reply, adapted = answer
+                self._adapted.put(reply.digest, adapted)
+                replies.append(reply)
+        return replies
+
+    def _inspect(self, model: ResidentModel, call: InspectCall) -> Reply:
+        trial = canary_call(call.artifact, model.signature, model.manifest.max_ways)
+        (answer,) = adapt_predict_pass(model, [trial], (), self._device, self._max_numbers)
+        return answer if isinstance(answer, EngineFault) else self.status()
+
+
+def _defect(call: DeviceCall) -> EngineFault:
+    """Answer for a failure that no input should be able to cause; called while it is being handled."""
+    logger.exception("a %s failed", type(call).__name__)
+    return EngineFault("internal", f"the engine could not run a {type(call).__name__}")

@@ -1,0 +1,35 @@
+"""The service's errors and the engine's faults, each turned into the other. Knows no transport."""
+
+from typing import TypeVar
+
+from services.engine.messages import EngineFault, Reply
+from services.errors import Invalid, NotFound, ServiceError, Unavailable
+
+T = TypeVar("T")
+
+
+def fault_of(error: ServiceError) -> EngineFault:
+    """What crosses the process boundary for an error that a caller is told about."""
+    if isinstance(error, NotFound):
+        return EngineFault("missing", error.detail)
+    if isinstance(error, Unavailable):
+        return EngineFault("busy", error.detail)
+    return EngineFault("invalid", error.detail)
+
+
+def expect(reply: Reply, kind: type[T]) -> T:
+    """The reply as what was asked for.
+
+    Raises Invalid, NotFound or Unavailable for a fault, RuntimeError for a defect of the engine.
+    """
+    if isinstance(reply, kind):
+        return reply
+    if not isinstance(reply, EngineFault):
+        raise RuntimeError(f"the engine answered {type(reply).__name__} where {kind.__name__} was due")
+    if reply.code == "invalid":
+        raise Invalid(reply.detail)
+    if reply.code == "missing":
+        raise NotFound(reply.detail)
+    if reply.code == "busy":
+        raise Unavailable(reply.detail)
+    raise RuntimeError(f"the engine failed: {reply.detail}")

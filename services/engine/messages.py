@@ -1,0 +1,148 @@
+"""What crosses into the engine and back: calls, replies, faults. Plain values; no HTTP, no torch, no transport.
+
+Arrays travel as `Array` (datatype, shape, little-endian bytes), which encodes without copying element by
+element and decodes to a view of the received buffer.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+
+ArrayDatatype = Literal["float32", "int64", "uint8"]
+
+
+class Array(msgspec.Struct, frozen=True):
+    """A dense row-major little-endian tensor."""
+
+    datatype: ArrayDatatype
+    shape: tuple[int, ...]
+    data: memoryview
+
+    @classmethod
+    def of(cls, array: np.ndarray[Any, Any]) -> "Array":
+        """Wrap a float32, int64 or uint8 array; anything else is a defect of the caller (ValueError)."""
+        datatype = array.dtype.name
+        if datatype not in ("float32", "int64", "uint8"):
+            raise ValueError(f"{datatype} does not cross into the engine")
+        contiguous = np.ascontiguousarray(array)
+        # `cast` cannot flatten an empty view, so the bytes are taken through a flat uint8 one.
+        flat = contiguous.reshape(-1).view(np.uint8)
+        return cls(datatype, tuple(contiguous.shape), memoryview(flat))  # type: ignore[arg-type]
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """A read-only view of the bytes, unaligned perhaps: copy before handing it to torch."""
+        return np.frombuffer(self.data, dtype=self.datatype).reshape(self.shape)
+
+
+class Support(msgspec.Struct, frozen=True):
+    """A support set. Inputs float32 [S, *signature]; images [S, H, W, C] in 0..1, channels last.
+
+    Targets float32 [S, T] for regression, int64 [S] class slots in 0..n_ways-1 for classification. S may be 0
+    for regression: the answer is then the base model's own, before any adaptation.
+    """
+
+    inputs: Array
+    targets: Array
+    n_ways: int = 0
+
+
+class AdaptCall(msgspec.Struct, frozen=True, tag="adapt"):
+    """Adapt the version whose artifact is named, to a support set.
+
+    `options` were checked against the algorithm. `start` is the digest of adapted parameters to go on from.
+    """
+
+    artifact: str
+    support: Support
+    options: dict[str, Any] = {}
+    start: str | None = None
+
+
+class AdaptReply(msgspec.Struct, frozen=True, tag="adapted"):
+    """Adapted parameters as safetensors bytes, named by their sha256; the engine keeps them resident.
+
+    They are not durable yet: whoever called stores them before telling anybody.
+    """
+
+    digest: str
+    params: memoryview
+    support_loss: float
+
+
+class PredictCall(msgspec.Struct, frozen=True, tag="predict"):
+    """Query an adapted model, float32 [Q, *signature]; the engine reads it from storage if not resident."""
+
+    artifact: str
+    digest: str
+    inputs: Array
+
+
+class AdaptPredictCall(msgspec.Struct, frozen=True, tag="adapt_predict"):
+    """Adapt and query in one pass; nothing is kept. `start` as in `AdaptCall`."""
+
+    artifact: str
+    support: Support
+    inputs: Array
+    options: dict[str, Any] = {}
+    start: str | None = None
+
+
+class PredictReply(msgspec.Struct, frozen=True, tag="predicted"):
+    """Regression: `mean` float32 [Q, T] and `std` the same shape where known.
+
+    Classification: `probabilities` float32 [Q, N], N the adaptation's classes in slot order.
+    """
+
+    mean: Array | None = None
+    std: Array | None = None
+    probabilities: Array | None = None
+
+
+class InspectCall(msgspec.Struct, frozen=True, tag="inspect"):
+    """Can this artifact be rebuilt and adapted? Asked once, when a version is imported."""
+
+    artifact: str
+
+
+class PingCall(msgspec.Struct, frozen=True, tag="ping"):
+    """Is the engine there?"""
+
+
+class MetricsCall(msgspec.Struct, frozen=True, tag="metrics"):
+    """How is the engine doing?"""
+
+
+class MetricsReply(msgspec.Struct, frozen=True, tag="counted"):
+    """The engine process's own metrics, as Prometheus reads them."""
+
+    text: bytes
+
+
+class EngineStatus(msgspec.Struct, frozen=True, tag="status"):
+    """The engine's own account of itself; also the answer to a successful inspection.
+
+    `queued` calls wait; `busy_seconds` is how long the device pass under way has lasted.
+    """
+
+    device: str
+    pid: int
+    resident_models: int
+    resident_adapted_models: int
+    queued: int = 0
+    busy_seconds: float = 0.0
+
+
+FaultCode = Literal["invalid", "missing", "internal", "busy"]
+
+
+class EngineFault(msgspec.Struct, frozen=True, tag="fault"):
+    """A call that failed. `invalid`: the input; `missing`: an artifact or adapted parameters that storage does
+    not have; `busy`: the queue is full; `internal`: a defect, with `detail` for the log."""
+
+    code: FaultCode
+    detail: str
+
+
+Call = AdaptCall | PredictCall | AdaptPredictCall | InspectCall | PingCall | MetricsCall
+Reply = AdaptReply | PredictReply | EngineStatus | MetricsReply | EngineFault

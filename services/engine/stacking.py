@@ -1,0 +1,94 @@
+"""From the arrays of several calls to one padded tensor, and the checks that let them in. Runs no learner."""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.episode import SupportSet
+from models.spec import Signature
+from services.engine.messages import Array, Support
+from services.errors import Invalid
+
+
+def check_inputs(array: Array, signature: Signature) -> None:
+    """Raises Invalid unless the array is float32 [E, *signature] with as many bytes as that takes."""
+    example = signature.inputs.example_shape
+    if array.datatype != "float32" or len(array.shape) < 1 or tuple(array.shape[1:]) != example:
+        raise Invalid(
+            f"inputs are {array.datatype} {list(array.shape)}; this model takes FP32 [-1, {example}]"
+        )
+    _check_bytes(array, 4)
+
+
+def check_support(support: Support, signature: Signature, max_ways: int | None) -> None:
+    """Raises Invalid unless inputs, targets and ways are what `Support` says, and fit the model."""
+    check_inputs(support.inputs, signature)
+    size = support.inputs.shape[0]
+    targets = support.targets
+    if signature.task == "regression":
+        if targets.datatype != "float32" or tuple(targets.shape) != (size, signature.target_width):
+            raise Invalid(f"targets are {targets.datatype} {list(targets.shape)} for {size} inputs")
+        _check_bytes(targets, 4)
+        return
+    if targets.datatype != "int64" or tuple(targets.shape) != (size,):
+        raise Invalid(f"targets are {targets.datatype} {list(targets.shape)} for {size} inputs")
+    _check_bytes(targets, 8)
+    if max_ways is not None and support.n_ways > max_ways:
+        raise Invalid(f"{support.n_ways} classes; this model takes {max_ways} at most")
+    slots = targets.numpy()
+    if size == 0 or support.n_ways < 1 or slots.min() < 0 or slots.max() >= support.n_ways:
+        raise Invalid(f"targets are not all in the class slots 0 to {support.n_ways - 1}")
+
+
+def stack_inputs(arrays: Sequence[Array], signature: Signature, device: torch.device) -> Tensor:
+    """Float32 [M, E, X], zero where a call has fewer rows than the largest; images channels first."""
+    size = max(array.shape[0] for array in arrays)
+    example = signature.inputs.example_shape
+    stack = np.zeros((len(arrays), size, *example), np.float32)
+    for place, array in zip(stack, arrays, strict=True):
+        place[: array.shape[0]] = array.numpy()
+    if signature.is_image:
+        stack = np.ascontiguousarray(np.moveaxis(stack, -1, 2))
+    return _on(device, stack)
+
+
+def stack_supports(
+    supports: Sequence[Support], signature: Signature, slots: int, device: torch.device
+) -> SupportSet:
+    """The supports of M calls with a leading M; `slots` is N, the class slots that each is given."""
+    # One row at least: an empty support set is one row that the mask leaves out.
+    size = max(1, *(support.inputs.shape[0] for support in supports))
+    count = len(supports)
+    example = signature.inputs.example_shape
+    inputs = np.zeros((count, size, *example), np.float32)
+    regression = signature.task == "regression"
+    targets: np.ndarray[Any, Any] = (
+        np.zeros((count, size, signature.target_width), np.float32)
+        if regression
+        else np.zeros((count, size), np.int64)
+    )
+    mask = np.zeros((count, size), np.float32)
+    class_mask = np.zeros((count, 0 if regression else slots), np.float32)
+    for m, support in enumerate(supports):
+        rows = support.inputs.shape[0]
+        inputs[m, :rows] = support.inputs.numpy()
+        targets[m, :rows] = support.targets.numpy()
+        mask[m, :rows] = 1.0
+        class_mask[m, : support.n_ways] = 1.0
+    if signature.is_image:
+        inputs = np.ascontiguousarray(np.moveaxis(inputs, -1, 2))
+    return SupportSet(_on(device, inputs), _on(device, targets), _on(device, mask), _on(device, class_mask))
+
+
+def _check_bytes(array: Array, width: int) -> None:
+    expected = width * prod(array.shape)
+    if len(array.data) != expected:
+        raise Invalid(f"a tensor of shape {list(array.shape)} has {len(array.data)} bytes, not {expected}")
+
+
+def _on(device: torch.device, array: np.ndarray[Any, Any]) -> Tensor:
+    return torch.from_numpy(array).to(device)

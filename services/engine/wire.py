@@ -1,0 +1,45 @@
+"""Calls and replies as bytes. Knows the encoding (msgpack); no socket and no queue.
+
+One message carries what one turn of an event loop gathered: a list of (number, call) on the way in, of
+(number, reply) on the way out. The number is the caller's and comes back with the reply. Arrays decode to
+views of the received buffer and keep it alive.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from services.engine.messages import Call, EngineFault, Reply
+
+_encoder = msgspec.msgpack.Encoder()
+_numbered = msgspec.msgpack.Decoder(list[tuple[int, msgspec.Raw]])
+_call: msgspec.msgpack.Decoder[Call] = msgspec.msgpack.Decoder(Call)
+_replies = msgspec.msgpack.Decoder(list[tuple[int, Reply]])
+
+
+def encode_calls(calls: Sequence[tuple[int, Call]]) -> bytes:
+    return _encoder.encode(calls)
+
+
+def decode_calls(data: bytes | memoryview) -> list[tuple[int, Call | EngineFault]]:
+    """The calls of a message; one that cannot be read stands as the fault to answer it with.
+
+    Raises msgspec.DecodeError where not even the numbers can be read.
+    """
+    return [(number, _decode_call(raw)) for number, raw in _numbered.decode(data)]
+
+
+def _decode_call(raw: msgspec.Raw) -> Call | EngineFault:
+    try:
+        return _call.decode(raw)
+    except msgspec.DecodeError as error:
+        return EngineFault("internal", f"the engine does not understand this call: {error}")
+
+
+def encode_replies(replies: Sequence[tuple[int, Reply]]) -> bytes:
+    return _encoder.encode(replies)
+
+
+def decode_replies(data: bytes | memoryview) -> list[tuple[int, Reply]]:
+    """Raises msgspec.DecodeError."""
+    return _replies.decode(data)

@@ -1,0 +1,17 @@
+"""Identifiers: a prefix that says what a thing is, and a part that sorts by the time it was made."""
+
+import os
+import time
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+
+
+def new_token() -> str:
+    """26 characters: 48 bits of milliseconds, then 80 random bits (the layout of a ULID, lower case)."""
+    number = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
+    return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def new_id(prefix: str, token: str | None = None) -> str:
+    """`prefix_token`, with a fresh token unless one is given (a repeated request brings its own)."""
+    return f"{prefix}_{token or new_token()}"

@@ -1,0 +1,87 @@
+"""From what a caller asked for to a complete meta-training configuration. Pure; knows no dataset and no model.
+
+A draft names a recipe, with overrides, or gives learner, tasks and training itself. What is wrong with it is
+said where it is: a pointer into the draft as it was sent.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from models.training.config import MetaTrainingConfig
+from models.training.recipes import Recipe
+from services.errors import Fault, Invalid
+from services.jobs.faults import fault_of
+
+_PARTS = ("learner", "tasks", "training")
+# A mapping with another tag is another kind of thing: it replaces what was there, for its fields do not apply.
+_TAGS = ("name", "family")
+
+
+def resolve(draft: Mapping[str, Any], recipes: Mapping[str, Recipe]) -> MetaTrainingConfig:
+    """The complete configuration of a draft's `recipe` and `overrides`, or `learner`, `tasks`, `training`.
+
+    Raises Invalid with a fault for the first thing that is wrong.
+    """
+    given = [part for part in _PARTS if draft.get(part) is not None]
+    name = draft.get("recipe")
+    if name is None:
+        if draft.get("overrides") is not None:
+            raise Invalid.at("/overrides", "overrides belong to a recipe, and none is named")
+        if not given:
+            raise Invalid.at("/recipe", "name a recipe (GET /v1/recipes), or give learner and tasks")
+        return _convert({part: draft[part] for part in given}, "")
+    if given:
+        raise Invalid(
+            "a recipe is changed through overrides",
+            [
+                Fault(f"/{part}", "give either a recipe or this; a recipe is changed by overrides")
+                for part in given
+            ],
+        )
+    recipe = recipes.get(name) if isinstance(name, str) else None
+    if recipe is None:
+        raise Invalid.at("/recipe", f"no such recipe; there are: {', '.join(sorted(recipes))}")
+    overrides = draft.get("overrides") or {}
+    if not isinstance(overrides, Mapping):
+        raise Invalid.at("/overrides", "must be an object")
+    return _convert(merged(document(recipe.config), _with_family(overrides)), "/overrides")
+
+
+def document(config: MetaTrainingConfig) -> dict[str, Any]:
+    """The configuration, defaults and all, as JSON has it."""
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(config))
+    return plain
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `changes` laid over it, mapping by mapping; anything else replaces what was there."""
+    result = dict(base)
+    for key, change in changes.items():
+        present = result.get(key)
+        if isinstance(present, Mapping) and isinstance(change, Mapping) and _same_kind(present, change):
+            result[key] = merged(present, change)
+        else:
+            result[key] = change
+    return result
+
+
+def _same_kind(present: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
+    return all(change.get(tag, present.get(tag)) == present.get(tag) for tag in _TAGS)
+
+
+def _with_family(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Tasks that name a dataset and no family are labelled ones: no other family takes a dataset."""
+    tasks = parts.get("tasks")
+    if isinstance(tasks, Mapping) and "dataset" in tasks and "family" not in tasks:
+        return {**parts, "tasks": {**tasks, "family": "labelled"}}
+    return dict(parts)
+
+
+def _convert(plain: Mapping[str, Any], prefix: str) -> MetaTrainingConfig:
+    try:
+        return msgspec.convert(_with_family(plain), MetaTrainingConfig)
+    except msgspec.ValidationError as error:
+        fault = fault_of(error, prefix)
+        raise Invalid(f"the configuration is not valid: {fault.detail}", (fault,)) from error

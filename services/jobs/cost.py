@@ -1,0 +1,66 @@
+"""What one outer step costs, estimated before anything is queued. Pure, and rough on purpose.
+
+It exists so that a configuration which no machine could run is refused at once, instead of exhausting the
+worker's memory: widths, ways, shots and inner steps each have sane bounds, and their product does not.
+"""
+
+import math
+from itertools import pairwise
+
+from models.spec import FunctionsSpec, LabelledSpec, MamlSpec, MlpSpec, NetworkSpec, RidgeSpec, Signature
+from models.training.config import MetaTrainingConfig
+
+MAX_STEP_BYTES = 64 << 30
+
+_FLOAT = 4
+_KEPT = 3  # copies of every activation and parameter that autograd keeps: value, gradient, working copy
+
+
+def step_bytes(config: MetaTrainingConfig, signature: Signature) -> int:
+    """Roughly the memory that one outer step needs, in bytes."""
+    support, query = _examples(config)
+    values, weights = _network_floats(config.learner.network, signature.inputs.example_shape)
+    algorithm = config.learner.algorithm
+    if isinstance(algorithm, MamlSpec):
+        # Every inner step keeps its own copy of the parameters, and second order keeps its activations too.
+        unrolled = 1 if algorithm.first_order else algorithm.inner_steps
+        floats = values * (support * max(unrolled, 1) + query) + weights * (algorithm.inner_steps + 1)
+    else:
+        floats = values * (support + query) + weights
+    if isinstance(algorithm, RidgeSpec):
+        floats += _last_layer_floats(algorithm, config.learner.network, signature, support, query)
+    return floats * config.training.meta_batch_size * _KEPT * _FLOAT
+
+
+def _examples(config: MetaTrainingConfig) -> tuple[int, int]:
+    """Support and query examples of the largest episode."""
+    tasks = config.tasks
+    if isinstance(tasks, LabelledSpec):
+        return tasks.n_way * tasks.n_shot, tasks.n_way * tasks.n_query
+    if isinstance(tasks, FunctionsSpec):
+        return tasks.max_shot, tasks.n_query
+    return tasks.n_shot, tasks.n_query
+
+
+def _last_layer_floats(
+    algorithm: RidgeSpec, network: NetworkSpec, signature: Signature, support: int, query: int
+) -> int:
+    """What a closed-form last layer solves: columns and a square matrix in float64, once for each prior."""
+    example = signature.inputs.example_shape
+    if isinstance(network, MlpSpec):
+        columns = 1 + math.prod(example) + network.hidden[-1]
+    else:
+        columns = 1 + network.hidden * (example[0] // 16) * (example[1] // 16)
+    priors = algorithm.components if signature.task == "regression" else 1
+    return 2 * priors * (columns * (support + query) + min(support, columns) ** 2)
+
+
+def _network_floats(network: NetworkSpec, example_shape: tuple[int, ...]) -> tuple[int, int]:
+    """Activations of one example, and parameters."""
+    if isinstance(network, MlpSpec):
+        widths = (math.prod(example_shape), *network.hidden)
+        return sum(widths), sum(before * after for before, after in pairwise(widths))
+    height, width, channels = example_shape
+    # Each block convolves at full size and then halves: 1 + 1/4 + 1/16 + 1/64 of the first block's maps.
+    values = 2 * network.hidden * height * width * 4 // 3
+    return values, 9 * network.hidden * (channels + 3 * network.hidden)

@@ -1,0 +1,238 @@
+"""What callers do with jobs: submit, look, cancel, pause, resume. Trains nothing and imports no torch.
+
+Submitting writes the row and its first event, then puts the job into the queue. A crash in between costs a
+second or two: a worker finds the row that no workflow carries and enqueues it itself.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from models.spec import LabelledSpec
+from models.training.config import MetaTrainingConfig
+from models.training.recipes import RECIPES, Recipe
+from services.clock import Clock
+from services.datasets.repository import dataset_row
+from services.datasets.service import DatasetService
+from services.errors import Conflict, Invalid, NotFound, Unavailable
+from services.ids import new_id
+from services.jobs.carrier import Carrier
+from services.jobs.configuration import document, resolve
+from services.jobs.faults import fault_of
+from services.jobs.liveness import SILENCE, heartbeats, is_alive
+from services.jobs.records import CheckpointRecord, Job, JobEvent, Progress, Publish
+from services.jobs.repository import JobRepository
+from services.jobs.states import JobState
+from services.jobs.suitability import Traits, check
+from services.registry.names import check_alias, check_model_name
+from services.storage.database import Database
+from services.storage.paging import DEFAULT_LIMIT, Page
+
+MAX_EVENTS = 1000
+
+_log = logging.getLogger(__name__)
+
+
+class JobService:
+    """Every method is one transaction on the service's tables, at most."""
+
+    def __init__(
+        self,
+        database: Database,
+        carrier: Carrier,
+        datasets: DatasetService,
+        clock: Clock,
+        max_queued: int = 1000,
+    ) -> None:
+        self._database = database
+        self._carrier = carrier
+        self._datasets = datasets
+        self._clock = clock
+        self._max_queued = max_queued
+        self._recipes = {recipe.name: recipe for recipe in RECIPES}
+
+    def recipes(self) -> tuple[Recipe, ...]:
+        """The built-in configurations."""
+        return RECIPES
+
+    def submit(self, draft: Mapping[str, Any], token: str | None = None) -> Job:
+        """Queue the job that a request's body describes. The same `token` again answers with the job it made.
+
+        Raises Invalid with pointers into the draft; Unavailable where too many jobs wait already.
+        """
+        model, publish = _target(draft)
+        config = resolve(draft, self._recipes)
+        prefix = "" if draft.get("recipe") is None else "/overrides"
+        check(config, self._traits(config, prefix), prefix)
+        job = Job(
+            id=new_id("job", token),
+            type="meta_training",
+            status=JobState.QUEUED,
+            model=model,
+            config=document(config),
+            publish=publish,
+            progress=Progress(0, config.training.iterations),
+            metrics={},
+            result=None,
+            error=None,
+            attempts=0,
+            worker=None,
+            turn=1,
+            losses=0,
+            created_at=self._clock.now(),
+            started_at=None,
+            finished_at=None,
+        )
+        with self._database.write() as session:
+            jobs = JobRepository(session)
+            present = jobs.get(job.id)
+            if present is not None:
+                return present
+            if isinstance(config.tasks, LabelledSpec):
+                # Looked at again under a lock: deleting the dataset looks for this job's row.
+                with _as_fault(f"{prefix}/tasks/dataset"):
+                    dataset_row(session, config.tasks.dataset, lock=True)
+            if jobs.counts()[JobState.QUEUED.value] >= self._max_queued:
+                raise Unavailable(f"{self._max_queued} jobs are queued already; wait for some to run", 30.0)
+            jobs.add(job)
+            jobs.append(job.id, "status", job.document, job.created_at)
+        self._enqueue(job)
+        return job
+
+    def jobs(
+        self,
+        limit: int = DEFAULT_LIMIT,
+        after: str | None = None,
+        status: JobState | None = None,
+        model: str | None = None,
+    ) -> Page[Job]:
+        """Jobs, newest first, of one status and one model where given."""
+        with self._database.read() as session:
+            return JobRepository(session).page(limit, after, status, model)
+
+    def job(self, job_id: str) -> Job:
+        """One job. Raises NotFound."""
+        with self._database.read() as session:
+            return _found(JobRepository(session).get(job_id), job_id)
+
+    def cancel(self, job_id: str) -> Job:
+        """End the job now; a worker that runs it stops within about a second. Raises NotFound, Conflict."""
+        return self._move(job_id, JobState.CANCELLED, finished_at=self._clock.now(), worker=None)
+
+    def pause(self, job_id: str) -> Job:
+        """Stop the job, to go on from a checkpoint when it is resumed. Raises NotFound, Conflict."""
+        return self._move(job_id, JobState.PAUSED)
+
+    def resume(self, job_id: str) -> Job:
+        """Queue a paused job again. Raises NotFound, Conflict."""
+        job = self._move(job_id, JobState.QUEUED, worker=None)
+        self._enqueue(job)
+        return job
+
+    def events(self, job_id: str, after: int | str | None = None, limit: int = 100) -> Page[JobEvent]:
+        """A job's events, oldest first, behind the one that `after` names by sequence or id.
+
+        `next` is the id of the page's last event where more follow. Raises NotFound, Invalid.
+        """
+        if not 1 <= limit <= MAX_EVENTS:
+            raise Invalid(f"limit must lie between 1 and {MAX_EVENTS}")
+        with self._database.read() as session:
+            jobs = JobRepository(session)
+            _found(jobs.get(job_id), job_id)
+            sequence = _sequence(jobs, job_id, after)
+            if sequence is None:
+                raise Invalid("'after' is not an event of this job")
+            events = jobs.events(job_id, sequence, limit + 1)
+        more = len(events) > limit
+        return Page(events[:limit], events[limit - 1].id if more else None)
+
+    def checkpoints(self, job_id: str) -> list[CheckpointRecord]:
+        """The checkpoints that are kept, latest first. Raises NotFound."""
+        with self._database.read() as session:
+            jobs = JobRepository(session)
+            _found(jobs.get(job_id), job_id)
+            return jobs.checkpoints(job_id)
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs there are of each status."""
+        with self._database.read() as session:
+            return JobRepository(session).counts()
+
+    def workers(self) -> int:
+        """How many workers are alive."""
+        now = self._clock.now()
+        with self._database.read() as session:
+            return sum(is_alive(one, now, SILENCE) for one in heartbeats(session))
+
+    def _move(self, job_id: str, state: JobState, **changes: Any) -> Job:
+        now = self._clock.now()
+        with self._database.write() as session:
+            jobs = JobRepository(session)
+            present = _found(jobs.locked(job_id), job_id)
+            # Only a paused job is resumed, though a running one may go back to the queue on its own.
+            resumed_early = state is JobState.QUEUED and present.status is not JobState.PAUSED
+            if resumed_early or not present.status.may_become(state):
+                raise Conflict(f"job {job_id} is {present.status}: it cannot become {state}")
+            turn = present.turn + (state is JobState.QUEUED)
+            progress = msgspec.structs.replace(present.progress, eta_seconds=None)
+            job = jobs.change(present, state, turn=turn, progress=progress, **changes)
+            jobs.append(job_id, "status", job.document, now)
+        return job
+
+    def _enqueue(self, job: Job) -> None:
+        try:
+            self._carrier.enqueue(job.id, job.turn)
+        except Exception:
+            _log.warning("not enqueued yet; a worker will do it", extra={"job": job.id}, exc_info=True)
+
+    def _traits(self, config: MetaTrainingConfig, prefix: str) -> Traits | None:
+        if not isinstance(config.tasks, LabelledSpec):
+            return None
+        with _as_fault(f"{prefix}/tasks/dataset"):
+            dataset = self._datasets.get(config.tasks.dataset)
+        if dataset.n_classes is None:
+            raise Invalid.at(
+                f"{prefix}/tasks/dataset", "its targets are numbers, and labelled tasks need classes"
+            )
+        return Traits(dataset.signature.inputs.example_shape, dataset.n_classes, dataset.n_tasks or 0)
+
+
+def _target(draft: Mapping[str, Any]) -> tuple[str, Publish]:
+    """The model's name and what to do with its new version."""
+    model = draft.get("model")
+    if not isinstance(model, str):
+        raise Invalid.at("/model", "name the model that the job makes a version of")
+    check_model_name(model)
+    try:
+        publish = msgspec.convert(draft.get("publish") or {}, Publish)
+    except msgspec.ValidationError as error:
+        fault = fault_of(error, "/publish")
+        raise Invalid(fault.detail, (fault,)) from error
+    if publish.alias is not None:
+        check_alias(publish.alias, "/publish/alias")
+    return model, publish
+
+
+@contextmanager
+def _as_fault(pointer: str) -> Iterator[None]:
+    """What a body names and is not there is a fault of the body."""
+    try:
+        yield
+    except NotFound as error:
+        raise Invalid.at(pointer, error.detail) from error
+
+
+def _sequence(jobs: JobRepository, job_id: str, after: int | str | None) -> int | None:
+    if not isinstance(after, str):
+        return after or 0
+    # Postgres refuses to look for text with a NUL in it.
+    return jobs.sequence_of(job_id, after) if after.isprintable() else None
+
+
+def _found(job: Job | None, job_id: str) -> Job:
+    if job is None:
+        raise NotFound(f"no job {job_id!r}")
+    return job

@@ -1,0 +1,35 @@
+"""The worker's own settings: what it trains on, and how often it looks, reports and saves."""
+
+import os
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class WorkerSettings(BaseSettings):
+    """Read by the worker process alone. What a job trains is its configuration, not a setting."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="INNERLOOP_", frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
+
+    worker_device: Literal["auto", "cpu", "cuda"] = "auto"
+    """`auto` is CUDA where there is a device, else the CPU."""
+    worker_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    """CPU threads of a training step at most; small networks use one. A run is repeatable bit for bit at one
+    number of threads."""
+    worker_concurrency: int = Field(default=1, ge=1)
+    """Jobs that one worker runs at a time; they share its threads and its device."""
+    worker_checkpoint_seconds: float = Field(default=10.0, gt=0.0)
+    """Training between two checkpoints: what a killed worker costs a job at most."""
+    worker_report_seconds: float = Field(default=0.5, gt=0.0)
+    """Between two reports of progress; also how soon a running job notices that it was cancelled or paused."""
+    worker_poll_seconds: float = Field(default=0.2, gt=0.0)
+    """Between two looks at the queue."""
+    worker_heartbeat_seconds: float = Field(default=1.0, gt=0.0)
+    """Between two signs of life, and between two looks at whether other workers still give theirs."""
+    worker_max_losses: int = Field(default=3, ge=1)
+    """A job that this many workers in a row died of, without a checkpoint in between, has failed."""
+    worker_leave_seconds: float = Field(default=8.0, ge=1.0)
+    """How long a worker that was told to stop waits for its jobs to save themselves."""

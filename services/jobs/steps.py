@@ -1,0 +1,183 @@
+"""What a workflow's steps do: begin, train a chunk, meta-test, publish. Knows no DBOS; imports torch late.
+
+A step answers with plain data, which DBOS records and gives again to a workflow that goes on elsewhere. The live
+trainer stays in memory between the steps of one worker; another worker makes it anew from the last checkpoint.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Event
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from services.clock import Clock
+from services.datasets.service import DatasetService
+from services.errors import Unavailable
+from services.jobs.failures import failure_of
+from services.jobs.ledger import Ledger, NotHeld
+from services.jobs.records import Job
+from services.jobs.session import Leaving, Session
+from services.jobs.settings import WorkerSettings
+from services.storage.artifacts import ArtifactStore
+
+if TYPE_CHECKING:
+    from models.tasks.labelled_data import LabelledData
+
+Outcome = Literal["more", "trained", "over"]
+Scores = dict[str, float]
+
+_log = logging.getLogger(__name__)
+
+
+class Steps:
+    """The steps of every job that one worker runs; each job's steps run one after the other.
+
+    No step raises because of its job: what goes wrong is written on the job, and the turn is over. What they do
+    raise (the database is away) ends the workflow, and the sweep gives the job another turn.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        artifacts: ArtifactStore,
+        datasets: DatasetService,
+        clock: Clock,
+        settings: WorkerSettings,
+    ) -> None:
+        self._ledger = ledger
+        self._artifacts = artifacts
+        self._datasets = datasets
+        self._clock = clock
+        self._settings = settings
+        self._leaving = Event()
+        self._taken: dict[str, Job] = {}
+        self._sessions: dict[str, Session] = {}
+
+    @property
+    def active(self) -> set[str]:
+        """Ids of the jobs that this worker has in hand."""
+        return set(self._taken)
+
+    def leave(self) -> None:
+        """Let every running step save its job and give it back, soon."""
+        self._leaving.set()
+
+    def begin(self, job_id: str, turn: int) -> bool:
+        """Take the job; False where this turn of it is over, or the worker is leaving."""
+        return not self._leaving.is_set() and self._take(job_id, turn) is not None
+
+    def train(self, job_id: str, turn: int) -> Outcome:
+        """Train until the next checkpoint, and save that."""
+
+        def chunk(session: Session) -> Outcome:
+            session.train(self._settings.worker_checkpoint_seconds)
+            return "trained" if session.finished else "more"
+
+        return self._on(job_id, turn, chunk) or "over"
+
+    def evaluate(self, job_id: str, turn: int) -> Scores | None:
+        """The meta-test's scores; None where the turn is over."""
+        scores: Scores | None = self._on(job_id, turn, lambda session: session.meta_test())
+        return scores
+
+    def publish(self, job_id: str, turn: int, scores: Scores) -> None:
+        """Register the version and end the job."""
+        ended: Job | None = self._on(job_id, turn, lambda session: session.publish(scores, self._clock.now()))
+        if ended is not None:
+            self._forget(job_id, turn)
+            self._ledger.let_go(ended)
+
+    def _on(self, job_id: str, turn: int, work: Callable[[Session], Any]) -> Any:
+        """The work's answer, or None where the job is not, or no longer, this worker's to do."""
+        session: Session | None = None
+        try:
+            session = self._session(job_id, turn)
+            if session is None:
+                return None
+            return work(session)
+        except (NotHeld, Leaving) as why:
+            self._set_down(job_id, turn, session, hand_back=isinstance(why, Leaving))
+        except Unavailable:
+            # The database, not the job: the sweep will find the job in nobody's hands and queue it again.
+            self._forget(job_id, turn)
+            raise
+        except Exception as error:
+            self._fail(job_id, turn, error)
+        return None
+
+    def _set_down(self, job_id: str, turn: int, session: Session | None, *, hand_back: bool) -> None:
+        """Save what was reached, for whoever takes the job up again; a job that has ended needs nothing."""
+        job = self._forget(job_id, turn)
+        with suppress(NotHeld):
+            if session is not None:
+                session.save()
+            if hand_back and job is not None:
+                self._ledger.hand_back(job)
+        if job is not None:
+            self._ledger.let_go(job)
+
+    def _session(self, job_id: str, turn: int) -> Session | None:
+        session = self._sessions.get(job_id)
+        if session is not None and session.job.turn == turn:
+            return session
+        job = self._take(job_id, turn)
+        if job is None:
+            return None
+        if self._leaving.is_set():
+            raise Leaving
+        # Importing torch takes seconds, in which the worker has to give signs of life and take jobs already.
+        from services.jobs.meta_training import MetaTraining, choose_device
+
+        network = job.config["learner"]["network"]["name"]
+        device = choose_device(self._settings.worker_device, network, self._settings.worker_threads)
+        training = MetaTraining.prepare(job.config, self._load, device)
+        session = Session(job, training, self._ledger, self._leaving, self._settings.worker_report_seconds)
+        session.restore(self._artifacts)
+        self._sessions[job_id] = session
+        return session
+
+    def _take(self, job_id: str, turn: int) -> Job | None:
+        taken = self._taken.get(job_id)
+        if taken is not None and taken.turn == turn:
+            return taken
+        job = self._ledger.take(job_id, turn)
+        if job is not None:
+            self._taken[job_id] = job
+        return job
+
+    def _load(self, dataset_id: str) -> "LabelledData":
+        from models.tasks.labelled_data import LabelledData
+
+        arrays = self._datasets.load(dataset_id)
+        tasks = None if arrays.tasks is None else np.array(arrays.task_names)[arrays.tasks]
+        return LabelledData.from_arrays(arrays.inputs, arrays.targets, tasks)
+
+    def _fail(self, job_id: str, turn: int, error: Exception) -> None:
+        job = self._forget(job_id, turn)
+        if job is None:
+            raise error
+        failure = failure_of(error)
+        _log.warning(
+            "job failed: %s",
+            failure.message,
+            extra={"job": job_id, "code": failure.code},
+            exc_info=error if failure.fault == "server" else None,
+        )
+        with suppress(NotHeld):
+            self._ledger.fail(job, failure)
+        self._ledger.let_go(job)
+
+    def _forget(self, job_id: str, turn: int) -> Job | None:
+        """Have this turn no longer in hand, before anything about the job is written: writing may fail.
+
+        The next turn may be in hand already: a job that was paused and resumed while a step of it was running.
+        """
+        session, job = self._sessions.get(job_id), self._taken.get(job_id)
+        if session is not None and session.job.turn == turn:
+            del self._sessions[job_id]
+        if job is None or job.turn != turn:
+            return None
+        del self._taken[job_id]
+        return job

@@ -1,0 +1,90 @@
+"""Whether the parts of a configuration fit one another and the dataset: said at once, not after queueing. Pure.
+
+What only the examples themselves can tell (classes with too few of them, tasks with too few classes) is found
+when the job prepares.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from models.spec import Conv4Spec, LabelledSpec, MlpSpec, ProtoNetSpec, Signature, signature_of
+from models.training.config import MetaTrainingConfig
+from services.errors import Fault, Invalid
+from services.jobs.cost import MAX_STEP_BYTES, step_bytes
+
+_SMALLEST_IMAGE = 16  # conv4 halves height and width four times
+_TURNS = 4  # `rotations` makes this many classes of one
+
+
+class Traits(msgspec.Struct, frozen=True):
+    """What has to be known of a dataset: one example's shape, (D,) or (H, W, C), and how many there are."""
+
+    example_shape: tuple[int, ...]
+    n_classes: int
+    n_tasks: int
+
+
+def check(config: MetaTrainingConfig, traits: Traits | None, prefix: str = "") -> Signature:
+    """The signature that the trained model will have; `traits` belong to the dataset of labelled tasks.
+
+    Raises Invalid with every fault, pointers below `prefix`.
+    """
+    signature = signature_of(config.tasks, traits.example_shape if traits else None)
+    faults = list(_faults(config, signature))
+    if isinstance(config.tasks, LabelledSpec) and traits is not None:
+        faults += _dataset_faults(config.tasks, traits)
+    if not faults and step_bytes(config, signature) > MAX_STEP_BYTES:
+        faults.append(
+            Fault(
+                "/training/meta_batch_size",
+                f"one outer step would take about {step_bytes(config, signature) >> 30} GiB, more than the "
+                f"{MAX_STEP_BYTES >> 30} GiB allowed: lower meta_batch_size, n_way, n_shot, n_query or inner_steps",
+            )
+        )
+    if faults:
+        placed = [Fault(prefix + fault.pointer, fault.detail) for fault in faults]
+        raise Invalid(f"the configuration does not fit together: {placed[0].detail}", placed)
+    return signature
+
+
+def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]:
+    network, algorithm = config.learner.network, config.learner.algorithm
+    if isinstance(network, MlpSpec) and signature.is_image:
+        yield Fault("/learner/network/name", "mlp takes vectors, and this dataset holds images: use conv4")
+    if isinstance(network, Conv4Spec):
+        if not signature.is_image:
+            yield Fault("/learner/network/name", "conv4 takes images, and these inputs are vectors: use mlp")
+        elif min(signature.inputs.example_shape[:2]) < _SMALLEST_IMAGE:
+            yield Fault(
+                "/learner/network/name",
+                f"conv4 needs images of at least {_SMALLEST_IMAGE}x{_SMALLEST_IMAGE} pixels",
+            )
+    if isinstance(algorithm, ProtoNetSpec) and signature.task == "regression":
+        yield Fault(
+            "/learner/algorithm/name", "protonet classifies, and these targets are numbers: use maml or ridge"
+        )
+
+
+def _dataset_faults(tasks: LabelledSpec, traits: Traits) -> Iterator[Fault]:
+    shape = traits.example_shape
+    if tasks.rotations and not (len(shape) == 3 and shape[0] == shape[1]):
+        yield Fault("/tasks/rotations", "only square images can be turned")
+    if tasks.within_task:
+        if traits.n_tasks < 2:
+            yield Fault(
+                "/tasks/within_task",
+                "the dataset needs at least two tasks, one of them held out for the meta-test",
+            )
+        elif len(tasks.test_tasks) >= traits.n_tasks:
+            yield Fault("/tasks/test_tasks", "no task is left for meta-training")
+        return
+    if tasks.test_tasks:
+        yield Fault("/tasks/test_tasks", "tasks are held out only where within_task is true")
+    needed = tasks.n_way + (-(-tasks.n_way // _TURNS) if tasks.rotations else tasks.n_way)
+    if traits.n_classes < needed:
+        yield Fault(
+            "/tasks/n_way",
+            f"{tasks.n_way}-way episodes need {needed} classes, {tasks.n_way} of them held out for the "
+            f"meta-test, and the dataset has {traits.n_classes}",
+        )

@@ -1,0 +1,34 @@
+"""Training metrics, averaged over windows of iterations: at most so many metric events a job. Pure."""
+
+from collections.abc import Mapping
+
+MAX_WINDOWS = 200
+SHORTEST = 10  # iterations; below, a window is noise and its event costs more than its iterations
+
+
+class MetricWindows:
+    """Windows end where the iteration is a multiple of their length, so an interrupted job has the same ones."""
+
+    def __init__(self, iterations: int) -> None:
+        """`iterations` of the whole job."""
+        self.length = max(SHORTEST, -(-iterations // MAX_WINDOWS))
+        self._sums: dict[str, float] = {}
+        self._count = 0
+
+    def room(self, iteration: int) -> int:
+        """How many iterations are left of the window that the next one falls into."""
+        return self.length - iteration % self.length
+
+    def add(self, means: Mapping[str, float], count: int) -> None:
+        """Take in the means over the latest `count` iterations."""
+        for name, mean in means.items():
+            self._sums[name] = self._sums.get(name, 0.0) + mean * count
+        self._count += count
+
+    def means(self) -> dict[str, float]:
+        """Over the window so far; empty at its start."""
+        return {name: total / self._count for name, total in self._sums.items()}
+
+    def clear(self) -> None:
+        """Begin the next window."""
+        self._sums, self._count = {}, 0

@@ -1,0 +1,101 @@
+"""What Prometheus reads. Each process makes its own registry and hands the instruments to those who count.
+
+Knows names, labels and buckets; nothing here is global, so tests and processes do not share counts.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class HttpMetrics:
+    """Requests by method, route template (never the raw path: ids would make a series each) and status."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ("method", "route", "status")
+        self._requests = Counter("innerloop_http_requests", "Requests answered.", labels, registry=registry)
+        self._seconds = Histogram(
+            "innerloop_http_request_seconds",
+            "Time from the request's head to the end of its answer.",
+            ("method", "route"),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.in_flight = Gauge(
+            "innerloop_http_requests_in_flight", "Requests being served.", registry=registry
+        )
+
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(method, route).observe(seconds)
+
+
+class EngineMetrics:
+    """Device passes by kind of call (adapt, predict, adapt_predict)."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._batch_size = Histogram(
+            "innerloop_engine_batch_size",
+            "Calls that shared one device pass.",
+            ("kind",),
+            buckets=_SIZES,
+            registry=registry,
+        )
+        self._queue_seconds = Histogram(
+            "innerloop_engine_queue_seconds",
+            "Time a call waited for its pass.",
+            ("kind",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._device_seconds = Histogram(
+            "innerloop_engine_device_seconds",
+            "Time a pass took.",
+            ("kind",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+
+    def observe(self, kind: str, waits: Iterable[float], device_seconds: float) -> None:
+        """One pass: the seconds that each of its calls waited, and the seconds that the pass took."""
+        seconds = list(waits)
+        self._batch_size.labels(kind).observe(len(seconds))
+        for wait in seconds:
+            self._queue_seconds.labels(kind).observe(wait)
+        self._device_seconds.labels(kind).observe(device_seconds)
+
+    def text(self) -> bytes:
+        """Everything in the engine's registry, in Prometheus's text format."""
+        return render(self._registry)
+
+
+class JobsCollector(Collector):
+    """Jobs by status, asked for when Prometheus asks; `counts` gives them (a query, so not on the event loop)."""
+
+    def __init__(self, registry: CollectorRegistry, counts: Callable[[], Mapping[str, int]]) -> None:
+        self._counts = counts
+        registry.register(self)
+
+    def collect(self) -> Iterable[Metric]:
+        family = GaugeMetricFamily("innerloop_jobs", "Jobs by status.", labels=("status",))
+        for status, count in self._counts().items():
+            family.add_metric((status,), count)
+        return (family,)
+
+    def describe(self) -> Iterable[Metric]:
+        # Without this, registering would run the query.
+        return (GaugeMetricFamily("innerloop_jobs", "Jobs by status.", labels=("status",)),)
+
+
+def render(registry: CollectorRegistry) -> bytes:
+    """Everything a registry knows, in Prometheus's text format (`CONTENT_TYPE`)."""
+    return generate_latest(registry)
