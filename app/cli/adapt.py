@@ -1,0 +1,91 @@
+"""`innerloop adapt`: labelled examples in, an adaptation out."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.examples import Examples, parse_values, read_examples
+from app.cli.options import Json, Url, connect
+from app.cli.output import print_details, print_json
+from innerloop import InvalidInput
+
+
+def adapt(
+    model: Annotated[str, typer.Argument(help="name, name@alias or name@3.")],
+    x: Annotated[str | None, typer.Option("--x", help="Inputs: 1,2,3,4 or 0,1;2,3 or JSON.")] = None,
+    y: Annotated[str | None, typer.Option("--y", help="Targets or labels: 2,4,6,8 or cat,dog.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="Examples from a csv, json or npz file.")
+    ] = None,
+    inputs: Annotated[
+        str | None, typer.Option(help="csv: input columns, comma-separated; all others unless given.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="csv: the target column; `target` unless given.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", "-o", help="name=value, such as inner_steps=5.")
+    ] = None,
+    ttl: Annotated[
+        float | None, typer.Option(help="Seconds to keep it; until deleted unless given.", min=0)
+    ] = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Adapt a model to labelled examples; the service keeps the result.
+
+    innerloop adapt functions --x 1,2,3,4 --y 2,4,6,8
+    """
+    examples = _examples(x, y, file, inputs, target)
+    with connect(url) as client:
+        made = client.adapt(
+            model, examples.inputs, examples.targets, options=parse_options(option), ttl_seconds=ttl
+        )
+    if as_json:
+        print_json(made.response)
+        return
+    print_details(
+        [
+            ("adaptation", made.id),
+            ("model", str(made.model)),
+            ("task", made.task),
+            ("classes", made.classes),
+            ("examples", made.n_support),
+            ("support loss", made.support_loss),
+            ("expires", made.expires_at or "when deleted"),
+        ]
+    )
+    print(f"\nNow query it: innerloop predict {made.id} --x …")
+
+
+def parse_options(given: list[str] | None) -> dict[str, Any] | None:
+    """`name=value` pairs, the values as JSON where they are JSON."""
+    if not given:
+        return None
+    options = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise InvalidInput(f"--option {pair}: write name=value")
+        options[name] = json_or_text(value)
+    return options
+
+
+def json_or_text(value: str) -> Any:
+    """`5` is a number, `true` a truth value, `[1]` a list, and anything that is no JSON is itself."""
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _examples(
+    x: str | None, y: str | None, file: Path | None, inputs: str | None, target: str | None
+) -> Examples:
+    if file is not None:
+        if x or y:
+            raise InvalidInput("give either --file or --x and --y")
+        return read_examples(file, inputs, target, labelled=True)
+    if not x or not y:
+        raise InvalidInput("give --x and --y, or --file")
+    return Examples(parse_values(x, "--x"), parse_values(y, "--y"))

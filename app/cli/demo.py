@@ -1,0 +1,181 @@
+"""`innerloop demo`: start the service, train the starter, adapt it to four points, show what changed."""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from app.cli.child_server import ChildServer
+    from app.cli.four_points import Result
+    from innerloop import Client
+
+PICTURE = Path("demo.png")
+MISSED = 1
+"""The exit status where a prediction is too far off."""
+_REFUSED = (
+    "The service asks for a key, so the demonstration is left out; with INNERLOOP_API_KEY set it is shown."
+)
+
+
+def demo(
+    keep_serving: Annotated[
+        bool,
+        typer.Option("--keep-serving", help="Go on serving until Ctrl-C, with the data kept in --data-dir."),
+    ] = False,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="Where to keep data; ./data with --keep-serving, else a folder that is removed."),
+    ] = None,
+    port: Annotated[int, typer.Option(help="Any free port is taken where this one is in use.", min=1)] = 8000,
+) -> None:
+    """Start a service, meta-train the starter model, adapt it to four points over HTTP, show what changed.
+
+    Ends with 0 where the predictions at 5 and 6 are right, with 1 where one misses.
+    """
+    from app.cli.child_server import ChildServer, choose_port, ending_on_signals
+
+    with ExitStack() as stack:
+        stack.enter_context(ending_on_signals())
+        folder = data_dir or (Path("data") if keep_serving else stack.enter_context(_throw_away()))
+        server = ChildServer(folder, choose_port(port), folder / "serve.log")
+        stack.callback(_stop, server)
+        if server.port != port:
+            _say(
+                f"Port {port} is in use; taking {server.port}. Others find it with INNERLOOP_URL={server.url}"
+            )
+        _say(f"Starting the service at {server.url} …")
+        server.start()
+        _say(f"Ready after {server.wait_ready():.1f} s. Its log: {server.log}")
+        result = _demonstrate(server, may_be_refused=keep_serving)
+        if keep_serving:
+            _keep_serving(server, result)
+    if result is not None and not result.hit:
+        _say("A prediction missed.")
+        raise typer.Exit(MISSED)
+
+
+def _demonstrate(server: "ChildServer", *, may_be_refused: bool) -> "Result | None":
+    """What came of it; None where the service asks for a key that is not given, and that may be."""
+    from app.cli import four_points
+    from innerloop import AuthenticationError, Client, InnerloopError
+
+    with Client(server.url) as client:
+        try:
+            job = _starter(client)
+            result = four_points.adapt(client, job)
+        except AuthenticationError:
+            if not may_be_refused:
+                raise
+            _say(f"\n{_REFUSED}\n")
+            return None
+        except InnerloopError:
+            server.check()  # a dead server is the better explanation
+            raise
+    _report(result)
+    _draw(result)
+    _next_steps(server.url, result)
+    return result
+
+
+def _starter(client: "Client") -> str:
+    """The id of the job that trained the starter: one that ran before, else one that runs now."""
+    from app.cli import four_points
+    from innerloop.progress import display
+
+    reference = f"{four_points.MODEL}@{four_points.ALIAS}"
+    before = four_points.trained(client)
+    if before is not None:
+        _say(f"\nThe starter model {reference} is here already; it is used as it is.")
+        _say(f"To train it again: innerloop train {four_points.RECIPE} --alias {four_points.ALIAS}\n")
+        return before
+    _say(f"\nMeta-training the starter model {reference} as a background job …")
+    with display(sys.stdout) as show:
+        job = four_points.train(client, show)
+    started, finished = job.response.started_at, job.response.finished_at
+    if started and finished:
+        _say(f"Trained in {(finished - started).total_seconds():.0f} s.\n")
+    return job.id
+
+
+def _report(result: "Result") -> None:
+    from app.cli.output import print_table
+
+    _say(f"Four points of y = 2x adapted {result.model}. Predictions before and after, ± std:")
+    rows = [
+        (
+            f"{point.x:g}",
+            f"{point.truth:g}",
+            f"{point.before:.2f} ± {point.before_std:.2f}",
+            f"{point.after:.2f} ± {point.after_std:.2f}",
+            f"{point.error:.3f}",
+            "yes" if point.within_two_std else "no",
+        )
+        for point in result.points
+    ]
+    print_table(("x", "truth", "before", "after", "error", "truth within 2 std"), rows, "")
+
+
+def _draw(result: "Result") -> None:
+    from app.cli.demo_picture import draw
+
+    try:
+        draw(result, PICTURE)
+    except ImportError:
+        _say("No picture: it needs matplotlib (the extra `plots`).")
+    else:
+        _say(f"The curves are in {PICTURE.absolute()}")
+
+
+def _next_steps(url: str, result: "Result") -> None:
+    _say(
+        f"""
+Try it yourself. With curl, the adaptation from above, and one to other points:
+
+  curl {url}/v1/adaptations/{result.adaptation}/predictions -H 'Content-Type: application/json' \\
+    -d '{{"inputs": [5, 6, 7]}}'
+  curl {url}/v1/adaptations -H 'Content-Type: application/json' \\
+    -d '{{"model": "functions", "support": {{"inputs": [1, 2, 3, 4], "targets": [1, 4, 9, 16]}}}}'
+
+With Python ({_interpreter()}):
+
+  from innerloop import Client
+  client = Client("{url}")
+  adaptation = client.adapt("functions", [1, 2, 3, 4], [1, 4, 9, 16])
+  print(adaptation.predict([5, 6]).values)
+"""
+    )
+
+
+def _interpreter() -> Path:
+    """The Python that has `innerloop`; as short as can be."""
+    python = Path(sys.executable)
+    return python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python
+
+
+def _keep_serving(server: "ChildServer", result: "Result | None") -> None:
+    note = "" if result is None or result.hit else " (although a prediction missed)"
+    _say(f"Serving at {server.url}{note}, documentation at {server.url}/docs. Ctrl-C ends it.")
+    try:
+        server.wait()
+    except KeyboardInterrupt:
+        return
+
+
+def _stop(server: "ChildServer") -> None:
+    _say("Stopping the service …")
+    server.stop()
+
+
+@contextmanager
+def _throw_away() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="innerloop-demo-") as folder:
+        yield Path(folder)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

@@ -1,0 +1,171 @@
+"""The synchronous client. Thin: `requests` says what is sent, the connection sends it, handles hold the answers."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from .adaptation import Adaptation
+from .address import Address
+from .connection import Connection
+from .job import Job
+from .pages import pages
+from .predictions import Predictions
+from .requests import adaptations, jobs, operations
+from .resources import Adaptations, Datasets, Jobs, Models
+from .schemas.jobs import RecipeResponse
+from .schemas.operations import LimitsResponse, ReadinessResponse
+
+
+class Client:
+    """A connection to an Innerloop service; safe to share between threads, best kept and reused.
+
+    >>> from innerloop import Client
+    >>> client = Client()                                                     # doctest: +SKIP
+    >>> adaptation = client.adapt("functions", [1, 2, 3, 4], [2, 4, 6, 8])    # doctest: +SKIP
+    >>> adaptation.predict([5, 6]).values                                     # doctest: +SKIP
+    [9.99, 11.98]
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        timeout: float | None = 60.0,
+        max_retries: int = 3,
+        binary: bool = True,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Without arguments: INNERLOOP_URL and INNERLOOP_API_KEY, else http://127.0.0.1:8000 and no key.
+
+        `timeout` is in seconds, for connecting, for sending and for reading in one attempt. `max_retries` further
+        attempts follow a lost connection, 408, 429, 502, 503 and 504; a repeated POST that changes something has
+        the same Idempotency-Key, so it happens once. `binary=False` sends tensors as plain JSON. `transport` and
+        `sleep` are for tests and special networks.
+        """
+        self._binary = binary
+        self._connection = Connection(
+            Address.find(base_url, api_key),
+            timeout=timeout,
+            max_retries=max_retries,
+            transport=transport,
+            sleep=sleep,
+        )
+        self.models = Models(self._connection)
+        self.datasets = Datasets(self._connection)
+        self.jobs = Jobs(self._connection)
+        self.adaptations = Adaptations(self._connection, binary=binary)
+
+    def adapt(
+        self,
+        model: str,
+        inputs: Any,
+        targets: Any,
+        options: Mapping[str, Any] | None = None,
+        ttl_seconds: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Adaptation:
+        """Adapt a model to labelled examples; the service keeps the result.
+
+        model: `name`, `name@alias` or `name@3`. inputs: [S, …] in the model's input form: lists, numpy arrays,
+        torch tensors, strings, image files as bytes, Pillow images; S numbers for one column. targets: S labels
+        (strings or integers), or S numbers, or [S, T]. options: what the version's learner declares adjustable.
+        ttl_seconds: None keeps it until it is deleted.
+        Raises InvalidInput (nothing was sent), InvalidRequest, NotFound, ServiceUnavailable, ConnectionFailed.
+        """
+        call = adaptations.create(
+            inputs,
+            targets,
+            model=model,
+            options=options,
+            ttl_seconds=ttl_seconds,
+            metadata=metadata,
+            binary=self._binary,
+        )
+        return Adaptation(self._connection.send(call), self._connection, binary=self._binary)
+
+    def predict(self, adaptation: Adaptation | str, inputs: Any) -> Predictions:
+        """Predict with an adaptation, or its id, for query examples [Q, …]."""
+        identity = adaptation if isinstance(adaptation, str) else adaptation.id
+        return self._connection.send(adaptations.predict(identity, inputs, binary=self._binary))
+
+    def adapt_and_predict(
+        self,
+        model: str,
+        inputs: Any,
+        targets: Any,
+        queries: Any,
+        options: Mapping[str, Any] | None = None,
+    ) -> Predictions:
+        """Adapt to [S, …] examples and predict for [Q, …] queries in one call; nothing is stored.
+
+        `inputs` and `targets` both None: the base model's own answer before any adaptation (regression only).
+
+        >>> client.adapt_and_predict("functions", [1, 2, 3, 4], [2, 4, 6, 8], [5, 6]).values    # doctest: +SKIP
+        [9.99, 11.98]
+        """
+        call = adaptations.adapt_and_predict(
+            inputs, targets, queries, model=model, options=options, binary=self._binary
+        )
+        return self._connection.send(call)
+
+    def train(
+        self,
+        model: str,
+        recipe: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        learner: Mapping[str, Any] | None = None,
+        tasks: Mapping[str, Any] | None = None,
+        training: Mapping[str, Any] | None = None,
+        alias: str | None = None,
+    ) -> Job:
+        """Meta-train a base model in the background, from a recipe or from a whole configuration.
+
+        `alias` is moved to the new version when it is registered.
+
+        >>> job = client.train("sinusoid", recipe="sinusoid-maml",
+        ...                    overrides={"training": {"iterations": 2000}})    # doctest: +SKIP
+        >>> job.wait().result.version                                           # doctest: +SKIP
+        1
+        """
+        call = jobs.create(
+            model,
+            recipe=recipe,
+            overrides=overrides,
+            learner=learner,
+            tasks=tasks,
+            training=training,
+            alias=alias,
+        )
+        return Job(self._connection.send(call), self._connection)
+
+    def recipes(self) -> Iterator[RecipeResponse]:
+        """The built-in recipes, each with its full configuration."""
+        return pages(self._connection, jobs.recipes)
+
+    def limits(self) -> LimitsResponse:
+        """Every bound that the service refuses beyond."""
+        return self._connection.send(operations.limits())
+
+    def health(self) -> ReadinessResponse:
+        """Whether the service can answer, and what hinders it if not. ConnectionFailed where none is there."""
+        return self._connection.send(operations.health())
+
+    def close(self) -> None:
+        """Give the connections back; `with Client() as client:` does it by itself."""
+        self._connection.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client({self._connection.address.url!r})"

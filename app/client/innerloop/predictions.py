@@ -1,0 +1,70 @@
+"""Predictions as a sequence, one a query example, with the columns that callers ask for."""
+
+from collections.abc import Sequence
+from typing import Any, overload
+
+from .schemas.adaptations import Label, VersionReference
+from .schemas.predictions import ClassPrediction, Prediction, PredictionsResponse, RegressionPrediction
+
+
+class Predictions(Sequence[Prediction]):
+    """What the service predicts for N query examples, in their order.
+
+    >>> predictions = adaptation.predict([5, 6])                    # doctest: +SKIP
+    >>> predictions[0].value, predictions[0].std                    # doctest: +SKIP
+    (9.98, 0.11)
+    >>> predictions.values                                          # doctest: +SKIP
+    [9.98, 11.97]
+    """
+
+    def __init__(self, response: PredictionsResponse) -> None:
+        self._rows = response.predictions
+        self.adaptation: str | None = response.adaptation
+        """The adaptation that answered; None where nothing was stored."""
+        self.revision: int | None = response.revision
+        self.model: VersionReference = response.model
+
+    @property
+    def values(self) -> list[Any]:
+        """Regression: N numbers, or N lists of T numbers where the model has T > 1 output columns."""
+        return [row.value for row in self._regressions("values")]
+
+    @property
+    def stds(self) -> list[Any]:
+        """Regression: standard deviations in the values' unit and form; None where the learner gives none."""
+        return [row.std for row in self._regressions("stds")]
+
+    @property
+    def labels(self) -> list[Label]:
+        """Classification: the likeliest class of each example, as the type its label was given in."""
+        return [row.label for row in self._classes("labels")]
+
+    @property
+    def probabilities(self) -> list[dict[str, float]]:
+        """Classification: every class's probability; the keys are the labels as text."""
+        return [row.probabilities for row in self._classes("probabilities")]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Prediction: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Prediction]: ...
+    def __getitem__(self, index: int | slice) -> Prediction | Sequence[Prediction]:
+        return self._rows[index]
+
+    def __repr__(self) -> str:
+        return f"Predictions({self._rows!r}, model={str(self.model)!r})"
+
+    def _regressions(self, wanted: str) -> list[RegressionPrediction]:
+        rows = [row for row in self._rows if isinstance(row, RegressionPrediction)]
+        if len(rows) != len(self._rows):
+            raise TypeError(f"{wanted} belongs to regression; these are classes: use labels or probabilities")
+        return rows
+
+    def _classes(self, wanted: str) -> list[ClassPrediction]:
+        rows = [row for row in self._rows if isinstance(row, ClassPrediction)]
+        if len(rows) != len(self._rows):
+            raise TypeError(f"{wanted} belongs to classification; these are numbers: use values or stds")
+        return rows

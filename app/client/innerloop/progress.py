@@ -1,0 +1,110 @@
+"""Shows a job's progress to a person: a rich bar on a terminal where rich is installed, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol, TextIO
+
+from .schemas.jobs import JobResponse
+
+PLAIN_INTERVAL_S = 5.0
+
+
+class Display(Protocol):
+    """Called with the job's newest state whenever it was looked at."""
+
+    def __call__(self, job: JobResponse) -> None: ...
+
+
+@contextmanager
+def display(stream: TextIO | None = None) -> Iterator[Display]:
+    """The display that suits `stream` (stderr unless given), cleaned up at the end."""
+    stream = stream or sys.stderr
+    rich = _rich_progress(stream) if stream.isatty() else None
+    if rich is None:
+        yield PlainLines(stream)
+        return
+    with rich:
+        yield _RichBar(rich)
+
+
+class PlainLines:
+    """A line whenever the status changes, and every few seconds in between: for logs and for CI."""
+
+    def __init__(self, stream: TextIO, interval_s: float = PLAIN_INTERVAL_S) -> None:
+        self._stream = stream
+        self._interval = interval_s
+        self._status: str | None = None
+        self._written = 0.0
+
+    def __call__(self, job: JobResponse) -> None:
+        now = time.monotonic()
+        if job.status == self._status and now - self._written < self._interval:
+            return
+        self._status, self._written = job.status, now
+        print(line(job), file=self._stream, flush=True)
+
+
+class _RichBar:
+    def __init__(self, progress: Any) -> None:
+        self._progress = progress
+        self._task = progress.add_task("queued", total=None, note="")
+
+    def __call__(self, job: JobResponse) -> None:
+        total = job.progress.iterations or None
+        self._progress.update(
+            self._task,
+            description=f"{job.model} {job.status}",
+            completed=job.progress.iteration,
+            total=total,
+            note=_note(job),
+        )
+
+
+def line(job: JobResponse) -> str:
+    """One line about a job: `functions running 1200/10000 12% loss 0.41 ETA 31 s`."""
+    share = f"{job.progress.iteration}/{job.progress.iterations} {job.progress.fraction:.0%}"
+    return " ".join(filter(None, [job.model, job.status, share, _note(job)]))
+
+
+def loss_of(metrics: dict[str, Any]) -> float | None:
+    """The meta-training loss among a job's metrics."""
+    loss = metrics.get("meta_loss")
+    return float(loss) if isinstance(loss, int | float) else None
+
+
+def _note(job: JobResponse) -> str:
+    loss, eta = loss_of(job.metrics), job.progress.eta_seconds
+    parts = [f"loss {loss:.4g}" if loss is not None else ""]
+    if job.status == "running" and 0 < job.progress.iterations <= job.progress.iteration:
+        parts.append("meta-testing")  # which takes its time too, and the ETA is of the training alone
+    elif eta is not None and job.status == "running":
+        parts.append(f"ETA {_duration(eta)}")
+    return " ".join(filter(None, parts))
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def _rich_progress(stream: TextIO) -> Any:
+    """A rich Progress, or None where rich is not installed."""
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    except ImportError:
+        return None
+    # The service's own ETA is shown: it knows of restarts and pauses, which a bar seen from here does not.
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[note]}", style="cyan"),
+        console=Console(file=stream),
+    )

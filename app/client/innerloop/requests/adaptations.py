@@ -1,0 +1,111 @@
+"""Adapting and predicting."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import wire
+from ..call import Call, body_of, fetch, nothing, post, segment
+from ..errors import InvalidInput
+from ..predictions import Predictions
+from ..schemas.adaptations import AdaptationResponse
+from ..schemas.listing import ListResponse
+from ..schemas.predictions import PredictionsResponse
+from ..tensors import pack_inputs, pack_targets
+
+
+def create(
+    inputs: Any,
+    targets: Any,
+    *,
+    model: str | None = None,
+    start_from: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    ttl_seconds: float | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    binary: bool = True,
+) -> Call[AdaptationResponse]:
+    """Adapt `model`, or go on from the adaptation `start_from`."""
+    document = {
+        "model": model,
+        "from": start_from,
+        "options": options,
+        "ttl_seconds": ttl_seconds,
+        "metadata": metadata,
+        "support": _support(inputs, targets, binary),
+    }
+    body = wire.encode(_given(document))
+    return post("/v1/adaptations", body_of(AdaptationResponse), content=body.content, headers=body.headers)
+
+
+def get(adaptation: str) -> Call[AdaptationResponse]:
+    return fetch(f"/v1/adaptations/{segment(adaptation)}", body_of(AdaptationResponse))
+
+
+def page(model: str | None, limit: int, after: str | None) -> Call[ListResponse[AdaptationResponse]]:
+    return fetch(
+        "/v1/adaptations",
+        body_of(ListResponse[AdaptationResponse]),
+        {"model": model, "limit": limit, "after": after},
+    )
+
+
+def delete(adaptation: str) -> Call[None]:
+    return Call(method="DELETE", path=f"/v1/adaptations/{segment(adaptation)}", read=nothing)
+
+
+def predict(adaptation: str, inputs: Any, *, binary: bool = True) -> Call[Predictions]:
+    body = wire.encode({"inputs": pack_inputs(inputs, "inputs", binary=binary)})
+    return post(
+        f"/v1/adaptations/{segment(adaptation)}/predictions",
+        _predictions,
+        content=body.content,
+        headers=body.headers,
+        changes=False,
+    )
+
+
+def adapt_and_predict(
+    inputs: Any,
+    targets: Any,
+    queries: Any,
+    *,
+    model: str | None = None,
+    start_from: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    binary: bool = True,
+) -> Call[Predictions]:
+    """From `model`, or from the adaptation `start_from`; nothing is stored.
+
+    `inputs` and `targets` both None: the base model's own answer, before any adaptation.
+    """
+    if (inputs is None) != (targets is None):
+        raise InvalidInput(
+            "inputs and targets belong together: give both, or neither for the base model's answer"
+        )
+    document = {
+        "model": model,
+        "from": start_from,
+        "options": options,
+        "inputs": pack_inputs(queries, "queries", binary=binary),
+    }
+    support = None if inputs is None else _support(inputs, targets, binary)
+    body = wire.encode({**_given(document), "support": support})
+    return post("/v1/predictions", _predictions, content=body.content, headers=body.headers, changes=False)
+
+
+def _support(inputs: Any, targets: Any, binary: bool) -> dict[str, Any]:
+    return {
+        "inputs": pack_inputs(inputs, "inputs", binary=binary),
+        "targets": pack_targets(targets, "targets", binary=binary),
+    }
+
+
+def _given(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if value is not None}
+
+
+_read_predictions = body_of(PredictionsResponse)
+
+
+def _predictions(response: Any) -> Predictions:
+    return Predictions(_read_predictions(response))

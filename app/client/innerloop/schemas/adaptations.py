@@ -1,0 +1,76 @@
+"""Adaptations: a model, a support set, and what came of it."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import pydantic
+
+from .base import RequestBody, ResponseBody
+from .tensors import TensorValue
+
+Label = str | int
+
+
+class SupportBody(RequestBody):
+    """Labelled examples: `targets[i]` belongs to `inputs[i]`."""
+
+    inputs: TensorValue
+    targets: TensorValue
+
+
+class AdaptationRequest(RequestBody):
+    """Exactly one of `model` and `from` (an adaptation to take the next inner steps from)."""
+
+    model_config = pydantic.ConfigDict(
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": "functions@champion",
+                    "support": {"inputs": [1, 2, 3, 4], "targets": [2, 4, 6, 8]},
+                    "ttl_seconds": 86400,
+                    "metadata": {"customer": "42"},
+                }
+            ]
+        },
+    )
+
+    model: Annotated[str | None, pydantic.Field(description="`name`, `name@alias` or `name@3`.")] = None
+    start_from: Annotated[str | None, pydantic.Field(alias="from", description="`adp_…`.")] = None
+    support: SupportBody
+    options: Annotated[
+        dict[str, Any], pydantic.Field(description="What the version's `learner.adjustable` lists.")
+    ] = {}
+    ttl_seconds: Annotated[
+        float | None,
+        pydantic.Field(gt=0, le=10 * 365 * 86400, description="Kept until deleted when null or absent."),
+    ] = None
+    metadata: dict[str, Any] = {}
+
+
+class VersionReference(ResponseBody):
+    name: str
+    version: int
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+class AdaptationResponse(ResponseBody):
+    """`support_loss` is the mean loss on the support set after adapting: squared error or cross-entropy (nats)."""
+
+    object: Literal["adaptation"] = "adaptation"
+    id: str
+    model: VersionReference
+    status: Literal["ready"] = "ready"
+    task: str
+    classes: list[Label] | None
+    n_support: int
+    revision: int
+    support_loss: float
+    options: dict[str, Any] = {}
+    created_at: datetime
+    expires_at: datetime | None
+    metadata: dict[str, Any]

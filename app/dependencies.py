@@ -1,0 +1,36 @@
+"""What routes are handed: the services, the settings, the drain. Kept on `app.state` by the lifespan."""
+
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from app.drain import Drain
+from app.settings import HttpSettings
+from services.api_bootstrap import ApiServices
+
+
+# These are coroutines because FastAPI sends plain functions to a thread.
+async def _services(request: Request) -> ApiServices:
+    services: ApiServices = request.app.state.services
+    return services
+
+
+async def _settings(request: Request) -> HttpSettings:
+    settings: HttpSettings = request.app.state.settings
+    return settings
+
+
+async def _drain(request: Request) -> Drain:
+    drain: Drain = request.app.state.drain
+    return drain
+
+
+Services = Annotated[ApiServices, Depends(_services)]
+Settings = Annotated[HttpSettings, Depends(_settings)]
+Draining = Annotated[Drain, Depends(_drain)]
+
+Limit = Annotated[int, Query(ge=1, le=100, description="The most entries to answer with.", examples=[20])]
+After = Annotated[
+    str | None,
+    Query(max_length=1024, description="`next` of the page before; absent for the first.", examples=[None]),
+]

@@ -1,0 +1,88 @@
+"""The HTTP application: routes, middleware, errors, documentation. Nothing reachable from here imports torch."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from app import routes
+from app.auth import Authentication
+from app.errors import install_error_handlers
+from app.lifespan import OpenServices, lifespan_of
+from app.middleware import RequestContext
+from app.openapi import install_openapi
+from app.settings import HttpSettings
+from innerloop.schemas import adaptations, datasets, jobs, models, operations, predictions, problems
+from innerloop.schemas.listing import ListResponse
+from services.telemetry.metrics import HttpMetrics
+
+_DESCRIPTION = """
+Adapt a meta-trained model to a new task from a handful of examples, and query the result.
+
+Times are RFC 3339 in UTC, durations are seconds. Errors are `application/problem+json` (RFC 9457): `type` says
+which kind, `errors` points at every place of an invalid body. Lists come by the page, newest first: pass `next`
+as `after`. `X-Request-Id` is taken or made, and echoed. `Idempotency-Key` is honoured on every POST.
+"""
+_TAGS = [
+    {"name": "Adaptations", "description": "A model, a support set, and what came of it."},
+    {"name": "Predictions", "description": "Queries of an adapted model."},
+    {"name": "Models", "description": "The registry: models, immutable versions, movable aliases."},
+    {"name": "Jobs", "description": "Meta-training in the background, from recipes or whole configurations."},
+    {"name": "Datasets", "description": "Labelled examples to meta-train on."},
+    {"name": "Operations", "description": "Health, metrics, limits."},
+]
+WIRE_TYPES = (
+    adaptations.AdaptationRequest,
+    adaptations.AdaptationResponse,
+    datasets.DatasetResponse,
+    jobs.CheckpointResponse,
+    jobs.JobEventResponse,
+    jobs.JobRequest,
+    jobs.JobResponse,
+    jobs.RecipeResponse,
+    models.AliasRequest,
+    models.AliasResponse,
+    models.ModelResponse,
+    models.ModelVersionResponse,
+    operations.LimitsResponse,
+    operations.LivenessResponse,
+    operations.ReadinessResponse,
+    predictions.AdaptPredictRequest,
+    predictions.PredictionsRequest,
+    predictions.PredictionsResponse,
+    problems.ProblemResponse,
+    ListResponse[adaptations.AdaptationResponse],
+    ListResponse[datasets.DatasetResponse],
+    ListResponse[jobs.CheckpointResponse],
+    ListResponse[jobs.JobEventResponse],
+    ListResponse[jobs.JobResponse],
+    ListResponse[jobs.RecipeResponse],
+    ListResponse[models.ModelResponse],
+    ListResponse[models.ModelVersionResponse],
+)
+
+
+def create_app(settings: HttpSettings, open_services: OpenServices) -> FastAPI:
+    """The application. `open_services` is entered when it starts, in the event loop that serves."""
+    app = FastAPI(
+        title="Innerloop",
+        version=version("innerloop"),
+        summary="Few-shot adaptation over HTTP.",
+        description=_DESCRIPTION,
+        openapi_tags=_TAGS,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        lifespan=lifespan_of(open_services),
+        # A redirect would answer a POST with something that is neither done nor a problem.
+        redirect_slashes=False,
+        redoc_url=None,
+    )
+    app.state.settings = settings
+    app.state.registry = CollectorRegistry()
+    for router in routes.ROUTERS:
+        app.include_router(router)
+    install_error_handlers(app)
+    install_openapi(app, WIRE_TYPES)
+    app.add_middleware(Authentication, api_key=settings.api_key)
+    # Added last, it is outermost.
+    app.add_middleware(RequestContext, metrics=HttpMetrics(app.state.registry))
+    return app

@@ -1,0 +1,72 @@
+"""What surrounds every request: its id, its line in the log, its count, and an answer whatever happens."""
+
+import logging
+import re
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.auth import OPEN_PATHS
+from app.errors import defect
+from services.ids import new_id
+from services.telemetry.logging import request_id_bound
+from services.telemetry.metrics import HttpMetrics
+
+logger = logging.getLogger(__name__)
+
+HEADER = "X-Request-Id"
+_SAFE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_UNROUTED = "unrouted"
+_CLIENT_LEFT = 499
+"""What the log and the metrics call a request whose client went away before it was answered."""
+
+
+class RequestContext:
+    """Outermost. Takes or makes the request id, echoes it on every answer, and turns a defect into a 500."""
+
+    def __init__(self, app: ASGIApp, metrics: HttpMetrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        given = Headers(scope=scope).get(HEADER)
+        request_id = given if given is not None and _SAFE.fullmatch(given) else new_id("req")
+        scope.setdefault("state", {})["request_id"] = request_id
+        began = time.perf_counter()
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[HEADER] = request_id
+            await send(message)
+
+        with request_id_bound(request_id), self._metrics.in_flight.track_inprogress():
+            try:
+                await self._app(scope, receive, send_with_id)
+            except ClientDisconnect:
+                status = status or _CLIENT_LEFT
+            except Exception:
+                logger.exception("defect")
+                if status:
+                    # The answer is under way: cutting the connection is the only way left to say so.
+                    raise
+                await defect(request_id)(scope, receive, send_with_id)
+            finally:
+                seconds = time.perf_counter() - began
+                self._record(scope, status, seconds)
+        return None
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", _UNROUTED)
+        self._metrics.observe(scope["method"], route, status, seconds)
+        # The path as it was sent: the decoded one may hold line breaks.
+        line = f"{scope['method']} {scope['raw_path'].decode('ascii', 'replace')} {status}"
+        # Health is asked for every few seconds; it would drown the rest.
+        level = logging.DEBUG if route in OPEN_PATHS else logging.INFO
+        logger.log(level, line, extra={"route": route, "ms": round(seconds * 1000, 2)})

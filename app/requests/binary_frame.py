@@ -1,0 +1,82 @@
+"""The binary form of a request: a JSON document followed by raw tensor bytes (Open Inference Protocol).
+
+Knows where each tensor's bytes are. Does not know what they mean: `app.tensors` reads them.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import pydantic_core
+
+from services.errors import Malformed
+
+LENGTH_HEADER = "inference-header-content-length"
+"""How many bytes of the body are JSON; present exactly where the body is a binary frame."""
+
+_TENSOR_PLACES = ("/inputs", "/support/inputs", "/support/targets")
+
+
+class Frame(NamedTuple):
+    """A request's document, and the bytes that follow it by the JSON Pointer of their tensor."""
+
+    document: Any
+    attached: Mapping[str, memoryview]
+
+
+def read_json(data: bytes | memoryview) -> Any:
+    """JSON in UTF-8, without the bare words NaN and Infinity, and not nested beyond reason. Raises Malformed."""
+    try:
+        return pydantic_core.from_json(bytes(data), allow_inf_nan=False)
+    except ValueError as error:
+        raise Malformed(f"the body is not JSON: {error}") from error
+
+
+def read_frame(body: bytes, header_length: str | None) -> Frame:
+    """Take a body apart. `header_length` is the value of `Inference-Header-Content-Length`, None without it.
+
+    Raises Malformed where the header, the sizes in the document and the body's length do not agree.
+    """
+    if header_length is None:
+        return Frame(read_json(body), {})
+    if not (header_length.isascii() and header_length.isdigit() and len(header_length) <= 12):
+        raise Malformed("Inference-Header-Content-Length is not a decimal number")
+    length = int(header_length)
+    if length > len(body):
+        raise Malformed(f"Inference-Header-Content-Length is {length}, the body has {len(body)} bytes")
+    view = memoryview(body)
+    document = read_json(view[:length])
+    attached: dict[str, memoryview] = {}
+    start = length
+    for pointer, tensor in _tensors_in_document_order(document):
+        size = _binary_size(pointer, tensor)
+        if size is None:
+            continue
+        if size > len(body) - start:
+            raise Malformed(f"{pointer} announces {size} bytes, the body has {len(body) - start} left")
+        attached[pointer] = view[start : start + size]
+        start += size
+    if start != len(body):
+        raise Malformed(f"{len(body) - start} bytes are left over after the last tensor")
+    return Frame(document, attached)
+
+
+def _tensors_in_document_order(document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    if not isinstance(document, dict):
+        return
+    for key, value in document.items():
+        inner = value.items() if key == "support" and isinstance(value, dict) else ()
+        for pointer, candidate in ((f"/{key}", value), *((f"/{key}/{name}", part) for name, part in inner)):
+            if pointer in _TENSOR_PLACES and isinstance(candidate, dict):
+                yield pointer, candidate
+
+
+def _binary_size(pointer: str, tensor: dict[str, Any]) -> int | None:
+    parameters = tensor.get("parameters")
+    if not isinstance(parameters, dict) or "binary_data_size" not in parameters:
+        return None
+    if "data" in tensor:
+        raise Malformed(f"{pointer} has both data and binary_data_size")
+    size = parameters["binary_data_size"]
+    if type(size) is not int or size < 0:
+        raise Malformed(f"{pointer}/parameters/binary_data_size is not a byte count")
+    return size

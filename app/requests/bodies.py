@@ -1,0 +1,91 @@
+"""Reading request bodies: bounded while they arrive, of the right media type, and validated from their bytes.
+
+FastAPI's own body parameters are not used: they read without a bound, and let pydantic see every tensor element.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Generic, NamedTuple, TypeVar
+
+import anyio.to_thread
+import pydantic
+from starlette.requests import Request
+
+from app.requests.binary_frame import LENGTH_HEADER, read_frame
+from app.requests.faults import invalid_of
+from innerloop.schemas.base import RequestBody
+from services.errors import TooLarge, UnsupportedMediaType
+
+BodyT = TypeVar("BodyT", bound=RequestBody)
+T = TypeVar("T")
+
+_JSON = "application/json"
+_BINARY = "application/octet-stream"
+_OFF_LOOP_BYTES = 1 << 18
+
+
+class Parsed(NamedTuple, Generic[BodyT]):
+    """A validated document, and the binary tensors that came behind it by JSON Pointer."""
+
+    document: BodyT
+    attached: Mapping[str, memoryview]
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """The whole body. Raises TooLarge as soon as it is known to be longer, UnsupportedMediaType if compressed."""
+    pieces = [piece async for piece in pieces_of(request, max_bytes)]
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+async def parse_body(request: Request, body: bytes, kind: type[BodyT]) -> Parsed[BodyT]:
+    """The body as `kind`: JSON, or a binary frame. Raises UnsupportedMediaType, Malformed, Invalid."""
+    header_length = request.headers.get(LENGTH_HEADER)
+    media_type = media_type_of(request)
+    # A web page may send a body without a type anywhere, without asking first: it is not taken for JSON.
+    # The header, which a page may not add, tells a protocol client that names no type.
+    if media_type != _JSON and (header_length is None or media_type not in (None, _BINARY)):
+        detail = f"send {_JSON}, or {_BINARY} with Inference-Header-Content-Length"
+        raise UnsupportedMediaType(detail)
+    return await off_loop(len(body), lambda: _parse(body, header_length, kind))
+
+
+async def off_loop(size: int, work: Callable[[], T]) -> T:
+    """Do in a thread what would keep every other request waiting: work on more than a quarter of a megabyte."""
+    return await anyio.to_thread.run_sync(work) if size > _OFF_LOOP_BYTES else work()
+
+
+def _parse(body: bytes, header_length: str | None, kind: type[BodyT]) -> Parsed[BodyT]:
+    frame = read_frame(body, header_length)
+    try:
+        return Parsed(kind.model_validate(frame.document, strict=True), frame.attached)
+    except pydantic.ValidationError as error:
+        raise invalid_of(error) from error
+
+
+def sha256_of(body: bytes) -> str:
+    """The body's sha256 (hex), for its idempotency fingerprint."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def media_type_of(request: Request) -> str | None:
+    """The media type without its parameters, in lower case; None where the request names none."""
+    content_type = request.headers.get("content-type")
+    return content_type.partition(";")[0].strip().lower() if content_type else None
+
+
+async def pieces_of(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
+    """The body as it arrives. Raises as `read_body`."""
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise UnsupportedMediaType(f"content encoding {encoding} is not read: send the body as it is")
+    too_large = TooLarge(f"the body is larger than {max_bytes} bytes; /v1/limits tells every limit")
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > max_bytes:
+        raise too_large
+    size = 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > max_bytes:
+            raise too_large
+        if piece:
+            yield piece

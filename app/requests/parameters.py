@@ -1,0 +1,32 @@
+"""Names and ids in paths and queries. What nothing can be called is refused before anything is asked."""
+
+from typing import Annotated
+
+from fastapi import Path, Query
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+
+
+def _id(prefix: str, meaning: str, example: str) -> object:
+    return Path(pattern=rf"^{prefix}_[0-9A-Za-z_-]{{1,64}}$", description=meaning, examples=[example])
+
+
+_TOKEN = "01k2m3n4p5q6r7s8t9v0w1x2y3"  # noqa: S105 - an example of an id
+
+AdaptationId = Annotated[str, _id("adp", "An adaptation.", f"adp_{_TOKEN}")]
+JobId = Annotated[str, _id("job", "A job.", f"job_{_TOKEN}")]
+DatasetId = Annotated[str, _id("ds", "A dataset.", f"ds_{_TOKEN}")]
+ModelName = Annotated[str, Path(pattern=_NAME, description="A model.", examples=["functions"])]
+AliasName = Annotated[str, Path(pattern=_NAME, description="An alias.", examples=["champion"])]
+VersionNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="A version's number.", examples=[3])]
+ModelFilter = Annotated[
+    str | None, Query(pattern=_NAME, description="Only those of this model.", examples=["functions"])
+]
+ReferenceFilter = Annotated[
+    str | None,
+    Query(
+        max_length=257,
+        description="Only those of this model, or of the version meant.",
+        examples=["functions"],
+    ),
+]

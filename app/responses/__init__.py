@@ -1,0 +1,1 @@
+"""What goes out, as bytes that are ready to send."""

@@ -1,0 +1,141 @@
+"""Adaptations over HTTP: make one from a support set, look at it, list, delete."""
+
+import anyio.to_thread
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.dependencies import After, Limit, Services, Settings
+from app.idempotency import once
+from app.operations import Answer, json_body, operation
+from app.requests.bodies import off_loop, parse_body, read_body, sha256_of
+from app.requests.conditions import etag_of, expected_revision
+from app.requests.finite import refuse_infinities
+from app.requests.parameters import AdaptationId, ReferenceFilter
+from app.requests.supports import support_of
+from app.responses import examples
+from app.responses.answers import answer, answer_tagged, listed
+from innerloop.schemas.adaptations import (
+    AdaptationRequest,
+    AdaptationResponse,
+    VersionReference,
+)
+from innerloop.schemas.listing import ListResponse
+from services.adaptation.records import Adaptation
+from services.errors import Invalid
+
+router = APIRouter(prefix="/v1/adaptations", tags=["Adaptations"])
+
+
+@router.post(
+    "",
+    summary="Adapt a model to a support set",
+    **operation(
+        {
+            201: Answer(
+                "The adaptation; it is stored.", AdaptationResponse, examples.ADAPTATION, ("Location", "ETag")
+            )
+        },
+        (404,),
+        body=json_body(AdaptationRequest, binary=True),
+        idempotent=True,
+    ),
+)
+async def create_adaptation(request: Request, services: Services, settings: Settings) -> Response:
+    """Adapt `model` to labelled examples, or go on `from` an adaptation with new ones.
+
+    A 201 means that the adaptation survives the loss of any one process. `options` holds what the version's
+    `learner.adjustable` lists; `ttl_seconds` null keeps the adaptation until it is deleted.
+    """
+    body = await read_body(request, settings.body_bytes)
+
+    async def work(token: str | None) -> Response:
+        draft, attached = await parse_body(request, body, AdaptationRequest)
+        if (draft.model is None) == (draft.start_from is None):
+            raise Invalid.at("/model", "give exactly one of `model` and `from`")
+        refuse_infinities(draft.options, "/options")
+        refuse_infinities(draft.metadata, "/metadata")
+        made = await services.adaptations.create(
+            model=draft.model,
+            start_from=draft.start_from,
+            support=await off_loop(len(body), lambda: support_of(draft.support, attached)),
+            options=draft.options,
+            ttl_seconds=draft.ttl_seconds,
+            metadata=draft.metadata,
+            token=token,
+        )
+        headers = {"Location": f"/v1/adaptations/{made.id}", "ETag": etag_of(made.revision)}
+        return answer(_wire(made), 201, headers)
+
+    return await once(request, lambda: sha256_of(body), services.idempotency, work)
+
+
+@router.get(
+    "",
+    summary="List adaptations",
+    **operation(
+        {
+            200: Answer(
+                "A page, newest first.",
+                ListResponse[AdaptationResponse],
+                examples.one_page(examples.ADAPTATION),
+            )
+        },
+        (404, 422),
+    ),
+)
+async def list_adaptations(
+    services: Services, model: ReferenceFilter = None, limit: Limit = 20, after: After = None
+) -> Response:
+    """Adaptations that have not expired, of one model where named."""
+    page = await anyio.to_thread.run_sync(lambda: services.adaptations.list(model, limit, after))
+    return listed(page, _wire)
+
+
+@router.get(
+    "/{adaptation_id}",
+    summary="Get an adaptation",
+    **operation(
+        {
+            200: Answer("The adaptation.", AdaptationResponse, examples.ADAPTATION, ("ETag",)),
+            304: Answer("It is as If-None-Match says."),
+        },
+        (404,),
+        headers=("If-None-Match",),
+    ),
+)
+async def get_adaptation(request: Request, adaptation_id: AdaptationId, services: Services) -> Response:
+    """One adaptation; 404 once it has expired."""
+    found = await anyio.to_thread.run_sync(services.adaptations.get, adaptation_id)
+    return answer_tagged(request, _wire(found), etag_of(found.revision))
+
+
+@router.delete(
+    "/{adaptation_id}",
+    summary="Delete an adaptation",
+    **operation({204: Answer("It is gone.")}, (404, 412), headers=("If-Match",)),
+)
+async def delete_adaptation(request: Request, adaptation_id: AdaptationId, services: Services) -> Response:
+    """Forget an adaptation and its parameters."""
+
+    def delete() -> None:
+        revision = expected_revision(request, lambda: services.adaptations.get(adaptation_id).revision)
+        services.adaptations.delete(adaptation_id, if_match=revision)
+
+    await anyio.to_thread.run_sync(delete)
+    return Response(status_code=204)
+
+
+def _wire(made: Adaptation) -> AdaptationResponse:
+    return AdaptationResponse(
+        id=made.id,
+        model=VersionReference(name=made.model, version=made.version),
+        task=made.task,
+        classes=made.classes,
+        n_support=made.n_support,
+        revision=made.revision,
+        support_loss=made.support_loss,
+        options=made.options,
+        created_at=made.created_at,
+        expires_at=made.expires_at,
+        metadata=made.metadata,
+    )

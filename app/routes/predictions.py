@@ -1,0 +1,128 @@
+"""Predictions over HTTP: from a stored adaptation, or adapt-and-predict in one call."""
+
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.dependencies import Services, Settings
+from app.idempotency import once
+from app.operations import Answer, json_body, operation
+from app.requests.bodies import off_loop, parse_body, read_body, sha256_of
+from app.requests.finite import refuse_infinities
+from app.requests.parameters import AdaptationId
+from app.requests.supports import support_of
+from app.requests.tensors import read_inputs
+from app.responses import examples
+from app.responses.answers import JSON
+from innerloop.schemas.predictions import AdaptPredictRequest, PredictionsRequest, PredictionsResponse
+from services.adaptation.records import Inputs, PredictionBatch, SupportInput
+
+router = APIRouter(prefix="/v1", tags=["Predictions"])
+
+
+@router.post(
+    "/adaptations/{adaptation_id}/predictions",
+    summary="Query an adaptation",
+    **operation(
+        {200: Answer("One prediction an input, in order.", PredictionsResponse, examples.PREDICTIONS)},
+        (404,),
+        body=json_body(PredictionsRequest, binary=True),
+        idempotent=True,
+    ),
+)
+async def predict(
+    request: Request, adaptation_id: AdaptationId, services: Services, settings: Settings
+) -> Response:
+    """Predict for new inputs with the adapted parameters."""
+    body = await read_body(request, settings.body_bytes)
+
+    async def work(_token: str | None) -> Response:
+        draft, attached = await parse_body(request, body, PredictionsRequest)
+        inputs = await off_loop(len(body), lambda: read_inputs(draft.inputs, "/inputs", attached))
+        return await _answered(await services.adaptations.predict(adaptation_id, inputs))
+
+    return await once(request, lambda: sha256_of(body), services.idempotency, work)
+
+
+@router.post(
+    "/predictions",
+    summary="Adapt and query in one call",
+    **operation(
+        {200: Answer("One prediction an input, in order.", PredictionsResponse, examples.ADAPT_PREDICTIONS)},
+        (404,),
+        body=json_body(AdaptPredictRequest, binary=True),
+        idempotent=True,
+    ),
+)
+async def adapt_predict(request: Request, services: Services, settings: Settings) -> Response:
+    """Adapt `model`, or go on `from` an adaptation, and predict with the result; nothing is stored.
+
+    `support` null asks a regression model for its own answer, before any adaptation.
+    """
+    body = await read_body(request, settings.body_bytes)
+
+    async def work(_token: str | None) -> Response:
+        draft, attached = await parse_body(request, body, AdaptPredictRequest)
+        refuse_infinities(draft.options, "/options")
+
+        def read() -> tuple[SupportInput | None, Inputs]:
+            support = None if draft.support is None else support_of(draft.support, attached)
+            return support, read_inputs(draft.inputs, "/inputs", attached)
+
+        support, inputs = await off_loop(len(body), read)
+        batch = await services.adaptations.adapt_predict(
+            model=draft.model,
+            start_from=draft.start_from,
+            support=support,
+            inputs=inputs,
+            options=draft.options,
+        )
+        return await _answered(batch)
+
+    return await once(request, lambda: sha256_of(body), services.idempotency, work)
+
+
+async def _answered(batch: PredictionBatch) -> Response:
+    numbers = batch.values if batch.probabilities is None else batch.probabilities
+    # As text, with its label, a number takes about 32 bytes.
+    return await off_loop(0 if numbers is None else 32 * numbers.size, lambda: _answer(batch))
+
+
+def _answer(batch: PredictionBatch) -> Response:
+    """Straight to JSON: a wire type for every query would cost more than the prediction."""
+    document = {
+        "object": "predictions",
+        "adaptation": batch.adaptation,
+        "revision": batch.revision,
+        "model": {"name": batch.model, "version": batch.version},
+        "predictions": _classes(batch) if batch.probabilities is not None else _values(batch),
+    }
+    return Response(msgspec.json.encode(document), media_type=JSON)
+
+
+def _classes(batch: PredictionBatch) -> list[dict[str, Any]]:
+    assert batch.probabilities is not None
+    assert batch.classes is not None
+    names = [str(label) for label in batch.classes]
+    winners = batch.probabilities.argmax(axis=1).tolist()
+    return [
+        {
+            "label": batch.classes[winner],
+            "probability": row[winner],
+            "probabilities": dict(zip(names, row, strict=True)),
+        }
+        for winner, row in zip(winners, batch.probabilities.tolist(), strict=True)
+    ]
+
+
+def _values(batch: PredictionBatch) -> list[dict[str, Any]]:
+    """A number for one output column, else a list."""
+    assert batch.values is not None
+    single = batch.target_width == 1
+    values = (batch.values[:, 0] if single else batch.values).tolist()
+    if batch.stds is None:
+        return [{"value": value, "std": None} for value in values]
+    stds = (batch.stds[:, 0] if single else batch.stds).tolist()
+    return [{"value": value, "std": std} for value, std in zip(values, stds, strict=True)]
