@@ -1,0 +1,64 @@
+"""Small untrained models as artifacts: enough to adapt and predict with, made in milliseconds."""
+
+import torch
+
+from models.build import build_learner
+from models.spec import (
+    AlgorithmSpec,
+    Conv4Spec,
+    LearnerSpec,
+    MamlSpec,
+    MlpSpec,
+    NetworkSpec,
+    ProtoNetSpec,
+    RidgeSpec,
+    Signature,
+    TensorSpec,
+)
+from services.storage.manifest import Manifest, encode_artifact
+
+LINE = Signature(
+    inputs=TensorSpec(datatype="FP32", shape=(-1, 1)), targets=TensorSpec(datatype="FP32", shape=(-1, 1))
+)
+LABELS = TensorSpec(datatype="BYTES", shape=(-1,))
+POINTS = Signature(inputs=TensorSpec(datatype="FP32", shape=(-1, 3)), targets=LABELS)
+PICTURES = Signature(inputs=TensorSpec(datatype="FP32", shape=(-1, 16, 16, 1)), targets=LABELS)
+
+
+def artifact(
+    algorithm: AlgorithmSpec,
+    signature: Signature,
+    network: NetworkSpec | None = None,
+    max_ways: int | None = None,
+    seed: int = 0,
+) -> bytes:
+    """A model version's file: the learner as it is before meta-training."""
+    network = network or (Conv4Spec(hidden=8) if signature.is_image else MlpSpec(hidden=(8,)))
+    learner = LearnerSpec(algorithm=algorithm, network=network)
+    params = build_learner(learner, signature, max_ways).init(torch.Generator().manual_seed(seed))
+    manifest = Manifest(learner=learner, signature=signature, max_ways=max_ways)
+    return encode_artifact({name: value.numpy() for name, value in params.items()}, manifest)
+
+
+def regression_maml(inner_steps: int = 1, inner_lr: float = 0.01) -> bytes:
+    return artifact(MamlSpec(inner_steps=inner_steps, inner_lr=inner_lr), LINE)
+
+
+def regression_ridge() -> bytes:
+    return artifact(RidgeSpec(), LINE)
+
+
+def points_maml(max_ways: int = 6) -> bytes:
+    return artifact(MamlSpec(inner_steps=2), POINTS, max_ways=max_ways)
+
+
+def points_protonet() -> bytes:
+    return artifact(ProtoNetSpec(), POINTS)
+
+
+def points_ridge() -> bytes:
+    return artifact(RidgeSpec(), POINTS)
+
+
+def pictures_protonet() -> bytes:
+    return artifact(ProtoNetSpec(), PICTURES)

@@ -1,0 +1,47 @@
+"""The documentation tells the truth where a machine can tell: variables, recipes, links, code, routes."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from models.training.recipes import RECIPES
+from tests.settings import table
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_readme_lists_every_variable_as_the_settings_describe_it() -> None:
+    written = README.split("<!-- settings: begin -->")[1].split("<!-- settings: end -->")[0]
+    assert written.strip() == table()
+
+
+def test_the_readme_lists_every_recipe() -> None:
+    recipes = README.split("## Recipes")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `([a-z-]+)`", recipes, re.M) == [recipe.name for recipe in RECIPES]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_python_on_a_page_is_python(page: Path) -> None:
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.S):
+        compile(block, str(page), "exec")
+
+
+def test_make_targets_that_a_page_names_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    for page in PAGES:
+        assert set(re.findall(r"^(?: {4})?make ([a-z]+)", page.read_text(), re.M)) <= targets
+
+
+def test_paths_that_the_architecture_names_exist() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    for path in re.findall(r"`((?:app|services|models)/[\w/.]+)`", page):
+        assert (ROOT / path).exists(), path

@@ -1,0 +1,134 @@
+import json
+
+import numpy as np
+import pytest
+
+from tests import answers
+
+
+@pytest.fixture(autouse=True)
+def adapts(service):
+    service.answers["POST /v1/adaptations"] = (201, answers.adaptation())
+    service.answers["POST /v1/adaptations/adp_1/predictions"] = answers.predictions()
+
+
+def test_numbers_are_given_as_options(innerloop, service):
+    printed = innerloop(
+        "adapt", "functions", "--x", "1,2,3,4", "--y", "2,4,6,8", "-o", "inner_steps=5", "--ttl", 60
+    )
+    assert "adp_1" in printed
+    assert "functions@2" in printed
+    [seen] = service.seen
+    assert seen.document["model"] == "functions"
+    assert seen.document["options"] == {"inner_steps": 5}
+    assert seen.document["ttl_seconds"] == 60
+    assert seen.document["support"]["inputs"]["shape"] == [4, 1]
+    assert seen.document["support"]["targets"] == [2, 4, 6, 8]
+
+
+def test_rows_and_labels(innerloop, service):
+    innerloop("adapt", "m", "--x", "0.5,1; 2,3", "--y", "cat, dog")
+    assert service.seen[0].document["support"]["inputs"]["shape"] == [2, 2]
+    assert service.seen[0].document["support"]["targets"] == ["cat", "dog"]
+    innerloop("adapt", "m", "--x", "[[1.5], [2]]", "--y", '["1", "2"]')
+    assert service.seen[1].document["support"]["targets"] == ["1", "2"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "npz"])
+def test_examples_come_from_files(innerloop, service, tmp_path, kind):
+    path = tmp_path / f"examples.{kind}"
+    if kind == "csv":
+        path.write_text("a,b,target\n1.5,2,x\n3,4,y\n")
+    elif kind == "json":
+        path.write_text('{"inputs": [[1.5, 2], [3, 4]], "targets": ["x", "y"]}')
+    else:
+        np.savez(path, inputs=np.array([[1.5, 2], [3, 4]]), targets=np.array(["x", "y"]))
+    innerloop("adapt", "m", "--file", path)
+    support = service.seen[0].document["support"]
+    assert support["inputs"]["shape"] == [2, 2]
+    assert support["targets"] == ["x", "y"]
+    innerloop("predict", "adp_1", "--file", path)
+    assert service.seen[1].document["inputs"]["shape"] == [2, 2]
+
+
+def test_csv_columns_are_chosen(innerloop, service, tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text("a,b,c,label\n1.5,2,3,x\n3,4,5,y\n")
+    innerloop("adapt", "m", "--file", path, "--inputs", "c,a", "--target", "label")
+    body = service.seen[0].body
+    assert np.frombuffer(body[-16:], "<f4").tolist() == [3, 1.5, 5, 3]
+    assert service.seen[0].document["support"]["targets"] == ["x", "y"]
+
+
+def test_predictions_are_a_table_or_json(innerloop, service):
+    printed = innerloop("predict", "adp_1", "--x", "5,6")
+    assert "value" in printed
+    assert "9.9" in printed
+    assert json.loads(innerloop("predict", "adp_1", "--x", "5,6", "--json"))[1] == {"value": 12.1, "std": 0.2}
+    row = {"label": "cat", "probability": 0.75, "probabilities": {"cat": 0.75, "dog": 0.25}}
+    service.answers["POST /v1/adaptations/adp_1/predictions"] = answers.predictions(row)
+    printed = innerloop("predict", "adp_1", "--x", "5,6")
+    assert "cat" in printed
+    assert "0.75" in printed
+
+
+def test_adaptations_are_json_too(innerloop):
+    assert json.loads(innerloop("adapt", "m", "--x", "1", "--y", "2", "--json"))["id"] == "adp_1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["adapt", "m"], "give --x and --y, or --file"),
+        (["adapt", "m", "--x", "1", "--y", "2", "--file", "a.csv"], "give either --file or --x and --y"),
+        (["adapt", "m", "--x", ",", "--y", "2"], "--x is empty"),
+        (["adapt", "m", "--x", "[1", "--y", "2"], "--x looks like JSON, but is none"),
+        (["adapt", "m", "--x", "1,2;3", "--y", "2,3"], "inputs[1] has length 1"),
+        (["adapt", "m", "--x", "1", "--y", "2", "-o", "inner_steps"], "write name=value"),
+        (["adapt", "m", "--file", "examples.txt"], "examples are .csv, .json or .npz files"),
+        (["predict", "adp_1"], "give either --x or --file"),
+    ],
+)
+def test_what_is_missing_is_said(innerloop, service, arguments, message):
+    assert message in innerloop(*arguments, status=1)
+    assert not service.seen
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "a,target\n", "no rows"),
+        ("a.csv", "a,b\n1,2\n", "has no targets"),
+        ("a.csv", "a,who,target\n1,me,2\n", "column 'who' holds 'me', no number; choose with --inputs"),
+        ("a.json", "{", "is not JSON"),
+        ("a.json", "[1]", "has to be an object"),
+        ("a.npz", "hello", "cannot be read"),
+    ],
+)
+def test_bad_files_are_named(innerloop, tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_text(content)
+    printed = innerloop("adapt", "m", "--file", path, status=1)
+    assert message in printed
+    assert name in printed
+
+
+def test_unknown_columns_are_named(innerloop, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a,target\n1,2\n")
+    assert "no column 'z'" in innerloop("adapt", "m", "--file", path, "--inputs", "z", status=1)
+    npz = tmp_path / "a.npz"
+    np.savez(npz, x=[1])
+    assert "no array `inputs`" in innerloop("adapt", "m", "--file", npz, status=1)
+    assert "column names are for csv" in innerloop("adapt", "m", "--file", npz, "--inputs", "z", status=1)
+
+
+def test_adaptations_are_listed_shown_and_deleted(innerloop, service):
+    service.answers["GET /v1/adaptations"] = answers.listing(answers.adaptation())
+    service.answers["GET /v1/adaptations/adp_1"] = answers.adaptation()
+    service.answers["DELETE /v1/adaptations/adp_1"] = (204, b"")
+    assert "adp_1" in innerloop("adaptations", "list", "--model", "functions")
+    assert service.seen[0].query == "model=functions&limit=100"
+    assert json.loads(innerloop("adaptations", "list", "--json"))[0]["id"] == "adp_1"
+    assert "functions" in innerloop("adaptations", "show", "adp_1")
+    assert innerloop("adaptations", "delete", "adp_1") == "deleted adp_1\n"

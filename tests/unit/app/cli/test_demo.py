@@ -1,0 +1,175 @@
+import re
+
+import pytest
+from PIL import Image
+
+from app.cli import child_server
+from app.cli.demo_picture import draw
+from app.cli.four_points import Point, Result, losses_of, trained
+from app.cli.main import main
+from innerloop import Client
+from tests import answers
+
+N_ASKED = 2 + 111
+
+
+def told(values, stds):
+    """Predictions for the two queries, and anything for the grid."""
+    rows = [{"value": value, "std": std} for value, std in zip(values, stds, strict=True)]
+    rows += [{"value": 0.0, "std": 1.0}] * (N_ASKED - len(rows))
+    return answers.predictions(*rows)
+
+
+@pytest.fixture
+def starter(service):
+    """A service that trains the starter and adapts it well."""
+    metric = [answers.event(i, "metric", iteration=10 * i, meta_loss=1.0 / i) for i in range(1, 6)]
+    service.answers |= {
+        "GET /readyz": {"status": "ready", "checks": {}},
+        "POST /v1/jobs": (202, answers.job(status="queued")),
+        "GET /v1/jobs/job_1": answers.succeeded(),
+        "GET /v1/jobs/job_1/events": answers.listing(answers.event(0, "log", message="hello"), *metric),
+        "POST /v1/predictions": told([0.1, 0.2], [5.0, 6.0]),
+        "POST /v1/adaptations": (201, answers.adaptation(model={"name": "functions", "version": 1})),
+        "POST /v1/adaptations/adp_1/predictions": told([9.9, 12.2], [0.1, 0.2]),
+    }
+    return service
+
+
+@pytest.fixture
+def children(starter, monkeypatch):
+    """Stands in for the child process: the fake service is what was 'started'."""
+    made = []
+
+    class Child:
+        def __init__(self, data_dir, port, log):
+            self.url, self.port, self.log, self.data_dir = starter.url, port, log, data_dir
+            self.events = []
+            made.append(self)
+
+        def start(self):
+            self.events.append("start")
+
+        def wait_ready(self):
+            return 1.5
+
+        def check(self):
+            self.events.append("check")
+
+        def wait(self):
+            self.events.append("wait")
+            raise KeyboardInterrupt
+
+        def stop(self):
+            self.events.append("stop")
+
+    monkeypatch.setattr(child_server, "ChildServer", Child)
+    return made
+
+
+@pytest.fixture
+def demo(children, capsys, tmp_path, monkeypatch):
+    """Runs `innerloop demo` in a folder of its own; gives exit status and output."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main(["demo", *arguments])
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out + printed.err
+
+    return run
+
+
+def test_it_trains_adapts_shows_and_ends(demo, starter, children, tmp_path):
+    status, printed = demo()
+    assert status == 0
+    for said in ("100/100 100%", "0.10 ± 5.00", "9.90 ± 0.10", "12.20 ± 0.20", "0.200", "Client", "curl"):
+        assert said in printed
+    assert re.search(r"Ready after 1\.5 s", printed)
+    assert starter.url in printed
+    [draft] = [seen.document for seen in starter.seen if seen.path == "/v1/jobs"]
+    assert draft == {"model": "functions", "recipe": "functions", "publish": {"alias": "champion"}}
+    [base] = [seen.document for seen in starter.seen if seen.path == "/v1/predictions"]
+    assert base["support"] is None
+    with Image.open(tmp_path / "demo.png") as picture:
+        assert picture.width > 1000
+    [child] = children
+    assert child.events == ["start", "stop"]
+    assert not child.data_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "stds"),
+    [([9.9, 12.31], [1.0, 1.0]), ([9.69, 12.0], [1.0, 1.0]), ([9.9, 12.0], [0.04, 1.0])],
+    ids=["too high", "too low", "too sure"],
+)
+def test_a_miss_is_a_failure(demo, starter, children, values, stds):
+    starter.answers["POST /v1/adaptations/adp_1/predictions"] = told(values, stds)
+    status, printed = demo()
+    assert status == 1
+    assert "A prediction missed." in printed
+    assert children[0].events == ["start", "stop"]
+
+
+def test_a_failed_training_ends_the_server_too(demo, starter, children):
+    starter.answers["GET /v1/jobs/job_1"] = answers.failed()
+    status, printed = demo()
+    assert status == 1
+    assert "innerloop: job_1 failed: the loss is not finite" in printed
+    assert children[0].events == ["start", "check", "stop"]
+
+
+def test_it_may_keep_serving_what_it_has(demo, starter, children, tmp_path):
+    starter.answers["GET /v1/models/functions/aliases/champion"] = answers.alias()
+    starter.answers["GET /v1/models/functions/versions/2"] = answers.version()
+    status, printed = demo("--keep-serving")
+    assert status == 0
+    assert "functions@champion is here already" in printed
+    assert "innerloop train functions --alias champion" in printed
+    assert not [seen for seen in starter.seen if seen.path == "/v1/jobs"]
+    assert (tmp_path / "demo.png").exists()
+    assert children[0].events == ["start", "wait", "stop"]
+    assert children[0].data_dir.name == "data"
+
+
+def test_a_service_that_asks_for_a_key_is_served_all_the_same(demo, starter, children):
+    starter.answers["GET /v1/models/functions/aliases/champion"] = (401, {"detail": "send a key"})
+    status, printed = demo("--keep-serving")
+    assert status == 0
+    assert "INNERLOOP_API_KEY" in printed
+    assert f"Serving at {starter.url}, " in printed
+    assert children[0].events == ["start", "wait", "stop"]
+
+
+def test_without_a_key_there_is_nothing_to_show(demo, starter, children):
+    starter.answers["GET /v1/models/functions/aliases/champion"] = (401, {"detail": "send a key"})
+    status, printed = demo()
+    assert status == 1
+    assert "innerloop: 401 send a key; pass api_key= or set INNERLOOP_API_KEY" in printed
+    assert children[0].events == ["start", "stop"]
+
+
+def test_another_port_is_said(demo, starter):
+    port = starter.url.rpartition(":")[2]
+    status, printed = demo("--port", port)
+    assert status == 0
+    assert f"Port {port} is in use; taking " in printed
+
+
+def test_a_picture_needs_no_losses(tmp_path):
+    points = [Point(x / 10, x / 5, 0.0, 5.0, x / 5, 0.5) for x in range(-20, 90)]
+    path = tmp_path / "demo.png"
+    draw(Result("adp_1", "functions@1", points[-2:], points, []), path)
+    with Image.open(path) as picture:
+        assert len(picture.convert("RGB").resize((50, 20)).getcolors()) > 20
+
+
+def test_an_imported_champion_has_no_job(starter):
+    starter.answers["GET /v1/models/functions/aliases/champion"] = answers.alias()
+    starter.answers["GET /v1/models/functions/versions/2"] = answers.version(training={})
+    with Client(starter.url) as client:
+        assert trained(client) == ""
+        assert losses_of(client, "") == []
+        assert losses_of(client, "job_of_another_service") == []
+        assert losses_of(client, "job_1")[0] == (10, 1.0)

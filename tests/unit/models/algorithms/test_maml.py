@@ -1,0 +1,114 @@
+"""MAML: its meta-gradient against finite differences, where it starts from, and slots that a task leaves unused."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.algorithms.maml import Maml
+from models.episode import Episode, QuerySet, SupportSet
+from models.functional import Params
+from models.networks.heads import WithHead
+from models.networks.mlp import Mlp
+from models.spec import MamlSpec, Task
+
+
+def _learner(task: Task, inner_steps: int, first_order: bool = False) -> Maml:
+    network = WithHead(Mlp(2, (5,), "tanh"), 4 if task == "classification" else 1)
+    return Maml(MamlSpec(inner_steps=inner_steps, inner_lr=0.1, first_order=first_order), task, network)
+
+
+def _doubles(learner: Maml, seed: int) -> dict[str, Tensor]:
+    return {name: value.double() for name, value in learner.init(torch.Generator().manual_seed(seed)).items()}
+
+
+def _episode(task: Task) -> Episode:
+    generator = torch.Generator().manual_seed(3)
+
+    def examples(count: int) -> tuple[Tensor, Tensor]:
+        inputs = torch.randn(count, 2, generator=generator).double()
+        if task == "classification":
+            return inputs, torch.arange(count) % 3
+        return inputs, torch.randn(count, 1, generator=generator).double()
+
+    class_mask = torch.tensor([1.0, 1, 1, 0] if task == "classification" else []).double()
+    support_mask = torch.tensor([1.0, 1, 1, 1, 1, 0]).double()
+    return Episode(
+        SupportSet(*examples(6), support_mask, class_mask), QuerySet(*examples(5), torch.ones(5).double())
+    )
+
+
+def _finite_differences(learner: Maml, params: Params, episode: Episode) -> dict[str, Tensor]:
+    step = 1e-6
+    gradients = {name: torch.zeros_like(value) for name, value in params.items()}
+    for name, value in params.items():
+        for place in range(value.numel()):
+            ends = []
+            for sign in (1, -1):
+                moved = value.clone()
+                moved.view(-1)[place] += sign * step
+                ends.append(learner.meta_loss({**params, name: moved}, episode)[0])
+            gradients[name].view(-1)[place] = (ends[0] - ends[1]) / (2 * step)
+    return gradients
+
+
+@pytest.mark.parametrize("task", ["regression", "classification"])
+@pytest.mark.parametrize("inner_steps", [1, 3])
+def test_the_meta_gradient_is_that_of_finite_differences(task: Task, inner_steps: int) -> None:
+    learner, episode = _learner(task, inner_steps), _episode(task)
+    params = _doubles(learner, 1)
+    gradient, _ = torch.func.grad(learner.meta_loss, has_aux=True)(params, episode)
+    expected = _finite_differences(learner, params, episode)
+    for name in params:
+        torch.testing.assert_close(gradient[name], expected[name], rtol=1e-6, atol=1e-8)
+
+
+def test_the_first_order_meta_gradient_is_the_gradient_at_the_adapted_parameters() -> None:
+    learner, episode = _learner("regression", 2, first_order=True), _episode("regression")
+    params = _doubles(learner, 1)
+    gradient, _ = torch.func.grad(learner.meta_loss, has_aux=True)(params, episode)
+    adapted = learner.adapt(params, episode.support)
+    there, _ = torch.func.grad(_learner("regression", 0).meta_loss, has_aux=True)(adapted, episode)
+    for name in params:
+        torch.testing.assert_close(gradient[name], there[name])
+    exact = _finite_differences(learner, params, episode)
+    assert not torch.allclose(gradient["head.weight"], exact["head.weight"], rtol=1e-3)
+
+
+def test_going_on_from_an_adaptation_is_taking_more_steps() -> None:
+    episode = _episode("classification")
+    once, twice = _learner("classification", 2), _learner("classification", 4)
+    params = _doubles(once, 5)
+    halfway = once.adapt(params, episode.support)
+    resumed = once.adapt(params, episode.support, halfway)
+    direct = twice.adapt(params, episode.support)
+    assert resumed.keys() == direct.keys()
+    for name in direct:
+        torch.testing.assert_close(resumed[name], direct[name])
+
+
+def test_no_inner_steps_answer_like_the_base_model() -> None:
+    learner, episode = _learner("regression", 0), _episode("regression")
+    params = _doubles(learner, 5)
+    adapted = learner.adapt(params, episode.support)
+    outputs = learner.predict(params, adapted, episode.query.inputs)
+    assert torch.equal(outputs["mean"], learner.network(params, episode.query.inputs))
+    assert "std" not in outputs
+
+
+def test_unused_class_slots_get_no_probability_and_leave_the_loss_alone() -> None:
+    learner, episode = _learner("classification", 2), _episode("classification")
+    params = _doubles(learner, 5)
+    adapted = learner.adapt(params, episode.support)
+    logits = learner.predict(params, adapted, episode.query.inputs)["logits"]
+    assert torch.isneginf(logits[:, 3]).all()
+    assert torch.isfinite(logits[:, :3]).all()
+    other = {**params, "head.bias": params["head.bias"] + torch.tensor([0.0, 0, 0, 9]).double()}
+    torch.testing.assert_close(learner.meta_loss(other, episode)[0], learner.meta_loss(params, episode)[0])
+
+
+def test_an_empty_support_set_changes_nothing() -> None:
+    learner, episode = _learner("regression", 3), _episode("regression")
+    params = _doubles(learner, 5)
+    nothing = episode.support._replace(mask=torch.zeros(6).double())
+    for name, value in learner.adapt(params, nothing).items():
+        assert torch.equal(value, params[name])

@@ -1,0 +1,90 @@
+"""Signatures, learners and support sets that the tests of models share."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.algorithms.learner import MetaLearner
+from models.build import build_learner
+from models.episode import SupportSet
+from models.spec import (
+    AlgorithmSpec,
+    LearnerSpec,
+    MamlSpec,
+    MlpSpec,
+    ProtoNetSpec,
+    RidgeSpec,
+    Signature,
+    TensorSpec,
+)
+
+D, T, MAX_WAYS = 3, 2, 6
+
+REGRESSION = Signature(
+    inputs=TensorSpec(datatype="FP32", shape=(-1, D)), targets=TensorSpec(datatype="FP32", shape=(-1, T))
+)
+CLASSIFICATION = Signature(
+    inputs=TensorSpec(datatype="FP32", shape=(-1, D)), targets=TensorSpec(datatype="BYTES", shape=(-1,))
+)
+
+LEARNERS: dict[str, tuple[AlgorithmSpec, Signature]] = {
+    "maml-regression": (MamlSpec(inner_steps=3, inner_lr=0.05), REGRESSION),
+    "maml-first-order": (MamlSpec(inner_steps=2, inner_lr=0.05, first_order=True), REGRESSION),
+    "maml-classification": (MamlSpec(inner_steps=3, inner_lr=0.1), CLASSIFICATION),
+    "protonet": (ProtoNetSpec(), CLASSIFICATION),
+    "ridge-regression": (RidgeSpec(), REGRESSION),
+    "ridge-mixture": (RidgeSpec(components=3), REGRESSION),
+    "ridge-classification": (RidgeSpec(), CLASSIFICATION),
+}
+
+Draw = Callable[..., SupportSet]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Small tensors on shared cores: more threads only wait for one another."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(params=LEARNERS)
+def learner(request: pytest.FixtureRequest) -> MetaLearner:
+    """Every algorithm in turn, on a small network."""
+    algorithm, signature = LEARNERS[request.param]
+    spec = LearnerSpec(algorithm=algorithm, network=MlpSpec(hidden=(8, 8), activation="tanh"))
+    return build_learner(spec, signature, MAX_WAYS if signature.task == "classification" else None)
+
+
+@pytest.fixture
+def draw_support() -> Draw:
+    """A function that draws one unpadded support set for a learner: `draw(learner, shots, ways, generator)`."""
+
+    def draw(learner: MetaLearner, shots: int, ways: int, generator: torch.Generator) -> SupportSet:
+        inputs = torch.randn(shots, D, generator=generator)
+        if learner.task == "regression":
+            targets = torch.randn(shots, T, generator=generator)
+            return SupportSet(inputs, targets, torch.ones(shots), torch.ones(0))
+        slots = torch.randint(ways, (shots,), generator=generator)
+        return SupportSet(inputs, slots, torch.ones(shots), torch.ones(ways))
+
+    return draw
+
+
+@pytest.fixture
+def pad() -> Callable[[SupportSet, int, int], SupportSet]:
+    """A function that pads a support set to a number of examples and of class slots, with loud padding."""
+
+    def grow(tensor: Tensor, size: int, value: float) -> Tensor:
+        missing = torch.full((size - len(tensor), *tensor.shape[1:]), value, dtype=tensor.dtype)
+        return torch.cat([tensor, missing])
+
+    def padded(support: SupportSet, shots: int, ways: int) -> SupportSet:
+        return SupportSet(
+            grow(support.inputs, shots, 7.0),
+            grow(support.targets, shots, 0),
+            grow(support.mask, shots, 0),
+            grow(support.class_mask, ways, 0) if len(support.class_mask) else support.class_mask,
+        )
+
+    return padded

@@ -1,0 +1,35 @@
+"""Draws without repetition: every ordered choice equally likely, whatever the sizes."""
+
+from itertools import permutations
+
+import torch
+
+from models.tasks.episode_sampler import EpisodeSampler, draw_distinct
+
+
+def test_every_ordered_choice_is_equally_likely() -> None:
+    picks = draw_distinct(torch.Generator().manual_seed(0), torch.full((24_000,), 4), 2)
+    counts = {tuple(pair): 0 for pair in permutations(range(4), 2)}
+    for pair in picks.tolist():
+        counts[tuple(pair)] += 1
+    # 12 pairs, 2000 of each expected; five standard deviations are 214.
+    assert all(abs(count - 2000) < 214 for count in counts.values())
+
+
+def test_bounds_may_differ_and_be_as_small_as_the_choice() -> None:
+    bounds = torch.tensor([[3, 10], [1_000_000, 4]])
+    picks = draw_distinct(torch.Generator().manual_seed(1), bounds, 3)
+    assert picks.shape == (2, 2, 3)
+    assert (picks >= 0).all()
+    assert (picks < bounds.unsqueeze(-1)).all()
+    assert sorted(picks[0, 0].tolist()) == [0, 1, 2]
+    assert all(len(set(row)) == 3 for row in picks.flatten(0, 1).tolist())
+
+
+def test_classes_and_pools_come_up_equally_often() -> None:
+    rows = [torch.arange(10 * place, 10 * place + 2 + place) for place in range(6)]
+    sampler = EpisodeSampler(rows, torch.tensor([0, 2, 0, 2, 0, 2]), n_way=2)
+    classes, picks = sampler.draw(torch.Generator().manual_seed(0), 6000, 2)
+    assert (classes.flatten().bincount() - 2000).abs().max() < 150
+    assert (classes[:, 0] % 2 == classes[:, 1] % 2).all()
+    assert torch.equal(picks // 10, classes.unsqueeze(-1).expand_as(picks))

@@ -1,0 +1,104 @@
+"""Examples into the shape that a model takes: numbers, images as arrays, images as files."""
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.spec import Signature, TensorSpec
+from services.adaptation.inputs import read_inputs
+from services.adaptation.limits import Limits
+from services.errors import Invalid, TooLarge
+from tests.small_models import LABELS, LINE, PICTURES, POINTS
+
+LIMITS = Limits(input_width=1024, image_pixels=4096, call_pixels=6000)
+COLOUR = Signature(inputs=TensorSpec(datatype="FP32", shape=(-1, 8, 8, 3)), targets=LABELS)
+
+
+def _read(raw: Any, signature: Signature) -> np.ndarray[Any, Any]:
+    return read_inputs(raw, signature, "/inputs", LIMITS)
+
+
+def _png(height: int, width: int, mode: str = "L", colour: Any = 128) -> bytes:
+    file = io.BytesIO()
+    Image.new(mode, (width, height), colour).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("raw", [np.array([1.0, 2.0]), np.array([[1], [2]]), np.array([1, 2], np.uint8)])
+def test_numbers_for_one_column(raw: Any) -> None:
+    inputs = _read(raw, LINE)
+    assert inputs.dtype == np.float32
+    assert inputs.tolist() == [[1.0], [2.0]]
+
+
+def test_vectors() -> None:
+    assert _read(np.ones((2, 3)), POINTS).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("raw", "signature", "pointer"),
+    [
+        (np.ones((2, 2)), LINE, "/inputs"),
+        (np.ones(3), POINTS, "/inputs"),
+        (np.ones((2, 3, 1)), POINTS, "/inputs"),
+        (np.zeros((0, 1)), LINE, "/inputs"),
+        ([], LINE, "/inputs"),
+        (["a"], LINE, "/inputs"),
+        (["a"], PICTURES, "/inputs"),
+        ([b"file"], LINE, "/inputs"),
+        ([b"no image"], PICTURES, "/inputs/0"),
+        ([_png(4, 4), _png(4, 4)[:40]], PICTURES, "/inputs/1"),
+        ([_png(65, 64)], PICTURES, "/inputs/0"),
+        (np.array([[1.0, 2.0, np.inf]]), POINTS, "/inputs/0/2"),
+        (np.array([[1.0], [1e39]]), LINE, "/inputs/1/0"),
+        (np.ones((1, 33, 33)), PICTURES, "/inputs"),
+        (np.ones((2, 256)), PICTURES, "/inputs"),
+        (np.ones((1, 4, 4, 2)), PICTURES, "/inputs"),
+        (np.ones((1, 4, 0, 1)), PICTURES, "/inputs"),
+        (np.full((1, 4, 4), 255.0), PICTURES, "/inputs/0/0/0/0"),
+        (np.array([["a"]]), POINTS, "/inputs"),
+    ],
+    ids=str,
+)
+def test_examples_that_are_refused(raw: Any, signature: Signature, pointer: str) -> None:
+    with pytest.raises(Invalid) as error:
+        _read(raw, signature)
+    assert error.value.faults[0].pointer == pointer
+
+
+def test_an_image_of_the_right_size_is_scaled_alone() -> None:
+    bytes_ = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+    from_bytes = _read(bytes_, PICTURES)
+    assert from_bytes.shape == (1, 16, 16, 1)
+    assert (from_bytes.min(), from_bytes.max()) == (0.0, 1.0)
+    np.testing.assert_allclose(_read(bytes_.astype(np.float32) / 255, PICTURES), from_bytes)
+
+
+def test_images_get_the_models_size_and_channels() -> None:
+    for raw in (np.full((2, 5, 7), 0.5), np.full((2, 5, 7, 1), 0.5), np.full((2, 5, 7, 3), 0.5)):
+        for signature in (PICTURES, COLOUR):
+            images = _read(raw, signature)
+            assert images.shape == (2, *signature.inputs.example_shape)
+            np.testing.assert_allclose(images, 0.5, atol=1e-3)
+
+
+def test_image_files() -> None:
+    images = _read([_png(20, 30), _png(16, 16, "RGB", (255, 0, 0))], COLOUR)
+    assert images.shape == (2, 8, 8, 3)
+    np.testing.assert_allclose(images[0], 128 / 255, atol=1e-3)
+    np.testing.assert_allclose(images[1, 0, 0], [1.0, 0.0, 0.0], atol=1e-3)
+
+
+def test_the_pixels_of_a_call_are_bounded_together() -> None:
+    with pytest.raises(TooLarge):
+        _read([_png(60, 60), _png(60, 60)], PICTURES)
+
+
+@pytest.mark.parametrize("raw", [np.zeros((3, 1, 1), np.uint8), [_png(1, 1)] * 3], ids=["numbers", "files"])
+def test_small_images_of_a_large_model_are_counted_as_it_takes_them(raw: Any) -> None:
+    assert read_inputs(raw, PICTURES, "/inputs", Limits(input_numbers=768)).shape == (3, 16, 16, 1)
+    with pytest.raises(Invalid, match="768 numbers"):
+        read_inputs(raw, PICTURES, "/inputs", Limits(input_numbers=767))

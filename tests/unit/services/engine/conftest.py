@@ -1,0 +1,61 @@
+"""An executor on small models, its storage in memory."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from services.engine.adapted_models import AdaptedModels
+from services.engine.executor import Executor
+from services.engine.messages import AdaptCall, AdaptReply, Reply
+from services.engine.residents import ResidentModels
+from services.errors import NotFound
+from services.storage.artifacts import MemoryArtifactStore
+
+CPU = torch.device("cpu")
+
+
+class Bench:
+    """An executor and what it reads from: `store` holds artifacts, `kept` the adapted parameters by digest."""
+
+    def __init__(self) -> None:
+        self.store = MemoryArtifactStore()
+        self.kept: dict[str, bytes] = {}
+        self.restart()
+
+    def restart(self, max_numbers: int = 1 << 20, model_bytes: int = 1 << 20) -> None:
+        """A fresh executor on the same storage, nothing resident."""
+        self.models = ResidentModels(self.store, CPU, model_bytes)
+        self.adapted = AdaptedModels(self._read, CPU, 1 << 20)
+        self.executor = Executor(self.models, self.adapted, CPU, max_numbers)
+
+    def run(self, *calls: object) -> list[Reply]:
+        replies = self.executor.run(calls)
+        for reply in replies:
+            if isinstance(reply, AdaptReply):
+                self.kept[reply.digest] = bytes(reply.params)
+        return replies
+
+    def adapt(self, call: AdaptCall) -> AdaptReply:
+        (reply,) = self.run(call)
+        assert isinstance(reply, AdaptReply), reply
+        return reply
+
+    def _read(self, digest: str) -> bytes:
+        try:
+            return self.kept[digest]
+        except KeyError:
+            raise NotFound(f"no adapted parameters {digest}") from None
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -1,0 +1,132 @@
+"""Configurations that cannot be trained are refused before they are queued."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from models.training.config import MetaTrainingConfig
+from services.errors import Invalid
+from services.jobs.cost import MAX_STEP_BYTES, step_bytes
+from services.jobs.suitability import Traits, check
+
+IMAGES = Traits(example_shape=(28, 28, 1), n_classes=100, n_tasks=10)
+VECTORS = Traits(example_shape=(16,), n_classes=100, n_tasks=0)
+CONV4, MLP = {"name": "conv4"}, {"name": "mlp"}
+
+
+def config(
+    network: dict[str, Any], tasks: dict[str, Any], algorithm: str = "protonet", **training: Any
+) -> MetaTrainingConfig:
+    plain = {
+        "learner": {"algorithm": {"name": algorithm}, "network": network},
+        "tasks": tasks,
+        "training": training,
+    }
+    return msgspec.convert(plain, MetaTrainingConfig)
+
+
+def labelled(**tasks: Any) -> dict[str, Any]:
+    return {"family": "labelled", "dataset": "ds_1", **tasks}
+
+
+@pytest.mark.parametrize(
+    ("network", "tasks", "traits"),
+    [
+        (CONV4, labelled(n_way=20), IMAGES),
+        (CONV4, labelled(n_way=20, within_task=True), IMAGES),
+        (CONV4, labelled(n_way=80, rotations=True), IMAGES),
+        (MLP, labelled(n_way=50), VECTORS),
+    ],
+)
+def test_what_fits_gives_the_signature(
+    network: dict[str, Any], tasks: dict[str, Any], traits: Traits
+) -> None:
+    signature = check(config(network, tasks), traits)
+    assert signature.inputs.example_shape == traits.example_shape
+    assert signature.task == "classification"
+
+
+@pytest.mark.parametrize(
+    ("network", "tasks", "traits", "pointer"),
+    [
+        (MLP, labelled(), IMAGES, "/learner/network/name"),
+        (CONV4, labelled(), VECTORS, "/learner/network/name"),
+        (CONV4, labelled(), Traits((8, 8, 3), 100, 0), "/learner/network/name"),
+        (MLP, labelled(n_way=51), VECTORS, "/tasks/n_way"),
+        (CONV4, labelled(n_way=81, rotations=True), IMAGES, "/tasks/n_way"),
+        (MLP, labelled(rotations=True), VECTORS, "/tasks/rotations"),
+        (CONV4, labelled(rotations=True), Traits((28, 32, 1), 100, 0), "/tasks/rotations"),
+        (MLP, labelled(within_task=True), VECTORS, "/tasks/within_task"),
+        (
+            CONV4,
+            labelled(within_task=True, test_tasks=["a", "b"]),
+            Traits((28, 28, 1), 100, 2),
+            "/tasks/test_tasks",
+        ),
+        (CONV4, labelled(test_tasks=["a"]), IMAGES, "/tasks/test_tasks"),
+    ],
+)
+def test_what_does_not_fit_the_dataset_is_refused(
+    network: dict[str, Any], tasks: dict[str, Any], traits: Traits, pointer: str
+) -> None:
+    with pytest.raises(Invalid) as caught:
+        check(config(network, tasks), traits, "/overrides")
+    assert [fault.pointer for fault in caught.value.faults] == [f"/overrides{pointer}"]
+
+
+def test_a_classifier_is_not_trained_on_numbers() -> None:
+    with pytest.raises(Invalid) as caught:
+        check(config(MLP, {"family": "sinusoid"}, "protonet"), None)
+    assert [fault.pointer for fault in caught.value.faults] == ["/learner/algorithm/name"]
+
+
+def test_an_image_network_is_not_trained_on_curves() -> None:
+    with pytest.raises(Invalid) as caught:
+        check(config(CONV4, {"family": "functions"}, "ridge"), None)
+    assert [fault.pointer for fault in caught.value.faults] == ["/learner/network/name"]
+
+
+def test_a_step_that_no_machine_could_take_is_refused() -> None:
+    huge = config(CONV4, labelled(n_way=40, n_shot=400, n_query=400), "maml", meta_batch_size=4096)
+    with pytest.raises(Invalid) as caught:
+        check(huge, IMAGES)
+    (fault,) = caught.value.faults
+    assert fault.pointer == "/training/meta_batch_size"
+    assert "GiB" in fault.detail
+
+
+def test_cost_grows_with_what_drives_it() -> None:
+    base = config(CONV4, labelled(), "maml", meta_batch_size=4)
+    signature = check(base, IMAGES)
+    cost = step_bytes(base, signature)
+    for dearer in (
+        config(CONV4, labelled(), "maml", meta_batch_size=8),
+        config(CONV4, labelled(n_way=10), "maml", meta_batch_size=4),
+        config(CONV4, labelled(n_query=10), "maml", meta_batch_size=4),
+        config({"name": "conv4", "hidden": 128}, labelled(), "maml", meta_batch_size=4),
+    ):
+        assert step_bytes(dearer, signature) > cost
+    assert step_bytes(config(CONV4, labelled(), "protonet", meta_batch_size=4), signature) < cost
+
+
+def test_the_usual_omniglot_run_is_far_from_the_limit() -> None:
+    usual = config(CONV4, labelled(n_way=60, n_shot=1, n_query=5), "protonet", meta_batch_size=4)
+    assert step_bytes(usual, check(usual, Traits((28, 28, 1), 964, 30))) < MAX_STEP_BYTES / 8
+
+
+def test_a_closed_form_layer_costs_by_its_columns_and_priors() -> None:
+    def ridge(components: int, width: int) -> MetaTrainingConfig:
+        plain = {
+            "learner": {
+                "algorithm": {"name": "ridge", "components": components},
+                "network": {"name": "mlp", "hidden": [width]},
+            },
+            "tasks": {"family": "sinusoid", "n_shot": 1000, "n_query": 1000},
+        }
+        return msgspec.convert(plain, MetaTrainingConfig)
+
+    usual = ridge(1, 40)
+    assert step_bytes(ridge(32, 40), check(usual, None)) > 8 * step_bytes(usual, check(usual, None))
+    with pytest.raises(Invalid):
+        check(ridge(32, 4096), None)

@@ -1,0 +1,32 @@
+"""Metrics are averaged over windows that an interruption does not move."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.jobs.window import MAX_WINDOWS, SHORTEST, MetricWindows
+
+
+@given(st.integers(1, 10_000_000))
+def test_there_are_never_too_many_windows(iterations: int) -> None:
+    length = MetricWindows(iterations).length
+    assert length >= SHORTEST
+    assert iterations / length <= MAX_WINDOWS
+
+
+@given(st.integers(1, 10_000), st.lists(st.integers(1, 50), max_size=50))
+def test_room_never_crosses_the_end_of_a_window(iterations: int, strides: list[int]) -> None:
+    windows, iteration = MetricWindows(iterations), 0
+    for stride in strides:
+        step = min(stride, windows.room(iteration))
+        assert step >= 1
+        assert iteration // windows.length == (iteration + step - 1) // windows.length
+        iteration += step
+
+
+def test_means_weigh_by_iterations() -> None:
+    windows = MetricWindows(100)
+    windows.add({"loss": 1.0}, 3)
+    windows.add({"loss": 5.0}, 1)
+    assert windows.means() == {"loss": 2.0}
+    windows.clear()
+    assert windows.means() == {}

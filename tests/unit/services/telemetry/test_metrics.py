@@ -1,0 +1,39 @@
+"""The instruments count what they say, in the registry they were given."""
+
+from prometheus_client import CollectorRegistry
+
+from services.telemetry.metrics import EngineMetrics, HttpMetrics, JobsCollector, render
+
+
+def test_requests_are_counted_by_route_and_status() -> None:
+    registry = CollectorRegistry()
+    http = HttpMetrics(registry)
+    http.observe("GET", "/v1/jobs/{id}", 200, 0.002)
+    http.observe("GET", "/v1/jobs/{id}", 404, 0.001)
+    labels = {"method": "GET", "route": "/v1/jobs/{id}"}
+    assert registry.get_sample_value("innerloop_http_requests_total", {**labels, "status": "404"}) == 1.0
+    assert registry.get_sample_value("innerloop_http_request_seconds_count", labels) == 2.0
+
+
+def test_a_pass_counts_each_call_that_waited() -> None:
+    registry = CollectorRegistry()
+    EngineMetrics(registry).observe("adapt", [0.001, 0.003, 0.002], 0.01)
+    assert registry.get_sample_value("innerloop_engine_batch_size_sum", {"kind": "adapt"}) == 3.0
+    assert registry.get_sample_value("innerloop_engine_queue_seconds_count", {"kind": "adapt"}) == 3.0
+    assert registry.get_sample_value("innerloop_engine_device_seconds_count", {"kind": "adapt"}) == 1.0
+
+
+def test_jobs_are_asked_for_only_when_rendered() -> None:
+    asked = []
+
+    def counts() -> dict[str, int]:
+        asked.append(True)
+        return {"queued": 2, "running": 1}
+
+    registry = CollectorRegistry()
+    JobsCollector(registry, counts)
+    assert asked == []
+    text = render(registry).decode()
+    assert 'innerloop_jobs{status="queued"} 2.0' in text
+    assert 'innerloop_jobs{status="running"} 1.0' in text
+    assert asked == [True]
