@@ -6,6 +6,7 @@ tens of microseconds a call, where pyzmq's asyncio wrapper takes hundreds.
 A call fails with Unavailable, and is never sent again here: whoever asked decides, and knows how long it may take.
 It fails at once when no engine is connected, when the connection is lost while it waits (a killed engine is
 noticed by its closed socket, a frozen one or a lost host by ZeroMQ's heartbeats), and after the timeout otherwise.
+What an engine answered before the loss is read all the same.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import itertools
 from contextlib import suppress
 
 import zmq
+from zmq.utils.monitor import parse_monitor_message
 
 from services.engine.faults import expect
 from services.engine.messages import (
@@ -55,14 +57,17 @@ class RemoteEngineClient:
         self._context = zmq.Context()
         self._dealer = self._context.socket(zmq.DEALER)
         self._dealer.linger = 0
-        # Queue for a living connection only: what waits for an engine that is away fails at once instead.
-        self._dealer.immediate = True
         self._dealer.sndhwm = self._dealer.rcvhwm = 0
         self._dealer.heartbeat_ivl = _HEARTBEAT_MS
         self._dealer.heartbeat_timeout = _HEARTBEAT_TIMEOUT_MS
         self._dealer.reconnect_ivl = _RECONNECT_MS
         self._dealer.reconnect_ivl_max = _RECONNECT_MOST_MS
-        self._monitor = self._dealer.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        # Not `immediate`, which would refuse to queue while no engine is there: it also throws away what a lost
+        # engine had answered and nobody has read yet.
+        self._monitor = self._dealer.get_monitor_socket(
+            zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+        )
+        self._connected = False
         self._dealer.connect(address)
         self._turn.add_reader(self._dealer.fileno(), self._receive)
         self._turn.add_reader(self._monitor.fileno(), self._watch)
@@ -124,12 +129,13 @@ class RemoteEngineClient:
         self._outbox.clear()
         if not calls:
             return
-        try:
-            self._dealer.send(encode_calls(calls), zmq.NOBLOCK, copy=False)
-        except zmq.Again:
+        if not self._connected:
             for number, _ in calls:
                 _fail(self._pending[number], _AWAY)
             return
+        # Lost before this is noticed, it reaches the next engine, whose answer then finds nobody: harmless, for
+        # calls change nothing.
+        self._dealer.send(encode_calls(calls), zmq.NOBLOCK, copy=False)
         # Sending may swallow the signal that something arrived.
         self._receive()
 
@@ -143,12 +149,14 @@ class RemoteEngineClient:
                         future.set_result(reply)
 
     def _watch(self) -> None:
-        """Fail what waits for a connection that was lost."""
+        """Know whether an engine is connected, and fail what waits for a connection that was lost."""
         with suppress(zmq.Again):
             while True:
-                self._monitor.recv_multipart(zmq.NOBLOCK)
-                self._receive()  # what was answered before the loss counts
-                self._fail_all(_LOST)
+                event = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))["event"]
+                self._connected = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
+                if not self._connected:
+                    self._receive()  # what was answered before the loss counts
+                    self._fail_all(_LOST)
 
     def _fail_all(self, detail: str) -> None:
         unsent = {number for number, _ in self._outbox}

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
 import numpy as np
@@ -150,27 +150,48 @@ def test_many_callers_and_a_clean_end_under_load(engine: EngineProcess) -> None:
     call = AdaptPredictCall(model, Support(X, Y), X, {"inner_steps": 50})
 
     async def scenario() -> None:
-        clients = [_client(engine) for _ in range(3)]
-        for client in clients:
-            await _answering(client)
-        answers = await asyncio.gather(*(client.adapt_predict(call) for client in clients for _ in range(40)))
-        means = [answer.mean.numpy() for answer in answers if answer.mean is not None]
-        assert len(means) == 120
-        for mean in means:
-            np.testing.assert_allclose(mean, means[0], atol=1e-5)
+        async with AsyncExitStack() as stack:
+            clients = [await stack.enter_async_context(aclosing(_client(engine))) for _ in range(3)]
+            for client in clients:
+                await _answering(client)
+            answers = await asyncio.gather(
+                *(client.adapt_predict(call) for client in clients for _ in range(40))
+            )
+            means = [answer.mean.numpy() for answer in answers if answer.mean is not None]
+            assert len(means) == 120
+            for mean in means:
+                np.testing.assert_allclose(mean, means[0], atol=1e-5)
 
-        under_way = [asyncio.create_task(client.adapt_predict(call)) for client in clients for _ in range(20)]
-        await asyncio.sleep(0)
-        await clients[0].ping()  # the calls before it on this connection have arrived
-        engine.process.send_signal(signal.SIGTERM)
-        ends = await asyncio.gather(*under_way, return_exceptions=True)
-        assert all(not isinstance(end, BaseException) for end in ends[:20])
-        assert all(not isinstance(end, BaseException) or isinstance(end, Unavailable) for end in ends)
-        for client in clients:
-            await client.aclose()
+            under_way = [
+                asyncio.create_task(client.adapt_predict(call)) for client in clients for _ in range(20)
+            ]
+            await asyncio.sleep(0)
+            await clients[0].ping()  # the calls before it on this connection have arrived
+            engine.process.send_signal(signal.SIGTERM)
+            ends = await asyncio.gather(*under_way, return_exceptions=True)
+            assert [end for end in ends[:20] if isinstance(end, BaseException)] == []
+            assert all(not isinstance(end, BaseException) or isinstance(end, Unavailable) for end in ends)
 
     asyncio.run(scenario())
     assert engine.process.wait(30) == 0
+
+
+def test_answers_that_outlive_their_engine_are_read(engine: EngineProcess) -> None:
+    """An api too busy to read gets what an engine answered before its end, once it comes to it."""
+    model = engine.store.put(small_models.regression_maml())
+
+    async def scenario() -> None:
+        async with aclosing(_client(engine)) as client:
+            await _answering(client)
+            calls = [asyncio.create_task(client.adapt(AdaptCall(model, Support(X, Y)))) for _ in range(20)]
+            await client.ping()  # the calls before it have arrived
+            assert engine.end(signal.SIGTERM) == 0  # and this event loop stood still meanwhile
+            ends = await asyncio.gather(*calls, return_exceptions=True)
+            assert [end for end in ends if isinstance(end, BaseException)] == []
+            with pytest.raises(Unavailable):
+                await client.ping()
+
+    asyncio.run(scenario())
 
 
 def test_calls_given_up_leave_nothing_behind(engine: EngineProcess) -> None:
