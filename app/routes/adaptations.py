@@ -87,8 +87,7 @@ async def list_adaptations(
     services: Services, model: ReferenceFilter = None, limit: Limit = 20, after: After = None
 ) -> Response:
     """Adaptations that have not expired, of one model where named."""
-    page = await anyio.to_thread.run_sync(lambda: services.adaptations.list(model, limit, after))
-    return listed(page, _wire)
+    return listed(await services.adaptations.list(model, limit, after), _wire)
 
 
 @router.get(

@@ -24,6 +24,7 @@ from services.adaptation.records import (
 )
 from services.adaptation.support import PreparedSupport, no_support, prepare_support
 from services.adaptation.versions import ServedVersion, ServedVersions
+from services.adaptation.writer import AdaptationWriter
 from services.clock import Clock
 from services.engine.client import EngineClient
 from services.engine.messages import AdaptCall, AdaptPredictCall, AdaptReply, Array, PredictCall, PredictReply
@@ -48,7 +49,7 @@ class _Start(NamedTuple):
 
 
 class AdaptationService:
-    """Coroutines run the engine's calls and send database work to threads; plain methods block on the database.
+    """Coroutines run the engine's calls and await the database; plain methods block on it.
 
     All raise Unavailable where engine or database cannot answer, and NotFound for what does not exist.
     """
@@ -62,7 +63,8 @@ class AdaptationService:
         limits: Limits,
     ) -> None:
         self._database = database
-        self._versions = ServedVersions(registry)
+        self._versions = ServedVersions(database, registry)
+        self._writer = AdaptationWriter(database)
         self._engine = engine
         self._clock = clock
         self._limits = limits
@@ -86,9 +88,9 @@ class AdaptationService:
         check_ttl(ttl_seconds, self._limits)
         check_metadata(metadata, self._limits)
         adaptation_id = new_id("adp", token)
-        if token is not None and (made := await run_sync(self._made, adaptation_id)) is not None:
+        if token is not None and (made := await self._made(adaptation_id)) is not None:
             return made
-        start = await run_sync(self._start, model, start_from)
+        start = await self._start(model, start_from)
         version, earlier = start
         check_options(version.learner.algorithm, options)
         classes = earlier.adaptation.classes if earlier is not None else None
@@ -115,15 +117,15 @@ class AdaptationService:
             created_at=now,
             expires_at=None if ttl_seconds is None else now + timedelta(seconds=ttl_seconds),
         )
-        return await run_sync(self._store, adaptation, reply)
+        return await self._store(adaptation, reply)
 
     async def predict(self, adaptation_id: str, inputs: Inputs) -> PredictionBatch:
         """Query a stored adaptation. Raises Invalid."""
-        adapted, version = await run_sync(self._adapted, adaptation_id)
+        adapted, version = await self._adapted(adaptation_id)
         made = adapted.adaptation
         query = await self._query(inputs, version, made.classes)
         call = PredictCall(version.artifact, adapted.digest, query)
-        reply = await self._ask(self._engine.predict(call), "/inputs", lambda: self.get(adaptation_id))
+        reply = await self._ask(self._engine.predict(call), "/inputs", lambda: self._adapted(adaptation_id))
         return _batch(reply, version, made.classes, made)
 
     async def adapt_predict(
@@ -138,7 +140,7 @@ class AdaptationService:
 
         No support asks for the base model's own answer, before any adaptation (regression only).
         """
-        start = await run_sync(self._start, model, start_from)
+        start = await self._start(model, start_from)
         version, earlier = start
         check_options(version.learner.algorithm, options)
         if support is None:
@@ -163,16 +165,20 @@ class AdaptationService:
         with self._database.read() as session:
             return repository.get(session, adaptation_id, self._clock.now()).adaptation
 
-    def list(
+    async def list(
         self, model: str | None = None, limit: int = DEFAULT_LIMIT, after: str | None = None
     ) -> Page[Adaptation]:
         """Live adaptations, newest first; those of one model, or of the version that a reference means now."""
         name, version = model, None
         if model is not None and parse_reference(model) != (model, None, None):
-            served = self._versions.resolve(model)
+            served = await self._versions.resolve(model)
             name, version = served.model, served.version
-        with self._database.read() as session:
-            return repository.page(session, name, version, self._clock.now(), limit, after)
+
+        def page() -> Page[Adaptation]:
+            with self._database.read() as session:
+                return repository.page(session, name, version, self._clock.now(), limit, after)
+
+        return await run_sync(page)
 
     def delete(self, adaptation_id: str, if_match: int | None = None) -> None:
         """Forget an adaptation. Raises PreconditionFailed where `if_match` is not its revision."""
@@ -183,17 +189,16 @@ class AdaptationService:
                 raise PreconditionFailed(f"the adaptation is at revision {revision}, not {if_match}")
             repository.remove(session, found)
 
-    def _made(self, adaptation_id: str) -> Adaptation | None:
-        with self._database.read() as session:
-            found = repository.find(session, adaptation_id)
-            return None if found is None else found.adaptation
+    async def _made(self, adaptation_id: str) -> Adaptation | None:
+        found = await self._database.look_up(lambda connection: repository.find(connection, adaptation_id))
+        return None if found is None else found.adaptation
 
-    def _start(self, model: str | None, start_from: str | None) -> _Start:
+    async def _start(self, model: str | None, start_from: str | None) -> _Start:
         if model is not None and start_from is None:
-            return _Start(self._versions.resolve(model), None)
+            return _Start(await self._versions.resolve(model), None)
         if model is not None or start_from is None:
             raise Invalid.at("/model", "give either a model, or an adaptation to go on from")
-        earlier, version = self._adapted(start_from)
+        earlier, version = await self._adapted(start_from)
         if not version.learner.algorithm.starts_from_adaptation:
             detail = (
                 "this model adapts in one step, from a support set alone: it cannot go on from an adaptation"
@@ -201,24 +206,26 @@ class AdaptationService:
             raise Invalid.at("/from", detail)
         return _Start(version, earlier)
 
-    def _adapted(self, adaptation_id: str) -> tuple[StoredAdaptation, ServedVersion]:
-        with self._database.read() as session:
-            adapted = repository.get(session, adaptation_id, self._clock.now())
-        return adapted, self._versions.numbered(adapted.adaptation.model, adapted.adaptation.version)
+    async def _adapted(self, adaptation_id: str) -> tuple[StoredAdaptation, ServedVersion]:
+        now = self._clock.now()
+        adapted = await self._database.look_up(
+            lambda connection: repository.get(connection, adaptation_id, now)
+        )
+        made = adapted.adaptation
+        return adapted, await self._versions.numbered(made.model, made.version)
 
-    def _check(self, start: _Start) -> None:
+    async def _check(self, start: _Start) -> None:
         """Raises NotFound where what an adaptation was to start from was deleted meanwhile."""
         if start.earlier is not None:
-            self.get(start.earlier.adaptation.id)
-        self._versions.check(start.version)
+            await self._adapted(start.earlier.adaptation.id)
+        await self._versions.check(start.version)
 
-    def _store(self, adaptation: Adaptation, reply: AdaptReply) -> Adaptation:
+    async def _store(self, adaptation: Adaptation, reply: AdaptReply) -> Adaptation:
         try:
-            with self._database.write() as session:
-                repository.insert(session, StoredAdaptation(adaptation, reply.digest), bytes(reply.params))
+            await self._writer.store(StoredAdaptation(adaptation, reply.digest), bytes(reply.params))
         except IntegrityError as error:
             # Either the same request was quicker elsewhere, or the version is gone.
-            made = self._made(adaptation.id)
+            made = await self._made(adaptation.id)
             if made is None:
                 detail = f"{adaptation.model}@{adaptation.version} was deleted meanwhile"
                 raise NotFound(detail) from error
@@ -245,14 +252,16 @@ class AdaptationService:
 
         return read() if _is_quick(inputs) else await run_sync(read)
 
-    async def _ask(self, answer: Awaitable[T], pointer: str, still_there: Callable[[], object]) -> T:
+    async def _ask(
+        self, answer: Awaitable[T], pointer: str, still_there: Callable[[], Awaitable[object]]
+    ) -> T:
         """The engine's answer; what it finds wrong with the numbers is reported at `pointer`."""
         try:
             return await answer
         except Invalid as error:
             raise Invalid.at(pointer, error.detail) from error
         except NotFound as error:
-            await run_sync(still_there)
+            await still_there()
             raise Unavailable("the model's files cannot be read now") from error
 
 

@@ -6,10 +6,11 @@ updates silently. The read engine is deferred and `query_only`, so that reads ne
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
+import anyio.to_thread
 import msgspec
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
@@ -17,6 +18,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from services.errors import Unavailable
+
+T = TypeVar("T")
 
 PATIENCE_S = 10.0
 
@@ -35,7 +38,9 @@ class Database:
 
         `patience_s`: how long to wait for a connection, and on SQLite for its lock.
         """
-        if is_sqlite(url):
+        self._is_sqlite = is_sqlite(url)
+        self._near: Connection | None = None
+        if self._is_sqlite:
             # One writer at a time is SQLite's rule. Threads queue for the one connection, which is fair and
             # wakes at once; SQLite's own busy handler sleeps and polls.
             self._writer = _sqlite_engine(
@@ -75,6 +80,27 @@ class Database:
             session.connection()
             yield session
 
+    async def look_up(self, query: Callable[[Connection], T]) -> T:
+        """A read of a few rows by key, on the one event loop that this is called from.
+
+        SQLite is asked here and now, on a connection that is kept: that takes less than the way to a thread. A
+        server is asked in a thread.
+        """
+        if not self._is_sqlite:
+            return await anyio.to_thread.run_sync(self._ask_server, query)
+        with _translated():
+            if self._near is None:
+                self._near = self._reader.connect()
+            try:
+                return query(self._near)
+            finally:
+                # Else the next one would see this one's snapshot.
+                self._near.rollback()
+
+    def _ask_server(self, query: Callable[[Connection], T]) -> T:
+        with _translated(), self._reader.connect() as connection:
+            return query(connection)
+
     def ping(self) -> None:
         """Raise Unavailable unless the database answers and holds the service's tables."""
         try:
@@ -84,7 +110,10 @@ class Database:
             raise Unavailable("the database has no tables yet") from error
 
     def close(self) -> None:
-        """Close every pooled connection."""
+        """Close every connection."""
+        if self._near is not None:
+            self._near.close()
+            self._near = None
         self._writer.dispose()
         self._reader.dispose()
 

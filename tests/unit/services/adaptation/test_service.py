@@ -231,16 +231,16 @@ def test_lists_by_the_page_and_by_the_model(house: House) -> None:
         made.append(_create(house, model, support))
         house.clock.advance(1)
     newest_first = [one.id for one in reversed(made)]
-    first = house.service.list(limit=3)
+    first = house.run(house.service.list(limit=3))
     assert [one.id for one in first.data] == newest_first[:3]
-    rest = house.service.list(limit=3, after=first.next)
+    rest = house.run(house.service.list(limit=3, after=first.next))
     assert [one.id for one in rest.data] == newest_first[3:]
     assert rest.next is None
-    assert [one.id for one in house.service.list(model="points").data] == [made[1].id]
-    assert len(house.service.list(model="line@1").data) == 3
-    assert house.service.list(model="nope").data == []
+    assert [one.id for one in house.run(house.service.list(model="points")).data] == [made[1].id]
+    assert len(house.run(house.service.list(model="line@1")).data) == 3
+    assert house.run(house.service.list(model="nope")).data == []
     with pytest.raises(NotFound):
-        house.service.list(model="line@2")
+        house.run(house.service.list(model="line@2"))
 
 
 def test_an_expired_adaptation_is_gone_and_swept(house: House) -> None:
@@ -256,7 +256,7 @@ def test_an_expired_adaptation_is_gone_and_swept(house: House) -> None:
         _predict(house, brief.id, POINTS.inputs)
     with pytest.raises(NotFound):
         _create(house, None, start_from=brief.id)
-    assert [one.id for one in house.service.list().data] == [kept.id]
+    assert [one.id for one in house.run(house.service.list()).data] == [kept.id]
     assert _count(house, AdaptationRow) == 2
     assert house.sweep.purge() == 1
     assert (_count(house, AdaptationRow), _count(house, AdaptedParamsRow)) == (1, 1)
