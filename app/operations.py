@@ -69,15 +69,17 @@ def operation(
     answers: Mapping[int, Answer],
     problems: Iterable[int],
     *,
+    path: Iterable[Mapping[str, Any]] = (),
     body: Mapping[str, Any] | None = None,
     headers: Iterable[str] = (),
     idempotent: bool = False,
 ) -> dict[str, Any]:
     """Keyword arguments for a router's decorator. The first of `answers` is the usual one.
 
-    `headers` names request headers that are honoured (If-Match, …), `idempotent` adds Idempotency-Key.
+    `path` are the path parameters of a route that reads them by itself, `headers` names request headers that are
+    honoured (If-Match, …), `idempotent` adds Idempotency-Key.
     """
-    parameters = [_header_parameter(name) for name in headers]
+    parameters = [*path, *(_header_parameter(name) for name in headers)]
     codes = set(problems)
     if idempotent:
         parameters.append(_IDEMPOTENCY_KEY)
