@@ -94,10 +94,18 @@ def test_a_server_that_does_not_end_is_killed(child, monkeypatch):
         server.wait()
 
 
-def test_a_second_interruption_kills(child):
+@pytest.fixture
+def interruptible():
+    """A process that was started in the background ignores SIGINT, and this one may have been."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_interruption_kills(child, interruptible):
     server = child(DEAF)
     wait_for(server, "deaf")
-    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
         server.stop()
     with pytest.raises(ServerDied):
