@@ -8,7 +8,6 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.auth import OPEN_PATHS
 from app.errors import defect
 from services.ids import new_id
 from services.telemetry.logging import request_id_bound
@@ -19,6 +18,9 @@ logger = logging.getLogger(__name__)
 HEADER = "X-Request-Id"
 _SAFE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _UNROUTED = "unrouted"
+_QUESTIONS = ("/predictions", "/infer")
+"""Ends of the routes that are asked by POST and change nothing."""
+_FAILED = 400
 _CLIENT_LEFT = 499
 """What the log and the metrics call a request whose client went away before it was answered."""
 
@@ -65,8 +67,14 @@ class RequestContext:
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", _UNROUTED)
         self._metrics.observe(scope["method"], route, status, seconds)
-        # The path as it was sent: the decoded one may hold line breaks.
-        line = f"{scope['method']} {scope['raw_path'].decode('ascii', 'replace')} {status}"
-        # Health is asked for every few seconds; it would drown the rest.
-        level = logging.DEBUG if route in OPEN_PATHS else logging.INFO
-        logger.log(level, line, extra={"route": route, "ms": round(seconds * 1000, 2)})
+        level = _level(scope["method"], route, status)
+        if logger.isEnabledFor(level):
+            # The path as it was sent: the decoded one may hold line breaks.
+            line = f"{scope['method']} {scope['raw_path'].decode('ascii', 'replace')} {status}"
+            logger.log(level, line, extra={"route": route, "ms": round(seconds * 1000, 2)})
+
+
+def _level(method: str, route: str, status: int) -> int:
+    """What changes something or fails is worth a line; thousands of questions a second are not."""
+    asked = method in ("GET", "HEAD") or route.endswith(_QUESTIONS)
+    return logging.DEBUG if asked and status < _FAILED else logging.INFO

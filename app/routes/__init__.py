@@ -14,9 +14,10 @@ from app.routes import (
     versions,
 )
 
+# The busiest first: that is the order in which a path is looked for.
 ROUTERS = (
-    adaptations.router,
     predictions.router,
+    adaptations.router,
     models.router,
     versions.router,
     aliases.router,

@@ -33,9 +33,20 @@ class HttpMetrics:
             "innerloop_http_requests_in_flight", "Requests being served.", registry=registry
         )
 
+        # The library finds a series by its labels under a lock; there are as many as routes have outcomes.
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        found = self._series.get((method, route, status))
+        if found is None:
+            found = (
+                self._requests.labels(method, route, str(status)),
+                self._seconds.labels(method, route),
+            )
+            self._series[method, route, status] = found
+        answered, took = found
+        answered.inc()
+        took.observe(seconds)
 
 
 class EngineMetrics:
