@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 HEADER = "X-Request-Id"
 _SAFE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _UNROUTED = "unrouted"
-_QUESTIONS = ("/predictions", "/infer")
-"""Ends of the routes that are asked by POST and change nothing."""
+_BUSY = ("/adaptations", "/predictions", "/infer")
+"""Ends of the routes that thousands of POSTs a second may go to."""
 _FAILED = 400
 _CLIENT_LEFT = 499
 """What the log and the metrics call a request whose client went away before it was answered."""
@@ -75,6 +75,6 @@ class RequestContext:
 
 
 def _level(method: str, route: str, status: int) -> int:
-    """What changes something or fails is worth a line; thousands of questions a second are not."""
-    asked = method in ("GET", "HEAD") or route.endswith(_QUESTIONS)
-    return logging.DEBUG if asked and status < _FAILED else logging.INFO
+    """What changes the service or fails is worth a line; what its metrics count by the thousand is not."""
+    everyday = method in ("GET", "HEAD") or (method == "POST" and route.endswith(_BUSY))
+    return logging.DEBUG if everyday and status < _FAILED else logging.INFO
