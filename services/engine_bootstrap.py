@@ -15,6 +15,7 @@ from services.engine.loop import EngineLoop
 from services.engine.residents import ResidentModels
 from services.engine.server import EngineServer
 from services.engine.settings import EngineSettings
+from services.engine.tier import Tier
 from services.storage.artifacts import ArtifactStore, FolderArtifactStore
 from services.storage.database import Database
 from services.storage.settings import StorageSettings
@@ -35,11 +36,19 @@ def build_loop(
     device = pick_device(settings.engine_device)
     executor = Executor(
         ResidentModels(artifacts, device, settings.engine_model_bytes),
-        AdaptedModels(read_adapted, device, settings.engine_adapted_bytes),
+        AdaptedModels(read_adapted, _tiers(settings, device)),
         device,
         max_numbers=settings.engine_max_batch_numbers,
     )
     return EngineLoop(executor, settings, metrics)
+
+
+def _tiers(settings: EngineSettings, device: torch.device) -> list[Tier]:
+    """Nearest first; on a CPU the device's memory and the host's are one."""
+    host = Tier("host", torch.device("cpu"), settings.engine_host_bytes)
+    if device.type == "cpu":
+        return [host]
+    return [Tier("device", device, settings.engine_adapted_bytes), host]
 
 
 def run_engine(settings: EngineSettings, storage: StorageSettings) -> None:

@@ -6,15 +6,16 @@ a pass that fails all the same is repeated call by call.
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 
 import torch
 
-from services.engine.adapted_models import AdaptedModel, AdaptedModels
+from services.engine.adapted_models import AdaptedModels
 from services.engine.batching import DeviceCall
 from services.engine.canary import canary_call
 from services.engine.faults import fault_of
+from services.engine.layout import Layout
 from services.engine.messages import (
     AdaptCall,
     AdaptPredictCall,
@@ -24,9 +25,10 @@ from services.engine.messages import (
     PredictCall,
     Reply,
 )
-from services.engine.passes import adapt_pass, adapt_predict_pass, predict_pass
+from services.engine.passes import Adapted, Rows, adapt_pass, adapt_predict_pass, predict_pass
 from services.engine.residents import ResidentModel, ResidentModels
 from services.engine.stacking import check_inputs, check_support
+from services.engine.tier import Held
 from services.errors import ServiceError
 
 logger = logging.getLogger(__name__)
@@ -37,13 +39,12 @@ class _Work(NamedTuple):
 
     call: DeviceCall
     model: ResidentModel
-    adapted: AdaptedModel | None
+    adapted: Held | None
 
     @property
-    def shapes(self) -> tuple[tuple[str, torch.Size], ...]:
+    def layout(self) -> Layout | None:
         """What two adapted models must have in common to be stacked."""
-        params: Mapping[str, Any] = self.adapted.params if self.adapted else {}
-        return tuple((name, value.shape) for name, value in params.items())
+        return None if self.adapted is None else self.adapted.layout
 
 
 class Executor:
@@ -67,7 +68,7 @@ class Executor:
         Never raises for a call's sake: what it does raise means that the device is lost to this process.
         """
         replies: list[Reply | None] = [None] * len(calls)
-        groups: dict[object, list[tuple[int, _Work]]] = {}
+        groups: dict[Layout | None, list[tuple[int, _Work]]] = {}
         for place, call in enumerate(calls):
             try:
                 work = self._prepare(call)
@@ -76,11 +77,12 @@ class Executor:
             except Exception:
                 replies[place] = _defect(call)
             else:
-                groups.setdefault(work.shapes, []).append((place, work))
+                groups.setdefault(work.layout, []).append((place, work))
         for group in groups.values():
             answers = self._attempt([work for _, work in group])
             for (place, _), answer in zip(group, answers, strict=True):
                 replies[place] = answer
+        self._adapted.release()
         return [reply for reply in replies if reply is not None]
 
     def _prepare(self, call: DeviceCall) -> _Work:
@@ -92,9 +94,9 @@ class Executor:
         if isinstance(call, PredictCall | AdaptPredictCall):
             check_inputs(call.inputs, model.signature)
         if isinstance(call, PredictCall):
-            adapted = self._adapted.get(call.digest)
+            adapted = self._adapted.hold(call.digest)
         if isinstance(call, AdaptCall | AdaptPredictCall) and call.start is not None:
-            adapted = self._adapted.get(call.start)
+            adapted = self._adapted.hold(call.start)
         return _Work(call, model, adapted)
 
     def _attempt(self, works: Sequence[_Work]) -> list[Reply]:
@@ -117,7 +119,7 @@ class Executor:
     def _pass(self, works: Sequence[_Work]) -> list[Reply]:
         model = works[0].model
         calls = [work.call for work in works]
-        known = [work.adapted for work in works if work.adapted is not None]
+        known = self._rows(works)
         match calls[0]:
             case AdaptCall():
                 return self._adapt(model, cast("list[AdaptCall]", calls), known)
@@ -125,27 +127,30 @@ class Executor:
                 combined = cast("list[AdaptPredictCall]", calls)
                 return [*adapt_predict_pass(model, combined, known, self._device, self._max_numbers)]
             case PredictCall():
+                assert known is not None
                 inputs = [call.inputs for call in cast("list[PredictCall]", calls)]
                 return [*predict_pass(model, known, inputs, self._device, self._max_numbers)]
             case InspectCall():
                 return [self._inspect(model, calls[0])] * len(calls)
 
-    def _adapt(
-        self, model: ResidentModel, calls: Sequence[AdaptCall], starts: Sequence[AdaptedModel]
-    ) -> list[Reply]:
-        replies: list[Reply] = []
-        for answer in adapt_pass(model, calls, starts, self._device):
-            if isinstance(answer, EngineFault):
-                replies.append(answer)
-            else:
-                reply, adapted = answer
-                self._adapted.put(reply.digest, adapted)
-                replies.append(reply)
-        return replies
+    def _rows(self, works: Sequence[_Work]) -> Rows | None:
+        layout = works[0].layout
+        if layout is None:
+            return None
+        places = [work.adapted.place for work in works if work.adapted is not None]
+        return Rows(layout, self._adapted.rows(layout, places))
+
+    def _adapt(self, model: ResidentModel, calls: Sequence[AdaptCall], starts: Rows | None) -> list[Reply]:
+        layout, answers = adapt_pass(model, calls, starts, self._device)
+        made = [answer for answer in answers if isinstance(answer, Adapted)]
+        if made:
+            digests = [adapted.reply.digest for adapted in made]
+            self._adapted.put(layout, digests, torch.stack([adapted.row for adapted in made]))
+        return [answer.reply if isinstance(answer, Adapted) else answer for answer in answers]
 
     def _inspect(self, model: ResidentModel, call: InspectCall) -> Reply:
         trial = canary_call(call.artifact, model.signature, model.manifest.max_ways)
-        (answer,) = adapt_predict_pass(model, [trial], (), self._device, self._max_numbers)
+        (answer,) = adapt_predict_pass(model, [trial], None, self._device, self._max_numbers)
         return answer if isinstance(answer, EngineFault) else self.status()
 
 

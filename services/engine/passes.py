@@ -4,8 +4,9 @@ Every call's answer is its own: nothing in it depends on the other calls of the 
 batched kernels.
 """
 
+import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,8 +17,8 @@ from models.algorithms.learner import MetaLearner
 from models.episode import SupportSet
 from models.functional import Params
 from models.spec import MamlSpec
-from services.engine.adapted_models import AdaptedModel, encode_adapted, stacked
 from services.engine.batching import rung
+from services.engine.layout import Layout, layout_of
 from services.engine.messages import (
     AdaptCall,
     AdaptPredictCall,
@@ -33,53 +34,68 @@ from services.engine.stacking import stack_inputs, stack_supports
 Arrays = dict[str, np.ndarray[Any, Any]]
 
 
-def adapt_pass(
-    model: ResidentModel, calls: Sequence[AdaptCall], starts: Sequence[AdaptedModel], device: torch.device
-) -> list[tuple[AdaptReply, AdaptedModel] | EngineFault]:
-    """Adapt M calls at once; `starts` are the adapted models they go on from, empty where they start afresh.
+class Rows(NamedTuple):
+    """M adapted models of one layout, rows [M, P] on the device."""
 
-    Each gives its reply and what is to be kept resident, or a fault where the numbers did not stay finite.
+    layout: Layout
+    rows: Tensor
+
+    @property
+    def params(self) -> dict[str, Tensor]:
+        return self.layout.views(self.rows)
+
+
+class Adapted(NamedTuple):
+    """What adapting gave one call: its reply, and the row of its parameters [P]."""
+
+    reply: AdaptReply
+    row: Tensor
+
+
+def adapt_pass(
+    model: ResidentModel, calls: Sequence[AdaptCall], starts: Rows | None, device: torch.device
+) -> tuple[Layout, list[Adapted | EngineFault]]:
+    """Adapt M calls at once; `starts` are the adapted models they go on from, None where they start afresh.
+
+    Each gives what adapting gave, or a fault where the numbers did not stay finite.
     """
     learner = model.learner(calls[0].options)
-    supports = [call.support for call in calls]
-    support, adapted_M = _adapt(model, learner, supports, starts, device)
-    losses = support_loss_batch(learner, model.meta_params, adapted_M, support).cpu().tolist()
-    arrays_M = {name: value.cpu().numpy() for name, value in adapted_M.items()}
-    answers: list[tuple[AdaptReply, AdaptedModel] | EngineFault] = []
-    for m, (call, loss) in enumerate(zip(calls, losses, strict=True)):
-        arrays = {name: value[m] for name, value in arrays_M.items()}
-        if not (np.isfinite(loss) and _finite(arrays)):
+    support, adapted_M = _adapt(model, learner, [call.support for call in calls], starts, device)
+    losses_M = support_loss_batch(learner, model.meta_params, adapted_M, support)
+    layout = layout_of(tuple((name, tuple(value.shape[1:])) for name, value in adapted_M.items()))
+    rows_MP = layout.flat(adapted_M)
+    finite = (rows_MP.isfinite().all(dim=1) & losses_M.isfinite()).tolist()
+    losses, arrays_MP = losses_M.tolist(), rows_MP.cpu().numpy()
+    answers: list[Adapted | EngineFault] = []
+    for m, call in enumerate(calls):
+        if not finite[m]:
             answers.append(_diverged(model, call))
             continue
-        digest, data = encode_adapted(arrays)
-        # Cloned, because a slice would keep the whole pass in memory.
-        params = {name: value[m].clone() for name, value in adapted_M.items()}
-        answers.append(
-            (AdaptReply(digest, memoryview(data), loss), AdaptedModel(params, call.support.n_ways))
-        )
-    return answers
+        file = layout.file_of(arrays_MP[m])
+        reply = AdaptReply(hashlib.sha256(file).hexdigest(), memoryview(file), losses[m])
+        answers.append(Adapted(reply, rows_MP[m]))
+    return layout, answers
 
 
 def predict_pass(
-    model: ResidentModel,
-    adapted: Sequence[AdaptedModel],
-    inputs: Sequence[Array],
-    device: torch.device,
-    max_numbers: int,
+    model: ResidentModel, adapted: Rows, inputs: Sequence[Array], device: torch.device, max_numbers: int
 ) -> list[PredictReply | EngineFault]:
-    """Query M adapted models of one shape at once; more than `max_numbers` inputs go in several pieces."""
-    outputs_M = _predict(model, stacked(adapted), inputs, device, max_numbers)
+    """Query M adapted models at once; more than `max_numbers` inputs go in several pieces."""
+    adapted_M = adapted.params
+    outputs_M = _predict(model, adapted_M, inputs, device, max_numbers)
+    class_mask = adapted_M.get("class_mask")
+    ways = [0] * len(inputs) if class_mask is None else class_mask.sum(dim=1).int().tolist()
     answers: list[PredictReply | EngineFault] = []
-    for m, (one, array) in enumerate(zip(adapted, inputs, strict=True)):
+    for m, array in enumerate(inputs):
         outputs = {name: value[m, : array.shape[0]] for name, value in outputs_M.items()}
-        answers.append(_reply(outputs, one.n_ways) or EngineFault("invalid", _NOT_FINITE))
+        answers.append(_reply(outputs, ways[m]) or EngineFault("invalid", _NOT_FINITE))
     return answers
 
 
 def adapt_predict_pass(
     model: ResidentModel,
     calls: Sequence[AdaptPredictCall],
-    starts: Sequence[AdaptedModel],
+    starts: Rows | None,
     device: torch.device,
     max_numbers: int,
 ) -> list[PredictReply | EngineFault]:
@@ -98,13 +114,13 @@ def _adapt(
     model: ResidentModel,
     learner: MetaLearner,
     supports: Sequence[Support],
-    starts: Sequence[AdaptedModel],
+    starts: Rows | None,
     device: torch.device,
 ) -> tuple[SupportSet, dict[str, Tensor]]:
     # The shape of what is stored follows from the call alone, never from its batch mates.
     slots = model.manifest.max_ways or rung(max(support.n_ways for support in supports))
     support = stack_supports(supports, model.signature, slots, device)
-    return support, adapt_batch(learner, model.meta_params, support, stacked(starts) if starts else None)
+    return support, adapt_batch(learner, model.meta_params, support, starts.params if starts else None)
 
 
 def _predict(

@@ -40,7 +40,9 @@ class EngineSettings(BaseSettings):
     engine_model_bytes: int = Field(default=2 << 30, ge=0)
     """Device memory for base models kept loaded; the least recently used leave first."""
     engine_adapted_bytes: int = Field(default=1 << 30, ge=0)
-    """Device memory for adapted models kept loaded; the least recently used leave first."""
+    """GPU memory for adapted models kept loaded; the least recently used leave first."""
+    engine_host_bytes: int = Field(default=2 << 30, ge=0)
+    """Main memory for adapted models kept loaded; those that leave are read from storage when asked again."""
 
     @property
     def address(self) -> str:
