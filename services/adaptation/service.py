@@ -47,6 +47,13 @@ class _Start(NamedTuple):
     earlier: StoredAdaptation | None
 
 
+class ServedAdaptation(NamedTuple):
+    """What describes an adaptation to whoever queries it."""
+
+    adaptation: Adaptation
+    version: ServedVersion
+
+
 class AdaptationService:
     """Coroutines run the engine's calls and send database work to threads; plain methods block on the database.
 
@@ -117,13 +124,15 @@ class AdaptationService:
         )
         return await run_sync(self._store, adaptation, reply)
 
-    async def predict(self, adaptation_id: str, inputs: Inputs) -> PredictionBatch:
-        """Query a stored adaptation. Raises Invalid."""
-        adapted, version = await run_sync(self._adapted, adaptation_id)
+    async def predict(
+        self, adaptation_id: str, inputs: Inputs, *, revision: int | None = None, pointer: str = "/inputs"
+    ) -> PredictionBatch:
+        """Query a stored adaptation, at one revision where named. Raises Invalid, at `pointer`."""
+        adapted, version = await run_sync(self._adapted, adaptation_id, revision)
         made = adapted.adaptation
-        query = await self._query(inputs, version, made.classes)
+        query = await self._query(inputs, version, made.classes, pointer)
         call = PredictCall(version.artifact, adapted.digest, query)
-        reply = await self._ask(self._engine.predict(call), "/inputs", lambda: self.get(adaptation_id))
+        reply = await self._ask(self._engine.predict(call), pointer, lambda: self.get(adaptation_id))
         return _batch(reply, version, made.classes, made)
 
     async def adapt_predict(
@@ -163,6 +172,11 @@ class AdaptationService:
         with self._database.read() as session:
             return repository.get(session, adaptation_id, self._clock.now()).adaptation
 
+    def served(self, adaptation_id: str, revision: int | None = None) -> ServedAdaptation:
+        """One live adaptation, at one revision where named, with the version that it was made from."""
+        adapted, version = self._adapted(adaptation_id, revision)
+        return ServedAdaptation(adapted.adaptation, version)
+
     def list(
         self, model: str | None = None, limit: int = DEFAULT_LIMIT, after: str | None = None
     ) -> Page[Adaptation]:
@@ -201,9 +215,14 @@ class AdaptationService:
             raise Invalid.at("/from", detail)
         return _Start(version, earlier)
 
-    def _adapted(self, adaptation_id: str) -> tuple[StoredAdaptation, ServedVersion]:
+    def _adapted(
+        self, adaptation_id: str, revision: int | None = None
+    ) -> tuple[StoredAdaptation, ServedVersion]:
         with self._database.read() as session:
             adapted = repository.get(session, adaptation_id, self._clock.now())
+        present = adapted.adaptation.revision
+        if revision is not None and revision != present:
+            raise NotFound(f"adaptation {adaptation_id!r} is at revision {present}; there is no {revision}")
         return adapted, self._versions.numbered(adapted.adaptation.model, adapted.adaptation.version)
 
     def _check(self, start: _Start) -> None:
@@ -233,15 +252,17 @@ class AdaptationService:
 
         return prepare() if _is_quick(given.inputs) else await run_sync(prepare)
 
-    async def _query(self, inputs: Inputs, version: ServedVersion, classes: Classes | None) -> Array:
+    async def _query(
+        self, inputs: Inputs, version: ServedVersion, classes: Classes | None, pointer: str = "/inputs"
+    ) -> Array:
         # A short query of many classes has a long answer: 16,384 inputs of 1,024 classes would be half a gigabyte.
         each = version.signature.target_width if classes is None else len(classes)
         most = min(self._limits.query_examples, self._limits.answer_numbers // each)
         if len(inputs) > most:
-            raise Invalid.at("/inputs", f"{len(inputs)} examples; at most {most} are taken")
+            raise Invalid.at(pointer, f"{len(inputs)} examples; at most {most} are taken")
 
         def read() -> Array:
-            return Array.of(read_inputs(inputs, version.signature, "/inputs", self._limits))
+            return Array.of(read_inputs(inputs, version.signature, pointer, self._limits))
 
         return read() if _is_quick(inputs) else await run_sync(read)
 
