@@ -89,11 +89,11 @@ def read_length(header_length: str) -> int:
 
 def _binary_size(pointer: str, tensor: dict[str, Any]) -> int | None:
     parameters = tensor.get("parameters")
-    if not isinstance(parameters, dict) or "binary_data_size" not in parameters:
+    size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
+    if size is None:
         return None
-    if "data" in tensor:
+    if tensor.get("data") is not None:
         raise Malformed(f"{pointer} has both data and binary_data_size")
-    size = parameters["binary_data_size"]
     if type(size) is not int or size < 0:
         raise Malformed(f"{pointer}/parameters/binary_data_size is not a byte count")
     return size

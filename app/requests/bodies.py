@@ -5,7 +5,7 @@ FastAPI's own body parameters are not used: they read without a bound, and let p
 
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import anyio.to_thread
 import pydantic
@@ -15,7 +15,7 @@ from app.content_coding import coding_of, inflate
 from app.requests.binary_frame import LENGTH_HEADER, Walk, placed_tensors, read_frame
 from app.requests.faults import invalid_of
 from innerloop.schemas.base import RequestBody
-from services.errors import TooLarge, UnsupportedMediaType
+from services.errors import Invalid, TooLarge, UnsupportedMediaType
 
 BodyT = TypeVar("BodyT", bound=RequestBody)
 T = TypeVar("T")
@@ -23,6 +23,7 @@ T = TypeVar("T")
 _JSON = "application/json"
 _BINARY = "application/octet-stream"
 _OFF_LOOP_BYTES = 1 << 18
+_MAX_MEMBERS = 4096
 
 
 class Parsed(NamedTuple, Generic[BodyT]):
@@ -71,10 +72,22 @@ def parse_frame(
 ) -> Parsed[BodyT]:
     """The body as `kind`, whatever its media type. Raises Malformed, Invalid."""
     frame = read_frame(body, header_length, walk)
+    _refuse_crowds(frame.document)
     try:
         return Parsed(kind.model_validate(frame.document, strict=True), frame.attached)
     except pydantic.ValidationError as error:
         raise invalid_of(error) from error
+
+
+def _refuse_crowds(document: Any) -> None:
+    """Raises Invalid for an object of very many members: were each of them a fault, telling would take minutes."""
+    objects = [document]
+    while objects:
+        members = objects.pop()
+        if isinstance(members, dict):
+            if len(members) > _MAX_MEMBERS:
+                raise Invalid(f"an object of {len(members)} members; at most {_MAX_MEMBERS} are read")
+            objects.extend(members.values())
 
 
 def sha256_of(body: bytes) -> str:

@@ -36,9 +36,9 @@ def read_infer_request(body: bytes, header_length: str | None) -> InferQuery:
     draft, attached = parse_frame(body, header_length, InferRequest, listed_tensors)
     if [given.name for given in draft.inputs] != [INPUT_NAME]:
         raise Invalid.at("/inputs", f"this model takes exactly one input, {INPUT_NAME!r}")
-    for place in (*draft.inputs, *(draft.outputs or ())):
-        if _SHARED_MEMORY in (place.parameters.model_extra or {}):
-            raise HTTPException(501, "shared memory is not supported: send the tensor with the request")
+    of_tensors = [*(one.parameters for one in draft.inputs), *(one.parameters for one in draft.outputs)]
+    if any(_SHARED_MEMORY in (parameters.model_extra or {}) for parameters in of_tensors):
+        raise HTTPException(501, "shared memory is not supported: send the tensor with the request")
     inputs = _inputs_of(draft.inputs[0], attached)
     return InferQuery(inputs, draft.id, draft.outputs or None, draft.parameters.binary_data_output)
 

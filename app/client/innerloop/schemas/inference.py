@@ -3,34 +3,27 @@
 The protocol lets anybody add members, so what is not known here is ignored in requests too.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self, TypeVar
 
 import pydantic
 
 from .base import RequestBody, ResponseBody
-from .tensors import Datatype, TensorValue
+from .tensors import Datatype, Shape, TensorValue
 
 _OPEN = pydantic.ConfigDict(extra="ignore", frozen=True)
-
-
-def _flat(value: Any) -> Any:
-    if not isinstance(value, str | bool | int | float):
-        raise ValueError("a parameter is a string, a number or a boolean")
-    return value
-
-
-Scalar = Annotated[
-    Any,
-    pydantic.AfterValidator(_flat),
-    pydantic.WithJsonSchema({"type": ["string", "number", "boolean"]}),
-]
 
 
 class Parameters(RequestBody):
     """A flat map. Those that the protocol does not define are accepted, and mean nothing here."""
 
     model_config = pydantic.ConfigDict(extra="allow", frozen=True)
-    __pydantic_extra__: dict[str, Scalar] = pydantic.Field(init=False)
+
+    @pydantic.model_validator(mode="after")
+    def _flat(self) -> Self:
+        for name, value in (self.model_extra or {}).items():
+            if not isinstance(value, str | bool | int | float | None):
+                raise ValueError(f"{name[:64]!r} is not a string, a number or a boolean")
+        return self
 
 
 class RequestParameters(Parameters):
@@ -62,6 +55,15 @@ class OutputParameters(Parameters):
     ] = None
 
 
+ParametersT = TypeVar("ParametersT", bound=Parameters)
+Maybe = Annotated[ParametersT, pydantic.BeforeValidator(lambda given: {} if given is None else given)]
+"""Some clients write null for what they leave out."""
+
+ItemT = TypeVar("ItemT", bound=RequestBody)
+Items = Annotated[list[ItemT], pydantic.FailFast()]
+"""The first fault is told: a body full of them must not become as many sentences."""
+
+
 class InferInput(RequestBody):
     """One input tensor: exactly one of `data` and `parameters.binary_data_size`."""
 
@@ -69,8 +71,8 @@ class InferInput(RequestBody):
 
     name: str
     datatype: Datatype
-    shape: list[Annotated[int, pydantic.Field(ge=0)]]
-    parameters: InputParameters = InputParameters()
+    shape: Shape
+    parameters: Maybe[InputParameters] = InputParameters()
     data: TensorValue = None
 
 
@@ -80,7 +82,7 @@ class RequestedOutput(RequestBody):
     model_config = _OPEN
 
     name: str
-    parameters: OutputParameters = OutputParameters()
+    parameters: Maybe[OutputParameters] = OutputParameters()
 
 
 class InferRequest(RequestBody):
@@ -101,9 +103,11 @@ class InferRequest(RequestBody):
     }
 
     id: str | None = None
-    parameters: RequestParameters = RequestParameters()
-    inputs: list[InferInput]
-    outputs: list[RequestedOutput] | None = None
+    parameters: Maybe[RequestParameters] = RequestParameters()
+    inputs: Items[InferInput]
+    outputs: Annotated[
+        Items[RequestedOutput], pydantic.BeforeValidator(lambda given: [] if given is None else given)
+    ] = []
 
 
 class InferOutput(ResponseBody):
@@ -112,7 +116,7 @@ class InferOutput(ResponseBody):
     name: str
     shape: list[int]
     datatype: Datatype
-    parameters: dict[str, Scalar] | None = None
+    parameters: dict[str, Any] | None = None
     data: list[Any] | None = None
 
 
