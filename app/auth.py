@@ -19,7 +19,7 @@ ANONYMOUS = "anonymous"
 CONFIGURED = "configured"
 """The principal of the key that the settings name."""
 
-OPEN_PATHS = frozenset({"/livez", "/readyz"})
+OPEN_PATHS = frozenset({"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
 
 # That there are no keys is believed for this long, for asking costs a tenth of a prediction. A key that is there
 # is never believed: it may have been revoked.

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import defect
+from app.inference_dialect import in_dialect
 from services.ids import new_id
 from services.telemetry.logging import request_id_bound
 from services.telemetry.metrics import HttpMetrics
@@ -48,9 +49,11 @@ class RequestContext:
                 MutableHeaders(scope=message)[HEADER] = request_id
             await send(message)
 
+        # Within the count and the log, so that they have the status that the caller gets.
+        spoken = in_dialect(scope["path"], send_with_id)
         with request_id_bound(request_id), self._metrics.in_flight.track_inprogress():
             try:
-                await self._app(scope, receive, send_with_id)
+                await self._app(scope, receive, spoken)
             except ClientDisconnect:
                 status = status or _CLIENT_LEFT
             except Exception:
@@ -58,7 +61,7 @@ class RequestContext:
                 if status:
                     # The answer is under way: cutting the connection is the only way left to say so.
                     raise
-                await defect(request_id)(scope, receive, send_with_id)
+                await defect(request_id)(scope, receive, spoken)
             finally:
                 seconds = time.perf_counter() - began
                 self._record(scope, status, seconds)

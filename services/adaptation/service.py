@@ -50,6 +50,13 @@ class _Start(NamedTuple):
     earlier: LiveAdaptation | None
 
 
+class ServedAdaptation(NamedTuple):
+    """What describes an adaptation to whoever queries it."""
+
+    adaptation: LiveAdaptation
+    version: ServedVersion
+
+
 class AdaptationService:
     """Coroutines run the engine's calls and await the database; plain methods block on it.
 
@@ -122,14 +129,14 @@ class AdaptationService:
         )
         return await self._store(adaptation, reply)
 
-    async def predict(self, adaptation_id: str, inputs: Inputs) -> PredictionBatch:
-        """Query a stored adaptation. Raises Invalid."""
-        made, version = await self._adapted(adaptation_id)
-        query = await self._query(inputs, version, made.classes)
+    async def predict(
+        self, adaptation_id: str, inputs: Inputs, *, revision: int | None = None, pointer: str = "/inputs"
+    ) -> PredictionBatch:
+        """Query a stored adaptation, at one revision where named. Raises Invalid, at `pointer`."""
+        made, version = await self._adapted(adaptation_id, revision)
+        query = await self._query(inputs, version, made.classes, pointer)
         call = PredictCall(version.artifact, made.digest, query)
-        reply = await self._ask(
-            self._engine.predict(call), "/inputs", lambda: self._still_there(adaptation_id)
-        )
+        reply = await self._ask(self._engine.predict(call), pointer, lambda: self._still_there(adaptation_id))
         return _batch(reply, version, made.classes, made)
 
     async def adapt_predict(
@@ -168,6 +175,10 @@ class AdaptationService:
         """One live adaptation."""
         with self._database.read() as session:
             return repository.get(session, adaptation_id, self._clock.now()).adaptation
+
+    async def served(self, adaptation_id: str, revision: int | None = None) -> ServedAdaptation:
+        """One live adaptation, at one revision where named, with the version that it was made from."""
+        return ServedAdaptation(*await self._adapted(adaptation_id, revision))
 
     async def list(
         self, model: str | None = None, limit: int = DEFAULT_LIMIT, after: str | None = None
@@ -211,8 +222,13 @@ class AdaptationService:
             raise Invalid.at("/from", detail)
         return _Start(version, earlier)
 
-    async def _adapted(self, adaptation_id: str) -> tuple[LiveAdaptation, ServedVersion]:
+    async def _adapted(
+        self, adaptation_id: str, revision: int | None = None
+    ) -> tuple[LiveAdaptation, ServedVersion]:
         made = await self._live.get(adaptation_id)
+        if revision is not None and revision != made.revision:
+            detail = f"adaptation {adaptation_id!r} is at revision {made.revision}; there is no {revision}"
+            raise NotFound(detail)
         return made, await self._versions.numbered(made.model, made.version)
 
     async def _check(self, start: _Start) -> None:
@@ -246,15 +262,17 @@ class AdaptationService:
 
         return prepare() if _is_quick(given.inputs) else await run_sync(prepare)
 
-    async def _query(self, inputs: Inputs, version: ServedVersion, classes: Classes | None) -> Array:
+    async def _query(
+        self, inputs: Inputs, version: ServedVersion, classes: Classes | None, pointer: str = "/inputs"
+    ) -> Array:
         # A short query of many classes has a long answer: 16,384 inputs of 1,024 classes would be half a gigabyte.
         each = version.signature.target_width if classes is None else len(classes)
         most = min(self._limits.query_examples, self._limits.answer_numbers // each)
         if len(inputs) > most:
-            raise Invalid.at("/inputs", f"{len(inputs)} examples; at most {most} are taken")
+            raise Invalid.at(pointer, f"{len(inputs)} examples; at most {most} are taken")
 
         def read() -> Array:
-            return Array.of(read_inputs(inputs, version.signature, "/inputs", self._limits))
+            return Array.of(read_inputs(inputs, version.signature, pointer, self._limits))
 
         return read() if _is_quick(inputs) else await run_sync(read)
 

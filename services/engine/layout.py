@@ -57,18 +57,14 @@ class Layout:
         return self.header + row.tobytes()
 
     def flat(self, params: Mapping[str, Tensor]) -> Tensor:
-        """Rows [M, P] of parameters that carry a leading M."""
-        places = self._places.items()
-        return torch.cat(
-            [params[name].reshape(-1, stop - start) for name, (start, stop, _) in places if stop > start],
-            dim=1,
-        )
+        """The row [P] of one task's parameters."""
+        return torch.cat([params[name].reshape(-1) for name in self._places])
 
-    def views(self, rows: Tensor) -> dict[str, Tensor]:
-        """The parameters by name, with a leading M, of rows [M, P]; views of them."""
-        tasks = len(rows)
+    def view(self, row: Tensor) -> dict[str, Tensor]:
+        """The parameters by name of a row [P]; views of it. Of rows [M, P], with a leading M."""
+        lead = row.shape[:-1]
         return {
-            name: rows[:, start:stop].view(tasks, *shape)
+            name: row[..., start:stop].view(*lead, *shape)
             for name, (start, stop, shape) in self._places.items()
         }
 

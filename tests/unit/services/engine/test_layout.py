@@ -18,18 +18,19 @@ def _params(tasks: int) -> dict[str, torch.Tensor]:
 
 def test_a_row_gives_back_the_parameters() -> None:
     params, layout = _params(4), layout_of(SHAPES)
-    rows = layout.flat(params)
+    rows = torch.vmap(layout.flat)(params)
     assert rows.shape == (4, layout.width) == (4, 10)
-    views = layout.views(rows)
+    views = layout.view(rows)
     assert views.keys() == params.keys()
     for name, value in params.items():
         torch.testing.assert_close(views[name], value, rtol=0, atol=0)
+        torch.testing.assert_close(layout.view(rows[2])[name], value[2], rtol=0, atol=0)
 
 
 def test_the_file_of_a_row_is_what_the_library_writes() -> None:
     params, layout = _params(1), layout_of(SHAPES)
     arrays = {name: value[0].numpy() for name, value in params.items()}
-    file = layout.file_of(layout.flat(params).numpy()[0])
+    file = layout.file_of(layout.flat({name: value[0] for name, value in params.items()}).numpy())
     assert file == encode_tensors(arrays)
     for name, array in decode_tensors(file).items():
         np.testing.assert_array_equal(array, arrays[name])
