@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import torch
+from torch import Tensor
 
 from services.engine.adapted_models import AdaptedModels
 from services.engine.batching import DeviceCall
@@ -25,7 +26,7 @@ from services.engine.messages import (
     PredictCall,
     Reply,
 )
-from services.engine.passes import Adapted, Rows, adapt_pass, adapt_predict_pass, predict_pass
+from services.engine.passes import Adapted, Passes
 from services.engine.residents import ResidentModel, ResidentModels
 from services.engine.stacking import check_inputs, check_support
 from services.engine.tier import Held
@@ -51,13 +52,12 @@ class Executor:
     """Runs calls on one device. Not safe for several threads."""
 
     def __init__(
-        self, models: ResidentModels, adapted: AdaptedModels, device: torch.device, max_numbers: int
+        self, models: ResidentModels, adapted: AdaptedModels, passes: Passes, device: torch.device
     ) -> None:
-        """`max_numbers` bounds the input numbers of one prediction pass; longer ones go in pieces."""
         self._models = models
         self._adapted = adapted
+        self._passes = passes
         self._device = device
-        self._max_numbers = max_numbers
 
     def status(self) -> EngineStatus:
         return EngineStatus(str(self._device), os.getpid(), len(self._models), len(self._adapted))
@@ -89,7 +89,7 @@ class Executor:
         model = self._models.get(call.artifact)
         adapted = None
         if isinstance(call, AdaptCall | AdaptPredictCall):
-            model.learner(call.options)
+            model.spec(call.options)
             check_support(call.support, model.signature, model.manifest.max_ways)
         if isinstance(call, PredictCall | AdaptPredictCall):
             check_inputs(call.inputs, model.signature)
@@ -117,31 +117,25 @@ class Executor:
             return [_defect(works[0].call)]
 
     def _pass(self, works: Sequence[_Work]) -> list[Reply]:
-        model = works[0].model
+        model, layout = works[0].model, works[0].layout
         calls = [work.call for work in works]
-        known = self._rows(works)
+        places = [work.adapted.place for work in works if work.adapted is not None]
+        rows = None if layout is None else self._adapted.rows(layout, places)
         match calls[0]:
             case AdaptCall():
-                return self._adapt(model, cast("list[AdaptCall]", calls), known)
+                return self._adapt(model, cast("list[AdaptCall]", calls), rows)
             case AdaptPredictCall():
-                combined = cast("list[AdaptPredictCall]", calls)
-                return [*adapt_predict_pass(model, combined, known, self._device, self._max_numbers)]
+                return [*self._passes.adapt_predict(model, cast("list[AdaptPredictCall]", calls), rows)]
             case PredictCall():
-                assert known is not None
+                assert layout is not None
+                assert rows is not None
                 inputs = [call.inputs for call in cast("list[PredictCall]", calls)]
-                return [*predict_pass(model, known, inputs, self._device, self._max_numbers)]
+                return [*self._passes.predict(model, layout, rows, inputs)]
             case InspectCall():
                 return [self._inspect(model, calls[0])] * len(calls)
 
-    def _rows(self, works: Sequence[_Work]) -> Rows | None:
-        layout = works[0].layout
-        if layout is None:
-            return None
-        places = [work.adapted.place for work in works if work.adapted is not None]
-        return Rows(layout, self._adapted.rows(layout, places))
-
-    def _adapt(self, model: ResidentModel, calls: Sequence[AdaptCall], starts: Rows | None) -> list[Reply]:
-        layout, answers = adapt_pass(model, calls, starts, self._device)
+    def _adapt(self, model: ResidentModel, calls: Sequence[AdaptCall], starts: Tensor | None) -> list[Reply]:
+        layout, answers = self._passes.adapt(model, calls, starts)
         made = [answer for answer in answers if isinstance(answer, Adapted)]
         if made:
             digests = [adapted.reply.digest for adapted in made]
@@ -150,7 +144,7 @@ class Executor:
 
     def _inspect(self, model: ResidentModel, call: InspectCall) -> Reply:
         trial = canary_call(call.artifact, model.signature, model.manifest.max_ways)
-        (answer,) = adapt_predict_pass(model, [trial], None, self._device, self._max_numbers)
+        (answer,) = self._passes.adapt_predict(model, [trial], None)
         return answer if isinstance(answer, EngineFault) else self.status()
 
 

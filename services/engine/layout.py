@@ -64,7 +64,7 @@ class Layout:
         """The parameters by name of a row [P]; views of it. Of rows [M, P], with a leading M."""
         lead = row.shape[:-1]
         return {
-            name: row[..., start:stop].view(*lead, *shape)
+            name: row[..., start:stop].view((*lead, *shape))
             for name, (start, stop, shape) in self._places.items()
         }
 

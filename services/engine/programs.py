@@ -1,4 +1,4 @@
-"""What the device runs: pure functions of tensors, for one learner and kind of work. Knows shapes; no call, no plan.
+"""What the device runs: pure functions of tensors, for one learner and kind of work. Knows no call and no plan.
 
 Adapted parameters go in and come out as flat rows [P] of their layout. A program is written for one task; the plan
 says how the tasks of a pass go through it (`together`, `each`, or compiled).
@@ -40,7 +40,7 @@ class ProgramSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Program:
-    """One spec made runnable. `outputs` names what comes out."""
+    """One spec made runnable."""
 
     def __init__(self, spec: ProgramSpec, learner: MetaLearner, layout: Layout) -> None:
         self.spec = spec
@@ -56,17 +56,10 @@ class Program:
         """The same, one task after the other: quicker where a batched kernel is slower than its parts."""
         with torch.no_grad():
             tasks = [
-                self._task(meta_params, tuple(tensor[m] for tensor in tensors)) for m in range(len(tensors[0]))
+                self._task(meta_params, tuple(tensor[m] for tensor in tensors))
+                for m in range(len(tensors[0]))
             ]
         return tuple(torch.stack(outputs) for outputs in zip(*tasks, strict=True))
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        if self.spec.kind != "predict":
-            return ("row", "loss")
-        if self.spec.signature.task == "classification":
-            return ("probabilities",)
-        return ("mean", "std") if self.spec.learner.algorithm.gives_std else ("mean",)
 
     def _task(self, meta_params: Params, tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         if self.spec.kind == "predict":
@@ -74,11 +67,20 @@ class Program:
             answer = self._learner.predict(meta_params, self._layout.view(row), inputs)
             if "logits" in answer:
                 return (torch.softmax(answer["logits"], dim=-1),)
-            return tuple(answer[name] for name in self.outputs)
+            return tuple(answer[name] for name in output_names(self.spec))
         support = SupportSet(*tensors[:4])
         start = self._layout.view(tensors[4]) if self.spec.kind == "go_on" else None
         adapted = self._learner.adapt(meta_params, support, start)
         return self._layout.flat(adapted), self._learner.support_loss(meta_params, adapted, support)
+
+
+def output_names(spec: ProgramSpec) -> tuple[str, ...]:
+    """What comes out of a program, in order."""
+    if spec.kind != "predict":
+        return ("row", "loss")
+    if spec.signature.task == "classification":
+        return ("probabilities",)
+    return ("mean", "std") if spec.learner.algorithm.gives_std else ("mean",)
 
 
 def build_program(spec: ProgramSpec, meta_params: Params) -> Program:
@@ -87,9 +89,7 @@ def build_program(spec: ProgramSpec, meta_params: Params) -> Program:
     return Program(spec, learner, adapted_layout(learner, spec.signature, spec.ways, meta_params))
 
 
-def adapted_layout(
-    learner: MetaLearner, signature: Signature, ways: int, meta_params: Params
-) -> Layout:
+def adapted_layout(learner: MetaLearner, signature: Signature, ways: int, meta_params: Params) -> Layout:
     """The layout of what a learner adapts to, for `ways` class slots: found by adapting to nothing."""
     device = next(iter(meta_params.values())).device
     with torch.no_grad():

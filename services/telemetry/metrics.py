@@ -76,6 +76,25 @@ class EngineMetrics:
             registry=registry,
         )
 
+        self._plans = Counter(
+            "innerloop_engine_plans",
+            "Device passes by how they were run.",
+            ("program", "plan"),
+            registry=registry,
+        )
+        self._hits = Counter(
+            "innerloop_engine_adapted_hits",
+            "Adapted models by where they were found.",
+            ("tier",),
+            registry=registry,
+        )
+
+    def count_plan(self, program: str, plan: str) -> None:
+        self._plans.labels(program, plan).inc()
+
+    def count_hit(self, tier: str) -> None:
+        self._hits.labels(tier).inc()
+
     def observe(self, kind: str, waits: Iterable[float], device_seconds: float) -> None:
         """One pass: the seconds that each of its calls waited, and the seconds that the pass took."""
         seconds = list(waits)

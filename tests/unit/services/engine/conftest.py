@@ -8,6 +8,8 @@ import torch
 from services.engine.adapted_models import AdaptedModels
 from services.engine.executor import Executor
 from services.engine.messages import AdaptCall, AdaptReply, Reply
+from services.engine.passes import Passes
+from services.engine.plans import Plans
 from services.engine.residents import ResidentModels
 from services.engine.tier import Tier
 from services.errors import NotFound
@@ -32,7 +34,8 @@ class Bench:
         self.tier_hits: list[str] = []
         tiers = [Tier("host", CPU, adapted_bytes)]
         self.adapted = AdaptedModels(self._read, tiers, self.tier_hits.append)
-        self.executor = Executor(self.models, self.adapted, CPU, max_numbers)
+        self.passes = Passes(Plans(CPU, workshop=None), CPU, max_numbers)
+        self.executor = Executor(self.models, self.adapted, self.passes, CPU)
 
     def run(self, *calls: object) -> list[Reply]:
         replies = self.executor.run(calls)
