@@ -3,6 +3,9 @@
 import os
 import time
 
+ANONYMOUS = "anonymous"
+"""The principal where callers bring no keys: all of them are one."""
+
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 
 

@@ -28,7 +28,7 @@ from services.clock import Clock
 from services.engine.client import EngineClient
 from services.engine.messages import AdaptCall, AdaptPredictCall, AdaptReply, Array, PredictCall, PredictReply
 from services.errors import Invalid, NotFound, PreconditionFailed, Unavailable
-from services.ids import new_id
+from services.ids import ANONYMOUS, new_id
 from services.registry.names import parse_reference
 from services.registry.service import RegistryService
 from services.storage.database import Database
@@ -50,7 +50,8 @@ class _Start(NamedTuple):
 class AdaptationService:
     """Coroutines run the engine's calls and send database work to threads; plain methods block on the database.
 
-    All raise Unavailable where engine or database cannot answer, and NotFound for what does not exist.
+    All raise Unavailable where engine or database cannot answer, and NotFound for what does not exist. Those that
+    ask the engine also raise QuotaExceeded, where `principal` has its share of the engine's queue waiting already.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class AdaptationService:
         ttl_seconds: float | None = None,
         metadata: Mapping[str, Any],
         token: str | None = None,
+        principal: str = ANONYMOUS,
     ) -> Adaptation:
         """Adapt `model` (a reference), or the adaptation `start_from` further, and store the result.
 
@@ -98,6 +100,7 @@ class AdaptationService:
             prepared.support,
             dict(options),
             start=earlier.digest if earlier is not None else None,
+            principal=principal,
         )
         reply = await self._ask(self._engine.adapt(call), "/support", lambda: self._check(start))
         now = self._clock.now()
@@ -117,12 +120,14 @@ class AdaptationService:
         )
         return await run_sync(self._store, adaptation, reply)
 
-    async def predict(self, adaptation_id: str, inputs: Inputs) -> PredictionBatch:
+    async def predict(
+        self, adaptation_id: str, inputs: Inputs, principal: str = ANONYMOUS
+    ) -> PredictionBatch:
         """Query a stored adaptation. Raises Invalid."""
         adapted, version = await run_sync(self._adapted, adaptation_id)
         made = adapted.adaptation
         query = await self._query(inputs, version, made.classes)
-        call = PredictCall(version.artifact, adapted.digest, query)
+        call = PredictCall(version.artifact, adapted.digest, query, principal)
         reply = await self._ask(self._engine.predict(call), "/inputs", lambda: self.get(adaptation_id))
         return _batch(reply, version, made.classes, made)
 
@@ -133,6 +138,7 @@ class AdaptationService:
         inputs: Inputs,
         options: Mapping[str, Any],
         start_from: str | None = None,
+        principal: str = ANONYMOUS,
     ) -> PredictionBatch:
         """Adapt `model`, or `start_from` further, and query in one pass; nothing is stored. Raises Invalid.
 
@@ -153,6 +159,7 @@ class AdaptationService:
             query,
             dict(options),
             start=earlier.digest if earlier is not None else None,
+            principal=principal,
         )
         answer = self._engine.adapt_predict(call)
         reply = await self._ask(answer, "/support", lambda: self._check(start))

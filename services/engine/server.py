@@ -15,7 +15,7 @@ import msgspec
 import zmq
 
 from services.engine.loop import EngineLoop
-from services.engine.messages import EngineFault, Reply
+from services.engine.messages import CancelCall, EngineFault, Reply
 from services.engine.socket_file import sole_listener
 from services.engine.wire import decode_calls, encode_replies
 
@@ -107,8 +107,10 @@ class EngineServer:
         for number, call in calls:
             if isinstance(call, EngineFault):
                 self._outbox.append((peer, number, call))
+            elif isinstance(call, CancelCall):
+                self._loop.cancel((peer, number))
             else:
-                self._loop.submit(call, partial(self._post, peer, number))
+                self._loop.submit(call, partial(self._post, peer, number), (peer, number))
 
     def _post(self, peer: bytes, number: int, reply: Reply) -> None:
         self._outbox.append((peer, number, reply))

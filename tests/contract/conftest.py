@@ -77,7 +77,7 @@ class Service:
             SystemClock(),
             LIMITS,
             DATASET_LIMITS,
-            queue_depth=16,
+            queue=settings.queue_limits,
         )
         try:
             yield self.services
