@@ -36,8 +36,8 @@ class EngineSettings(BaseSettings):
     engine_max_batch_numbers: int = Field(default=1 << 21, ge=1)
     """The most input numbers (padded) in one device pass of several calls; bounds its memory."""
     engine_batch_seconds: float = Field(default=0.25, gt=0.0)
-    """How long a device pass of several calls is meant to take at most, by those that were measured before; no
-    call waits longer for the pass under way. A pass that is slow to start is longer."""
+    """What a device pass of several calls should take at most, judging by measured ones: others wait as long for
+    it. Where starting a pass alone takes longer, it may take twice that."""
     engine_max_queued: int = Field(default=1024, ge=1)
     """Calls that may wait; more are refused as busy."""
     engine_max_queued_seconds: float = Field(default=10.0, gt=0.0)

@@ -10,7 +10,7 @@ from app.auth import OPEN_PATHS
 from app.main import WIRE_TYPES
 
 CONTRACT = {
-    ("post", "/v1/adaptations"): {"201", "400", "404", "409", "413", "415", "422", "503"},
+    ("post", "/v1/adaptations"): {"201", "400", "404", "409", "413", "415", "422", "429", "503"},
     ("get", "/v1/adaptations"): {"200", "422"},
     ("get", "/v1/adaptations/{adaptation_id}"): {"200", "304", "404"},
     ("delete", "/v1/adaptations/{adaptation_id}"): {"204", "404", "412"},
@@ -21,9 +21,10 @@ CONTRACT = {
         "413",
         "415",
         "422",
+        "429",
         "503",
     },
-    ("post", "/v1/predictions"): {"200", "400", "404", "413", "415", "422", "503"},
+    ("post", "/v1/predictions"): {"200", "400", "404", "413", "415", "422", "429", "503"},
     ("get", "/v1/models"): {"200"},
     ("get", "/v1/models/{name}"): {"200", "404"},
     ("get", "/v1/models/{name}/versions"): {"200", "404"},
