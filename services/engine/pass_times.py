@@ -43,7 +43,7 @@ class _Line:
     def learn(self, calls: int, seconds: float) -> None:
         self.passes += 1
         # The first pass loads the model and warms its program: the second takes its place.
-        weight = 1.0 if self.passes <= 2 else max(_FADE, 1.0 / (self.passes - 1))
+        weight = max(_FADE, 1.0 / max(1, self.passes - 1))
         more, longer = calls - self.calls, seconds - self.seconds
         self.calls += weight * more
         self.seconds += weight * longer

@@ -34,7 +34,10 @@ class Tenant:
 
 
 class Tenants:
-    """Those who wait, and those who left with more than an even share and may come back before it is one."""
+    """Those who wait, and those who left with more than an even share and may come back before it is one.
+
+    Everybody else starts at an even share when they come.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, Tenant] = {}
@@ -60,7 +63,6 @@ class Tenants:
     def came(self, tenant: Tenant, seconds: float) -> None:
         """A call worth so much begins to wait."""
         if not tenant.calls:
-            tenant.received = max(tenant.received, self._level)
             self._waiting[tenant.principal] = tenant
         tenant.calls += 1
         tenant.seconds += seconds

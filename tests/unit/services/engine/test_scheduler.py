@@ -43,7 +43,7 @@ calls = st.builds(
 
 
 class FixedTimes(PassTimes):
-    """Knows what each pass takes, and learns nothing: `start`, and for every call `each`."""
+    """Knows what a pass takes, and learns nothing: `start`, and for every call `each`."""
 
     def __init__(self, start: float = 0.0, each: float = 0.01) -> None:
         super().__init__(each)
@@ -105,7 +105,7 @@ def kinds(batches: Sequence[Batch[None]]) -> list[type]:
 class AnyOrder(RuleBasedStateMachine):
     """Whatever happens in whatever order, against a plain list of what waits."""
 
-    CALLS, SECONDS, MOST, NUMBERS = 12, 0.08, 3, 10
+    CALLS, SECONDS, MOST, NUMBERS = 12, 0.08, 3, 5
 
     def __init__(self) -> None:
         super().__init__()
@@ -256,6 +256,16 @@ def test_a_pass_mixes_tenants_evenly() -> None:
     ]
 
 
+def test_a_pass_takes_several_calls_only_within_its_numbers() -> None:
+    bench = Bench(max_batch=8, max_numbers=7)
+    for _ in range(5):
+        bench.send(predict())  # of two numbers
+    assert [len(batch.tickets) for batch in bench.drained()] == [3, 2]
+    alone = Bench(max_batch=8, max_numbers=1)
+    alone.send(predict())
+    assert len(alone.step().tickets) == 1
+
+
 def test_a_pass_is_as_long_as_it_is_meant_to_be() -> None:
     bench = Bench(max_batch=64, batch_seconds=0.1, times=FixedTimes(each=0.02))
     for _ in range(12):
@@ -329,6 +339,21 @@ def test_a_polite_tenant_waits_for_about_one_pass_of_one_that_floods(
     assert max(waits) <= allowed
 
 
+@pytest.mark.parametrize("asks", [predict, adapt])
+def test_a_stream_of_newcomers_keeps_nobody_waiting_for_ever(asks: object) -> None:
+    """Each of whom asks once, so that all of them have had less than the one who stays."""
+    bench = Bench(max_batch=1)
+    for _ in range(100):
+        bench.send(asks("e", "eve"))
+    served = []
+    for step in range(300):
+        while len(bench.scheduler) < 103 - len(served):
+            bench.send(predict("a", f"tenant-{bench.came}"))
+        if bench.step(0.01).tickets[0].call.principal == "eve":
+            served.append(step)
+    assert max(np.diff([0, *served, 300])) <= 20
+
+
 def test_a_pause_saves_nothing_up() -> None:
     bench = Bench(max_batch=1)
     bench.send(adapt("b", "bob"))
@@ -378,6 +403,18 @@ def test_a_tenant_over_its_share_is_told_when_its_own_work_is_done() -> None:
     # In turns with the other: until the other has no more.
     assert refusal.retry_after == pytest.approx(0.1 * (ann + 4))
     assert bench.send(adapt("b", "bob")) is None
+
+
+def test_a_share_is_free_again_when_what_filled_it_is_gone() -> None:
+    bench = Bench(QueueLimits(100, 1.0, 0.5), max_batch=2, times=FixedTimes(each=0.1))
+    for room in (5, 3, 3):
+        for _ in range(room):
+            assert bench.send(adapt("a", "ann")) is None
+        refusal = bench.send(adapt("a", "ann"))
+        assert refusal is not None
+        assert refusal.reason == "share"
+        bench.step(0.2)
+        assert bench.scheduler.cancel(bench.came - 2) is not None
 
 
 def test_what_waits_is_worth_what_was_measured() -> None:
