@@ -13,9 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.errors import problem_of
 from services.access.service import AccessService
 from services.errors import ServiceError, Unauthenticated
+from services.ids import ANONYMOUS
 
-ANONYMOUS = "anonymous"
-"""The principal where the service has no keys at all."""
 CONFIGURED = "configured"
 """The principal of the key that the settings name."""
 

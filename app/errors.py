@@ -15,6 +15,7 @@ from services.errors import (
     Malformed,
     NotFound,
     PreconditionFailed,
+    QuotaExceeded,
     ServiceError,
     TooLarge,
     Unauthenticated,
@@ -31,6 +32,7 @@ _STATUSES: dict[type[ServiceError], int] = {
     TooLarge: 413,
     UnsupportedMediaType: 415,
     Invalid: 422,
+    QuotaExceeded: 429,
     Unavailable: 503,
 }
 
@@ -40,7 +42,7 @@ def problem_of(error: ServiceError, request_id: str | None) -> Problem:
     status = next(_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES)
     faults = error.faults if isinstance(error, Invalid) else ()
     headers = {}
-    if isinstance(error, Unavailable):
+    if isinstance(error, QuotaExceeded | Unavailable):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="innerloop"'

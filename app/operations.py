@@ -25,6 +25,7 @@ _DETAILS = {
     413: "the body is larger than 16777216 bytes; /v1/limits tells every limit",
     415: "send application/json, or application/octet-stream with Inference-Header-Content-Length",
     422: "a string where a number is expected",
+    429: "this key has its share of the engine's queue waiting already",
     503: "the engine does not answer",
 }
 _MEANINGS = {
@@ -36,7 +37,9 @@ _MEANINGS = {
     413: "The body is larger than the limit; it is refused before it is read whole.",
     415: "A media type or content encoding that this route does not read.",
     422: "Well-formed, but it breaks a rule; `errors` points at every place.",
-    503: "The engine or the database cannot answer now; `Retry-After` says when to try again.",
+    429: "This key has more under way than its share of the service; `Retry-After` says when that is done.",
+    503: "The engine or the database cannot answer now, or the engine has as much waiting as it takes; "
+    "`Retry-After` says when to try again.",
 }
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
@@ -146,7 +149,7 @@ def problem(status: int) -> dict[str, Any]:
         example["errors"] = [{"pointer": "/support/targets/3", "detail": _DETAILS[status]}]
     content = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": _ref(ProblemResponse)}, "example": example}}
     documented: dict[str, Any] = {"description": _MEANINGS[status], "content": content}
-    if status == 503:
+    if status in (429, 503):
         documented["headers"] = {
             "Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}
         }

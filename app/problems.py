@@ -29,6 +29,7 @@ TITLES = {
     413: "Too large",
     415: "Unsupported media type",
     422: "Invalid input",
+    429: "Quota exceeded",
     500: "Defect in the service",
     501: "Not supported",
     503: "Unavailable",

@@ -13,6 +13,7 @@ from services.adaptation.service import AdaptationService
 from services.clock import Clock, SystemClock
 from services.datasets.limits import DatasetLimits
 from services.datasets.service import DatasetService
+from services.engine.admission import QueueLimits
 from services.engine.client import EngineClient
 from services.engine.remote_client import RemoteEngineClient
 from services.engine.settings import EngineSettings
@@ -37,8 +38,8 @@ class ApiServices:
     idempotency: IdempotencyService
     jobs: JobService
     limits: Limits
-    queue_depth: int
-    """Calls that may wait for the engine."""
+    queue: QueueLimits
+    """What may wait for the engine."""
     registry: RegistryService
 
 
@@ -50,7 +51,7 @@ def build_services(
     clock: Clock,
     limits: Limits,
     dataset_limits: DatasetLimits,
-    queue_depth: int,
+    queue: QueueLimits,
 ) -> ApiServices:
     """Every use case on the given infrastructure; the tests' in-process engine goes in here."""
     registry = RegistryService(database, artifacts, clock)
@@ -64,7 +65,7 @@ def build_services(
         idempotency=IdempotencyService(database, clock),
         jobs=JobService(database, carrier, datasets, clock),
         limits=limits,
-        queue_depth=queue_depth,
+        queue=queue,
         registry=registry,
     )
 
@@ -86,7 +87,7 @@ async def open_services(
             SystemClock(),
             Limits(),
             dataset_limits,
-            engine.engine_max_queued,
+            engine.queue_limits,
         )
     finally:
         await client.aclose()

@@ -59,6 +59,14 @@ class UnsupportedMediaType(ServiceError):
     """A body of a kind that this route does not read."""
 
 
+class QuotaExceeded(ServiceError):
+    """The caller has more under way than its share of the service; `retry_after` is in seconds."""
+
+    def __init__(self, detail: str, retry_after: float = 1.0) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
 class Unavailable(ServiceError):
     """The engine or the database cannot answer now; `retry_after` is in seconds."""
 

@@ -190,6 +190,8 @@ LIMITS: dict[str, Any] = {
     "ways": 1000,
     "input_width": 1048576,
     "queue_depth": 1024,
+    "queue_seconds": 10.0,
+    "queue_share": 0.5,
 }
 READY: dict[str, Any] = {
     "status": "ready",

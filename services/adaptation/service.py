@@ -31,7 +31,7 @@ from services.clock import Clock
 from services.engine.client import EngineClient
 from services.engine.messages import AdaptCall, AdaptPredictCall, AdaptReply, Array, PredictCall, PredictReply
 from services.errors import Invalid, NotFound, PreconditionFailed, Unavailable
-from services.ids import new_id
+from services.ids import ANONYMOUS, new_id
 from services.registry.names import parse_reference
 from services.registry.service import RegistryService
 from services.storage.database import Database
@@ -60,7 +60,8 @@ class ServedAdaptation(NamedTuple):
 class AdaptationService:
     """Coroutines run the engine's calls and await the database; plain methods block on it.
 
-    All raise Unavailable where engine or database cannot answer, and NotFound for what does not exist.
+    All raise Unavailable where engine or database cannot answer, and NotFound for what does not exist. Those that
+    ask the engine also raise QuotaExceeded, where `principal` has its share of the engine's queue waiting already.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class AdaptationService:
         ttl_seconds: float | None = None,
         metadata: Mapping[str, Any],
         token: str | None = None,
+        principal: str = ANONYMOUS,
     ) -> Adaptation:
         """Adapt `model` (a reference), or the adaptation `start_from` further, and store the result.
 
@@ -110,6 +112,7 @@ class AdaptationService:
             prepared.support,
             dict(options),
             start=earlier.digest if earlier is not None else None,
+            principal=principal,
         )
         reply = await self._ask(self._engine.adapt(call), "/support", lambda: self._check(start))
         now = self._clock.now()
@@ -130,12 +133,18 @@ class AdaptationService:
         return await self._store(adaptation, reply)
 
     async def predict(
-        self, adaptation_id: str, inputs: Inputs, *, revision: int | None = None, pointer: str = "/inputs"
+        self,
+        adaptation_id: str,
+        inputs: Inputs,
+        principal: str = ANONYMOUS,
+        *,
+        revision: int | None = None,
+        pointer: str = "/inputs",
     ) -> PredictionBatch:
         """Query a stored adaptation, at one revision where named. Raises Invalid, at `pointer`."""
         made, version = await self._adapted(adaptation_id, revision)
         query = await self._query(inputs, version, made.classes, pointer)
-        call = PredictCall(version.artifact, made.digest, query)
+        call = PredictCall(version.artifact, made.digest, query, principal)
         reply = await self._ask(self._engine.predict(call), pointer, lambda: self._still_there(adaptation_id))
         return _batch(reply, version, made.classes, made)
 
@@ -146,6 +155,7 @@ class AdaptationService:
         inputs: Inputs,
         options: Mapping[str, Any],
         start_from: str | None = None,
+        principal: str = ANONYMOUS,
     ) -> PredictionBatch:
         """Adapt `model`, or `start_from` further, and query in one pass; nothing is stored. Raises Invalid.
 
@@ -166,6 +176,7 @@ class AdaptationService:
             query,
             dict(options),
             start=earlier.digest if earlier is not None else None,
+            principal=principal,
         )
         answer = self._engine.adapt_predict(call)
         reply = await self._ask(answer, "/support", lambda: self._check(start))

@@ -8,7 +8,7 @@ import pytest
 from innerloop.schemas.operations import LimitsResponse, ReadinessResponse
 from services.engine.messages import EngineStatus
 from services.errors import Unavailable
-from tests.contract.conftest import LIMITS, Service, serving, settings, storage_at
+from tests.contract.conftest import ENGINE, LIMITS, Service, serving, settings, storage_at
 from tests.contract.shapes import check_list, check_problem
 
 
@@ -98,7 +98,9 @@ def test_limits_are_those_that_hold(http: httpx.Client) -> None:
     assert limits["body_bytes"] == settings().body_bytes
     assert limits["support_examples"] == LIMITS.support_examples
     assert limits["ways"] == LIMITS.ways
-    assert limits["queue_depth"] == 16
+    assert limits["queue_depth"] == ENGINE.engine_max_queued
+    assert limits["queue_seconds"] == ENGINE.engine_max_queued_seconds
+    assert limits["queue_share"] == ENGINE.engine_tenant_share
     assert {"dataset_bytes", "artifact_bytes", "query_examples", "answer_numbers", "input_width"} <= set(
         limits
     )
