@@ -84,7 +84,7 @@ async def open_services(
             client,
             carrier,
             SystemClock(),
-            Limits(),
+            Limits(call_operations=engine.engine_call_operations, call_bytes=engine.engine_call_bytes),
             dataset_limits,
             engine.engine_max_queued,
         )

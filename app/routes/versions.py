@@ -20,7 +20,6 @@ from innerloop.schemas.models import (
     ModelVersionResponse,
     SignatureResponse,
 )
-from services.engine.messages import InspectCall
 from services.errors import UnsupportedMediaType
 from services.registry.records import ModelVersion
 
@@ -82,11 +81,11 @@ async def import_version(
     async def work(token: str | None) -> Response:
         staged = await anyio.to_thread.run_sync(services.registry.stage, artifact)
         try:
-            await services.engine.inspect(InspectCall(staged))
+            await services.adaptations.try_out(staged)
             made = await anyio.to_thread.run_sync(services.registry.publish, name, artifact, alias, token)
         finally:
             # A file that a version names stays.
-            await anyio.to_thread.run_sync(services.registry.discard, staged)
+            await anyio.to_thread.run_sync(services.registry.discard, staged.artifact_sha256)
         response = answer(_version_wire(made), 201)
         response.headers["Location"] = f"/v1/models/{made.model}/versions/{made.version}"
         response.headers["ETag"] = digest_etag(bytes(response.body))

@@ -11,10 +11,10 @@ from services.adaptation.limits import Limits
 from services.errors import Invalid
 
 
-def check_options(algorithm: AlgorithmSpec, options: Mapping[str, Any]) -> None:
-    """Raises Invalid unless the algorithm lets a caller set these options to these values."""
+def check_options(algorithm: AlgorithmSpec, options: Mapping[str, Any]) -> AlgorithmSpec:
+    """The algorithm with a caller's options. Raises Invalid for one that it does not let a caller set so."""
     try:
-        with_options(algorithm, options)
+        return with_options(algorithm, options)
     except InvalidOption as error:
         name = error.option.replace("~", "~0").replace("/", "~1")
         raise Invalid.at(f"/options/{name}", error.detail) from error

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from innerloop.schemas.models import AliasResponse, ModelResponse, ModelVersionResponse
+from models.spec import Conv4Spec, MamlSpec, Signature, TensorSpec
 from services.storage.manifest import read_manifest
 from tests import small_models
 from tests.contract.conftest import Service
@@ -91,6 +92,15 @@ def test_a_file_that_is_no_version_is_refused_and_leaves_nothing(
     assert [path for path in sorted(folder.rglob("*")) if path.is_file()] == [
         path for path in before if path.is_file()
     ]
+
+
+def test_a_version_whose_smallest_task_costs_too_much_is_refused(http: httpx.Client) -> None:
+    large = Signature(
+        inputs=TensorSpec(datatype="FP32", shape=(-1, 512, 512, 1)), targets=small_models.LABELS
+    )
+    dear = small_models.artifact(MamlSpec(inner_steps=200), large, Conv4Spec(hidden=32), max_ways=2)
+    assert "multiply-adds" in check_problem(import_version(http, "dear", dear), 422)["detail"]
+    check_problem(http.get("/v1/models/dear"), 404)
 
 
 def test_an_import_of_another_media_type_is_415(http: httpx.Client) -> None:

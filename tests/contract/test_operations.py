@@ -99,9 +99,15 @@ def test_limits_are_those_that_hold(http: httpx.Client) -> None:
     assert limits["support_examples"] == LIMITS.support_examples
     assert limits["ways"] == LIMITS.ways
     assert limits["queue_depth"] == 16
-    assert {"dataset_bytes", "artifact_bytes", "query_examples", "answer_numbers", "input_width"} <= set(
-        limits
-    )
+    assert {
+        "dataset_bytes",
+        "artifact_bytes",
+        "query_examples",
+        "answer_numbers",
+        "input_width",
+        "call_operations",
+        "call_bytes",
+    } <= set(limits)
 
 
 @pytest.mark.parametrize("path", ["/livez", "/v1/models", "/v1/nope"])
