@@ -1,13 +1,16 @@
 """The registry over HTTP: versions, artifacts, aliases without races, deletion that breaks nothing."""
 
 import hashlib
+import json
+from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from innerloop.schemas.models import AliasResponse, ModelResponse, ModelVersionResponse
 from models.spec import Conv4Spec, MamlSpec, Signature, TensorSpec
-from services.storage.manifest import read_manifest
+from services.storage.manifest import decode_artifact, encode_artifact, read_manifest
 from tests import small_models
 from tests.contract.conftest import Service
 from tests.contract.shapes import check_list, check_problem
@@ -101,6 +104,24 @@ def test_a_version_whose_smallest_task_costs_too_much_is_refused(http: httpx.Cli
     dear = small_models.artifact(MamlSpec(inner_steps=200), large, Conv4Spec(hidden=32), max_ways=2)
     assert "multiply-adds" in check_problem(import_version(http, "dear", dear), 422)["detail"]
     check_problem(http.get("/v1/models/dear"), 404)
+
+
+def test_a_record_that_could_not_be_answered_is_refused_and_poisons_nothing(http: httpx.Client) -> None:
+    manifest, params = decode_artifact(small_models.regression_ridge())
+
+    def with_metrics(**metrics: Any) -> bytes:
+        return encode_artifact(params, msgspec.structs.replace(manifest, metrics=metrics))
+
+    deep = json.loads("[" * 259 + "]" * 259)
+    check_problem(import_version(http, "deep", with_metrics(deep=deep)), 422)
+    check_problem(http.get("/v1/models/deep"), 404)
+    odd = {"large": 10**400, "text": "a\0\u2028\U0001f600", "deep": json.loads("[" * 31 + "]" * 31)}
+    made = import_version(http, "deep", with_metrics(**odd))
+    assert made.status_code == 201, made.text
+    (listed,) = check_list(http.get("/v1/models/deep/versions"))
+    assert listed == made.json()
+    assert listed["metrics"] == odd
+    ModelVersionResponse.model_validate_json(made.content)
 
 
 def test_an_import_of_another_media_type_is_415(http: httpx.Client) -> None:
