@@ -168,7 +168,16 @@ def test_if_match_of_any_revision_demands_that_there_is_one(http: httpx.Client) 
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"version": 0}, {"version": "1"}, {"version": True}, {"version": 99}, [], {"version": 1, "x": 1}],
+    [
+        {},
+        {"version": 0},
+        {"version": "1"},
+        {"version": True},
+        {"version": 99},
+        {"version": 2**63},
+        [],
+        {"version": 1, "x": 1},
+    ],
 )
 def test_a_faulty_alias_is_422(http: httpx.Client, body: object) -> None:
     check_problem(http.put("/v1/models/few-ways/aliases/faulty", json=body), 422)
