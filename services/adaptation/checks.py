@@ -9,6 +9,7 @@ import msgspec
 from models.spec import AlgorithmSpec, InvalidOption, with_options
 from services.adaptation.limits import Limits
 from services.errors import Invalid
+from services.storage.free_form import MAX_DEPTH, is_too_deep
 
 
 def check_options(algorithm: AlgorithmSpec, options: Mapping[str, Any]) -> AlgorithmSpec:
@@ -21,7 +22,9 @@ def check_options(algorithm: AlgorithmSpec, options: Mapping[str, Any]) -> Algor
 
 
 def check_metadata(metadata: Mapping[str, Any], limits: Limits) -> None:
-    """Raises Invalid unless it is JSON within the limit."""
+    """Raises Invalid unless it is JSON within the limits of size and depth."""
+    if is_too_deep(metadata):
+        raise Invalid.at("/metadata", f"nested more than {MAX_DEPTH} deep")
     try:
         size = len(msgspec.json.encode(metadata))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:

@@ -80,6 +80,10 @@ def test_a_media_type_may_have_parameters(http: httpx.Client) -> None:
         ({"model": "line", "support": LINE, "ttl_seconds": 1e999}, "/ttl_seconds"),
         ({"model": "line", "support": LINE, "options": [1]}, "/options"),
         ({"model": "line", "support": LINE, "metadata": {"a": "x" * 2000}}, "/metadata"),
+        (
+            {"model": "line", "support": LINE, "metadata": {"a": json.loads("[" * 197 + "]" * 197)}},
+            "/metadata",
+        ),
         (support([[1], [2, 3]], [1, 2]), "/support/inputs/1"),
         (support([], []), "/support/inputs"),
         (support([1, 2], [1]), "/support/targets"),
