@@ -172,10 +172,21 @@ def test_what_is_not_there_is_404(http: httpx.Client, path: str) -> None:
     check_problem(http.get(path), 404)
 
 
-def test_a_method_that_a_path_does_not_have_is_405(http: httpx.Client) -> None:
-    answer = http.patch("/v1/adaptations")
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/v1/adaptations", "GET, HEAD, POST"),
+        ("/v1/adaptations/adp_1", "DELETE, GET, HEAD"),
+        ("/v1/models/line/aliases/champion", "DELETE, GET, HEAD, PUT"),
+        ("/v1/predictions", "POST"),
+        ("/livez", "GET, HEAD"),
+    ],
+)
+def test_a_method_that_a_path_does_not_have_is_405(http: httpx.Client, path: str, allowed: str) -> None:
+    answer = http.patch(path)
     check_problem(answer, 405)
-    assert "GET" in answer.headers["allow"] or "POST" in answer.headers["allow"]
+    assert answer.headers["allow"] == allowed
+    assert "HEAD" in allowed or http.head(path).status_code == 405
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "after=nope", "after=%00", "limit=-1"])
