@@ -1,7 +1,7 @@
 """Every error that leaves a route, as a problem. Knows which HTTP status each of the services' errors has."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -40,7 +40,10 @@ _STATUSES: dict[type[ServiceError], int] = {
 def problem_of(error: ServiceError, request_id: str | None) -> Problem:
     """The answer to an error of the services."""
     status = next(_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES)
-    faults = error.faults if isinstance(error, Invalid) else ()
+    faults: Sequence[Fault] = ()
+    if isinstance(error, Invalid):
+        # What is wrong with a file, a header or a parameter has no place in a JSON body.
+        faults = error.faults or (Fault("", error.detail),)
     headers = {}
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
