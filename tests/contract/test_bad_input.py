@@ -234,7 +234,7 @@ def test_a_body_that_is_announced_but_never_sent_is_refused_at_once(http: httpx.
     port = int(str(http.base_url.port))
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(
-            b"POST /v1/adaptations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"POST /v1/adaptations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: 1073741824\r\n\r\n"
         )
         assert connection.recv(64).startswith(b"HTTP/1.1 413 ")
