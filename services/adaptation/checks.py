@@ -34,10 +34,10 @@ def check_metadata(metadata: Mapping[str, Any], limits: Limits) -> None:
 
 
 def check_ttl(ttl_seconds: float | None, limits: Limits) -> None:
-    """Raises Invalid unless it is absent, or a positive time within the limit."""
-    if ttl_seconds is None or 0 < ttl_seconds <= limits.ttl_seconds:
+    """Raises Invalid unless it is absent, or a second at least and within the limit."""
+    if ttl_seconds is None or 1 <= ttl_seconds <= limits.ttl_seconds:
         return
-    least = "more than 0" if math.isfinite(ttl_seconds) else "a finite number"
+    least = "at least 1" if math.isfinite(ttl_seconds) else "a finite number"
     raise Invalid.at(
         "/ttl_seconds", f"{least}, and at most {limits.ttl_seconds:g}; null keeps it until deleted"
     )

@@ -75,6 +75,7 @@ def test_a_media_type_may_have_parameters(http: httpx.Client) -> None:
         ({"model": "line", "support": {**LINE, "nope": 1}}, "/support/nope"),
         ({"model": "line", "support": LINE, "ttl_seconds": -1}, "/ttl_seconds"),
         ({"model": "line", "support": LINE, "ttl_seconds": 0}, "/ttl_seconds"),
+        ({"model": "line", "support": LINE, "ttl_seconds": 1e-300}, "/ttl_seconds"),
         ({"model": "line", "support": LINE, "ttl_seconds": "60"}, "/ttl_seconds"),
         ({"model": "line", "support": LINE, "ttl_seconds": True}, "/ttl_seconds"),
         ({"model": "line", "support": LINE, "ttl_seconds": 1e999}, "/ttl_seconds"),
@@ -129,6 +130,7 @@ def test_a_number_that_overflows_is_refused_wherever_it_stands(http: httpx.Clien
         "",
         "a\0b",
         "line@0",
+        "line@01",
     ],
 )
 def test_an_unknown_model_is_404(http: httpx.Client, model: str) -> None:
@@ -154,6 +156,9 @@ def test_an_invalid_query_is_422(http: httpx.Client, inputs: Any) -> None:
         "/v1/models/line/versions/99",
         "/v1/models/line/versions/0",
         "/v1/models/line/versions/x",
+        "/v1/models/line/versions/1.0",
+        "/v1/models/line/versions/01",
+        "/v1/models/line/versions/+1",
         "/v1/models/line/versions/99999999999999999999",
         "/v1/models/line/versions/1/artifact/x",
         "/v1/models/line/aliases/nope",
@@ -195,6 +200,15 @@ def test_a_method_that_a_path_does_not_have_is_405(http: httpx.Client, path: str
 )
 def test_a_faulty_page_is_422(http: httpx.Client, path: str, query: str) -> None:
     check_problem(http.get(f"/v1/{path}?{query}"), 422)
+
+
+def test_a_cursor_of_another_list_is_422(http: httpx.Client) -> None:
+    for _ in range(2):
+        post(http, {"model": "line", "support": LINE})
+    cursor = http.get("/v1/adaptations?limit=1").json()["next"]
+    assert http.get(f"/v1/adaptations?after={cursor}").status_code == 200
+    for path in ("models", "jobs", "datasets"):
+        check_problem(http.get(f"/v1/{path}?after={cursor}"), 422)
 
 
 @pytest.mark.parametrize("length", ["999", "-1", "x", "0", "", "1e2"])

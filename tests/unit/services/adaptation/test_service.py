@@ -236,6 +236,7 @@ def test_a_learner_that_cannot_go_on_says_so(house: House) -> None:
         ({"model": "steps", "options": {"inner_lr": 10.0, "inner_steps": 200}}, "/support"),
         ({"ttl_seconds": 0.0}, "/ttl_seconds"),
         ({"ttl_seconds": -1.0}, "/ttl_seconds"),
+        ({"ttl_seconds": 0.5}, "/ttl_seconds"),
         ({"ttl_seconds": float("nan")}, "/ttl_seconds"),
         ({"ttl_seconds": 1e12}, "/ttl_seconds"),
         ({"metadata": {"a": "x" * 300}}, "/metadata"),
