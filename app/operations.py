@@ -44,7 +44,8 @@ _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "1 to 255 printable ASCII characters, quoted or bare. The same request with the same key is "
-    "done once: a repeat within 24 hours gets the first answer again, with `Idempotent-Replayed: true`.",
+    "done once: a repeat within 24 hours gets the first answer again, with `Idempotent-Replayed: true`. An answer "
+    "of more than 1 MiB is not kept: the repeat is computed again, and makes nothing twice.",
     "schema": {"type": "string", "maxLength": 255},
     "example": "b7c1d0de-5a2f-4f0e-9d63-3d0a5a7a9a11",
 }
