@@ -78,6 +78,7 @@ class Service:
             LIMITS,
             DATASET_LIMITS,
             queue_depth=16,
+            max_step_bytes=8 << 30,
         )
         try:
             yield self.services

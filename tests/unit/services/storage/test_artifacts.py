@@ -110,7 +110,7 @@ def test_many_writers_of_one_file_leave_one_file(tmp_path: Path) -> None:
 def test_a_file_and_its_name_are_on_the_disk_when_it_is_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In this order: the bytes while the file still is a draft, then the folders that a crash could lose it from."""
+    """In this order: the bytes while the file still is a draft, then the folders that could lose it in a crash."""
     synced: list[tuple[str, bool]] = []
     store = FolderArtifactStore(tmp_path / "artifacts")
 
