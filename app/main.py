@@ -109,8 +109,8 @@ def create_app(settings: HttpSettings, open_services: OpenServices) -> FastAPI:
         app, (route for router in (*routes.ROUTERS, app.router) for route in router.routes)
     )
     install_openapi(app, WIRE_TYPES)
-    app.add_middleware(Head)
     app.add_middleware(Authentication, api_key=settings.api_key)
     # Each is outside of those before it.
     app.add_middleware(RequestContext, metrics=HttpMetrics(app.state.registry))
+    app.add_middleware(Head)
     return app

@@ -80,9 +80,7 @@ def check_cost(
     steps = algorithm.inner_steps if isinstance(algorithm, MamlSpec) else 0
     fewer = ", or take fewer inner_steps" if support and steps > 1 else ""
     place = "/support/inputs" if support else pointer
-    raise Invalid.at(
-        place, f"this would take {found} (GET /v1/limits): send fewer examples at a time{fewer}"
-    )
+    raise Invalid.at(place, f"this would take {found} (GET /v1/limits): send fewer examples at a time{fewer}")
 
 
 def _last_layer(learner: LearnerCost, algorithm: RidgeSpec, support: int, queries: int) -> CallCost:
