@@ -19,6 +19,7 @@ REFERENCE = "#/components/schemas/"
 _DETAILS = {
     400: "the body is not JSON: expected value at line 1 column 2",
     401: "send a key: Authorization: Bearer …",
+    403: "the request comes from a web page of another Origin",
     404: "no model 'nope'",
     409: "the job has already succeeded",
     412: "the alias is at revision 4, not 3",
@@ -31,6 +32,7 @@ _DETAILS = {
 _MEANINGS = {
     400: "The body cannot be read: not JSON, or a binary frame that contradicts itself.",
     401: "The service has keys, and the request brought none that is known.",
+    403: "The service has no keys, and the request came by another name or from a web page elsewhere.",
     404: "Nothing has this name or id, or it has expired or was deleted.",
     409: "The thing's state does not allow this, or the first request with this Idempotency-Key still runs.",
     412: "If-Match or If-None-Match does not hold.",
@@ -45,7 +47,8 @@ _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "1 to 255 printable ASCII characters, quoted or bare. The same request with the same key is "
-    "done once: a repeat within 24 hours gets the first answer again, with `Idempotent-Replayed: true`.",
+    "done once: a repeat within 24 hours gets the first answer again, with `Idempotent-Replayed: true`. An answer "
+    "of more than 1 MiB is not kept: the repeat is computed again, and makes nothing twice.",
     "schema": {"type": "string", "maxLength": 255},
     "example": "b7c1d0de-5a2f-4f0e-9d63-3d0a5a7a9a11",
 }

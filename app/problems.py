@@ -22,6 +22,7 @@ TYPE_PREFIX = "urn:innerloop:problem:"
 TITLES = {
     400: "Malformed request",
     401: "Credentials needed",
+    403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
     409: "Conflict with the present state",

@@ -32,6 +32,7 @@ def api(host: Host = None, port: Port = None, lifeline: Tether = None, inherited
         from app.settings import HttpSettings
         from services.datasets.limits import DatasetLimits
         from services.engine.settings import EngineSettings
+        from services.jobs.settings import WorkerSettings
         from services.storage.settings import StorageSettings
         from services.telemetry.logging import configure_logging
         from services.telemetry.settings import LogSettings
@@ -49,7 +50,7 @@ def api(host: Host = None, port: Port = None, lifeline: Tether = None, inherited
             "Make one with `innerloop keys create --name NAME`, set INNERLOOP_API_KEY, or listen on 127.0.0.1."
         )
     limits = DatasetLimits(upload_bytes=settings.dataset_bytes)
-    serve_api(listener, settings, storage, configured(EngineSettings), limits)
+    serve_api(listener, settings, storage, configured(EngineSettings), configured(WorkerSettings), limits)
 
 
 def engine(lifeline: Tether = None) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from models.spec import Conv4Spec, LabelledSpec, MlpSpec, ProtoNetSpec, Signature, signature_of
 from models.training.config import MetaTrainingConfig
 from services.errors import Fault, Invalid
-from services.jobs.cost import MAX_STEP_BYTES, step_bytes
+from services.jobs.cost import step_bytes
 
 _SMALLEST_IMAGE = 16  # conv4 halves height and width four times
 _TURNS = 4  # `rotations` makes this many classes of one
@@ -25,8 +25,12 @@ class Traits(msgspec.Struct, frozen=True):
     n_tasks: int
 
 
-def check(config: MetaTrainingConfig, traits: Traits | None, prefix: str = "") -> Signature:
+def check(
+    config: MetaTrainingConfig, traits: Traits | None, max_step_bytes: int, prefix: str = ""
+) -> Signature:
     """The signature that the trained model will have; `traits` belong to the dataset of labelled tasks.
+
+    `max_step_bytes` is the memory that one outer step may take.
 
     Raises Invalid with every fault, pointers below `prefix`.
     """
@@ -34,12 +38,13 @@ def check(config: MetaTrainingConfig, traits: Traits | None, prefix: str = "") -
     faults = list(_faults(config, signature))
     if isinstance(config.tasks, LabelledSpec) and traits is not None:
         faults += _dataset_faults(config.tasks, traits)
-    if not faults and step_bytes(config, signature) > MAX_STEP_BYTES:
+    if not faults and (needed := step_bytes(config, signature)) > max_step_bytes:
         faults.append(
             Fault(
                 "/training/meta_batch_size",
-                f"one outer step would take about {step_bytes(config, signature) >> 30} GiB, more than the "
-                f"{MAX_STEP_BYTES >> 30} GiB allowed: lower meta_batch_size, n_way, n_shot, n_query or inner_steps",
+                f"one outer step would take about {needed / 2**30:.1f} GiB, more than the "
+                f"{max_step_bytes / 2**30:.1f} GiB that a worker has for it: "
+                "lower meta_batch_size, n_way, n_shot, n_query or inner_steps",
             )
         )
     if faults:

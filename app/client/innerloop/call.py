@@ -21,7 +21,8 @@ class Call(Generic[T]):
     """Built once and sent as often as the retries need: a POST keeps its Idempotency-Key over all of them.
 
     `content` is the body's bytes, or a file that is streamed from disk. `expected` lists error statuses whose
-    body `read` understands. `patience` is for answers that take long to begin: seconds, in place of a client's
+    body `read` understands; `done` those that say, where the answer to an earlier attempt was lost, that it had
+    done the work. `patience` is for answers that take long to begin: seconds, in place of a client's
     timeout that is shorter.
     """
 
@@ -32,6 +33,7 @@ class Call(Generic[T]):
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes | Path | None = None
     expected: frozenset[int] = frozenset()
+    done: frozenset[int] = frozenset()
     patience: float = 0.0
 
     def timeout(self, usual: httpx.Timeout) -> httpx.Timeout:
@@ -70,6 +72,11 @@ def post(
         content=content,
         patience=patience,
     )
+
+
+def remove(path: str, headers: Mapping[str, str] | None = None) -> Call[None]:
+    """A DELETE: what is not there after a lost answer has been deleted."""
+    return Call(method="DELETE", path=path, read=nothing, headers=headers or {}, done=frozenset({404}))
 
 
 def given(params: Mapping[str, Any]) -> dict[str, str]:

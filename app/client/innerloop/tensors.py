@@ -46,7 +46,12 @@ def pack_inputs(values: Any, place: str, *, binary: bool = True) -> Wire:
 
 
 def pack_targets(values: Any, place: str, *, binary: bool = True) -> Wire:
-    """Labels or numbers to send. Strings and whole numbers may be labels: they stay JSON and keep their type."""
+    """Labels or numbers to send. Strings and whole numbers may be labels: they stay JSON and keep their type.
+
+    Raises as `pack_inputs`, and for booleans: JSON has them, and no kind of target is one.
+    """
+    if arrays.holds_booleans(values):
+        raise InvalidInput(f"{place} holds booleans: send them as integers for labels, as floats for values")
     found = arrays.from_library(values, place)
     if isinstance(found, Tensor):
         labels = found.datatype != "FP32" and len(found.shape) == 1

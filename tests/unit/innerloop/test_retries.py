@@ -208,3 +208,54 @@ def test_too_long_a_retry_after_is_reported():
 def test_retry_after_is_seconds_or_a_date(value, seconds):
     now = datetime(2026, 11, 23, 8, 0, 0, tzinfo=UTC)
     assert retry_after(httpx.Headers({"Retry-After": value}), now) == seconds
+
+
+def through(kind, script, work):
+    """What either client's `work` gives."""
+    if kind == "sync":
+        with client(script, Sleeps()) as connected:
+            return work(connected)
+
+    async def run():
+        async with async_client(script, Sleeps()) as connected:
+            return await work(connected)
+
+    return asyncio.run(run())
+
+
+LOST = pytest.mark.parametrize(
+    "lost", [httpx.ReadError("reset"), httpx.ReadTimeout("slow"), answers.problem(504, "proxy")], ids=str
+)
+
+
+@BOTH
+@LOST
+def test_what_is_gone_after_a_lost_answer_was_deleted(kind, lost):
+    gone = answers.problem(404, "no such thing")
+    for delete in (
+        lambda one: one.adaptations.delete("adp_1"),
+        lambda one: one.datasets.delete("ds_1"),
+        lambda one: one.models.delete("m", 1),
+        lambda one: one.models.delete_alias("m", "a", if_match='"1"'),
+    ):
+        assert through(kind, answers.Script(lost, gone), delete) is None
+        with pytest.raises(NotFound):
+            through(kind, answers.Script(gone), delete)
+        with pytest.raises(NotFound):
+            through(kind, answers.Script(httpx.ConnectError("refused"), gone), delete)
+        with pytest.raises(NotFound):
+            through(kind, answers.Script(answers.problem(503, "busy"), gone), delete)
+
+
+@BOTH
+@LOST
+def test_a_condition_that_fails_after_a_lost_answer_is_not_reported_as_anothers_doing(kind, lost):
+    failed = answers.problem(412, "at another revision")
+
+    def move(one):
+        return one.models.set_alias("m", "a", 2, if_match='"1"')
+
+    with pytest.raises(ConnectionFailed, match="may have done the work"):
+        through(kind, answers.Script(lost, failed), move)
+    with pytest.raises(PreconditionFailed):
+        through(kind, answers.Script(answers.problem(503, "busy"), failed), move)

@@ -158,3 +158,15 @@ def test_nothing_is_an_empty_list():
 def test_what_cannot_be_sent_says_where(values, message):
     with pytest.raises(InvalidInput, match=message):
         pack_inputs(values, "inputs")
+
+
+@pytest.mark.parametrize(
+    "targets", [[True, False], (False, True), np.array([True]), torch.tensor([False]), [np.bool_(True)]]
+)
+def test_booleans_are_no_targets(targets):
+    with pytest.raises(InvalidInput, match="targets holds booleans: send them as integers"):
+        pack_targets(targets, "targets")
+
+
+def test_what_is_too_large_for_a_float_warns_nobody():
+    assert np.isinf(unpacked(pack_inputs(np.array([[1e300]]), "inputs"))).all()

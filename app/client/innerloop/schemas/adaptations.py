@@ -45,7 +45,7 @@ class AdaptationRequest(RequestBody):
     ] = {}
     ttl_seconds: Annotated[
         float | None,
-        pydantic.Field(gt=0, le=10 * 365 * 86400, description="Kept until deleted when null or absent."),
+        pydantic.Field(ge=1, le=10 * 365 * 86400, description="Kept until deleted when null or absent."),
     ] = None
     metadata: dict[str, Any] = {}
 

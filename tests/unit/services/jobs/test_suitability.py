@@ -5,14 +5,21 @@ from typing import Any
 import msgspec
 import pytest
 
+from models.spec import Signature
 from models.training.config import MetaTrainingConfig
 from services.errors import Invalid
-from services.jobs.cost import MAX_STEP_BYTES, step_bytes
-from services.jobs.suitability import Traits, check
+from services.jobs import suitability
+from services.jobs.cost import step_bytes
+from services.jobs.suitability import Traits
 
 IMAGES = Traits(example_shape=(28, 28, 1), n_classes=100, n_tasks=10)
 VECTORS = Traits(example_shape=(16,), n_classes=100, n_tasks=0)
+MAX_STEP_BYTES = 64 << 30
 CONV4, MLP = {"name": "conv4"}, {"name": "mlp"}
+
+
+def check(configured: MetaTrainingConfig, traits: Traits | None, prefix: str = "") -> Signature:
+    return suitability.check(configured, traits, MAX_STEP_BYTES, prefix)
 
 
 def config(
@@ -94,6 +101,14 @@ def test_a_step_that_no_machine_could_take_is_refused() -> None:
     (fault,) = caught.value.faults
     assert fault.pointer == "/training/meta_batch_size"
     assert "GiB" in fault.detail
+
+
+def test_what_a_step_may_take_is_the_workers() -> None:
+    usual = config(CONV4, labelled(n_way=20), "maml", meta_batch_size=4)
+    needed = step_bytes(usual, check(usual, IMAGES))
+    suitability.check(usual, IMAGES, needed)
+    with pytest.raises(Invalid, match="that a worker has for it"):
+        suitability.check(usual, IMAGES, needed - 1)
 
 
 def test_cost_grows_with_what_drives_it() -> None:
