@@ -43,9 +43,9 @@ class AsyncClient:
         """Without arguments: INNERLOOP_URL and INNERLOOP_API_KEY, else http://127.0.0.1:8000 and no key.
 
         `timeout` is in seconds, for connecting, for sending and for reading in one attempt. `max_retries` further
-        attempts follow a lost connection, 408, 429, 502, 503 and 504; a repeated POST that changes something has
-        the same Idempotency-Key, so it happens once. `binary=False` sends tensors as plain JSON. `transport` and
-        `sleep` are for tests and special networks.
+        attempts follow a lost connection, 408, 429, 502, 503 and 504 (as many as 12 seconds hold after a 503, where
+        it is not 0); a repeated POST that changes something has the same Idempotency-Key, so it happens once.
+        `binary=False` sends tensors as plain JSON. `transport` and `sleep` are for tests and special networks.
         """
         self._binary = binary
         self._connection = AsyncConnection(
