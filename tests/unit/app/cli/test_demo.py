@@ -86,6 +86,8 @@ def test_it_trains_adapts_shows_and_ends(demo, starter, children, tmp_path):
     assert status == 0
     for said in ("100/100 100%", "0.10 ± 5.00", "9.90 ± 0.10", "12.20 ± 0.20", "0.200", "Client", "curl"):
         assert said in printed
+    assert "The service stops now. `make run`" in printed
+    assert "adp_1" not in printed
     assert re.search(r"Ready after 1\.5 s", printed)
     assert starter.url in printed
     [draft] = [seen.document for seen in starter.seen if seen.path == "/v1/jobs"]
@@ -131,6 +133,30 @@ def test_it_may_keep_serving_what_it_has(demo, starter, children, tmp_path):
     assert (tmp_path / "demo.png").exists()
     assert children[0].events == ["start", "wait", "stop"]
     assert children[0].data_dir.name == "data"
+    assert f"export INNERLOOP_URL={starter.url}\n" in printed
+    assert f"curl {starter.url}/v1/adaptations/adp_1/predictions" in printed
+    assert "stops now" not in printed
+
+
+def test_the_settings_of_the_service_are_its_own(demo, starter, children, tmp_path, monkeypatch):
+    port = starter.url.rpartition(":")[2]
+    monkeypatch.setenv("INNERLOOP_PORT", port)
+    monkeypatch.setenv("INNERLOOP_DATA_DIR", str(tmp_path / "kept"))
+    status, printed = demo("--keep-serving")
+    assert status == 0
+    assert f"Port {port} is in use; taking " in printed
+    assert children[0].data_dir == tmp_path / "kept"
+    demo()
+    assert not children[1].data_dir.exists()
+    assert children[1].data_dir != tmp_path / "kept"
+
+
+def test_a_faulty_port_is_refused_before_anything_starts(demo, children, monkeypatch):
+    monkeypatch.setenv("INNERLOOP_PORT", "many")
+    status, printed = demo()
+    assert status == 78
+    assert "INNERLOOP_PORT" in printed
+    assert not children
 
 
 def test_a_service_that_asks_for_a_key_is_served_all_the_same(demo, starter, children):
