@@ -14,6 +14,7 @@ class MetricWindows:
         self.length = max(SHORTEST, -(-iterations // MAX_WINDOWS))
         self._sums: dict[str, float] = {}
         self._count = 0
+        self._before: dict[str, float] = {}
 
     def room(self, iteration: int) -> int:
         """How many iterations are left of the window that the next one falls into."""
@@ -26,9 +27,16 @@ class MetricWindows:
         self._count += count
 
     def means(self) -> dict[str, float]:
-        """Over the window so far; empty at its start."""
-        return {name: total / self._count for name, total in self._sums.items()}
+        """Over the window so far, filled up with the mean of the one before: a few iterations alone are noise."""
+        if not self._before:
+            return {name: total / self._count for name, total in self._sums.items()}
+        lacking = max(0, self.length - self._count)
+        return {
+            name: (mean * lacking + self._sums.get(name, 0.0)) / (lacking + self._count)
+            for name, mean in self._before.items()
+        }
 
     def clear(self) -> None:
         """Begin the next window."""
+        self._before = self.means()
         self._sums, self._count = {}, 0

@@ -28,5 +28,15 @@ def test_means_weigh_by_iterations() -> None:
     windows.add({"loss": 1.0}, 3)
     windows.add({"loss": 5.0}, 1)
     assert windows.means() == {"loss": 2.0}
+    assert MetricWindows(100).means() == {}
+
+
+def test_a_few_iterations_alone_are_filled_up_with_the_window_before() -> None:
+    windows = MetricWindows(100)
+    windows.add({"loss": 1.0}, 10)
     windows.clear()
-    assert windows.means() == {}
+    assert windows.means() == {"loss": 1.0}
+    windows.add({"loss": 6.0}, 1)
+    assert windows.means() == {"loss": 1.5}
+    windows.add({"loss": 6.0}, 9)
+    assert windows.means() == {"loss": 6.0}
