@@ -72,8 +72,9 @@ class Client:
         """Adapt a model to labelled examples; the service keeps the result.
 
         model: `name`, `name@alias` or `name@3`. inputs: [S, …] in the model's input form: lists, numpy arrays,
-        torch tensors, strings, image files as bytes, Pillow images; S numbers for one column. targets: S labels
-        (strings or integers), or S numbers, or [S, T]. options: what the version's learner declares adjustable.
+        torch tensors, strings, image files (bytes or pathlib.Path), Pillow images; S numbers for one column.
+        targets: S labels (strings or integers), or S numbers, or [S, T]. options: what the version's learner
+        declares adjustable.
         ttl_seconds: None keeps it until it is deleted.
         Raises InvalidInput (nothing was sent), InvalidRequest, NotFound, ServiceUnavailable, ConnectionFailed.
         """
