@@ -68,7 +68,7 @@ def train(client: Client, letters: bytes, iterations: int) -> str:
 
 
 def picture(support: list[Image.Image], queries: list[Image.Image], labels: list[str], path: Path) -> None:
-    """A row a letter: the drawing that was given, then ten that were not, each above the letter it was taken for."""
+    """A row a letter: the drawing that was given, then those that were not, each above what it was taken for."""
     cell, gap, scale = 2 * SIDE + 24, 30, 2
     per_row = len(queries) // len(NEW)
     sheet = Image.new("RGB", (gap + cell * (per_row + 1), cell * len(NEW) + 24), "white")

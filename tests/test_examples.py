@@ -15,7 +15,6 @@ from services.datasets.limits import DatasetLimits
 from services.datasets.readers.image_folders import read_image_folders
 from services.datasets.upload import Upload
 
-
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
