@@ -77,8 +77,8 @@ def _demonstrate(server: "ChildServer", *, may_be_refused: bool) -> "Result | No
 
     with Client(server.url) as client:
         try:
-            job = _starter(client)
-            result = four_points.adapt(client, job)
+            _have_starter(client)
+            result = four_points.adapt(client)
         except AuthenticationError:
             if not may_be_refused:
                 raise
@@ -92,24 +92,22 @@ def _demonstrate(server: "ChildServer", *, may_be_refused: bool) -> "Result | No
     return result
 
 
-def _starter(client: "Client") -> str:
-    """The id of the job that trained the starter: one that ran before, else one that runs now."""
+def _have_starter(client: "Client") -> None:
+    """Train the starter, unless that was done before."""
     from app.cli import four_points
     from innerloop.progress import display
 
     reference = f"{four_points.MODEL}@{four_points.ALIAS}"
-    before = four_points.trained(client)
-    if before is not None:
+    if four_points.trained(client):
         _say(f"\nThe starter model {reference} is here already; it is used as it is.")
         _say(f"To train it again: innerloop train {four_points.RECIPE} --alias {four_points.ALIAS}\n")
-        return before
+        return
     _say(f"\nMeta-training the starter model {reference} as a background job …")
     with display(sys.stdout) as show:
         job = four_points.train(client, show)
     started, finished = job.response.started_at, job.response.finished_at
     if started and finished:
         _say(f"Trained in {(finished - started).total_seconds():.0f} s.\n")
-    return job.id
 
 
 def _report(result: "Result") -> None:

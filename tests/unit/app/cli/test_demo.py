@@ -5,12 +5,12 @@ from PIL import Image
 
 from app.cli import child_server
 from app.cli.demo_picture import draw
-from app.cli.four_points import Point, Result, losses_of, trained
+from app.cli.four_points import TASKS, Point, Result, Sketch
 from app.cli.main import main
-from innerloop import Client
 from tests import answers
 
 N_ASKED = 2 + 111
+N_SKETCHED = 101
 
 
 def told(values, stds):
@@ -23,13 +23,12 @@ def told(values, stds):
 @pytest.fixture
 def starter(service):
     """A service that trains the starter and adapts it well."""
-    metric = [answers.event(i, "metric", iteration=10 * i, meta_loss=1.0 / i) for i in range(1, 6)]
+    sketch = answers.predictions(*[{"value": 0.0, "std": 1.0}] * N_SKETCHED)
     service.answers |= {
         "GET /readyz": {"status": "ready", "checks": {}},
         "POST /v1/jobs": (202, answers.job(status="queued")),
         "GET /v1/jobs/job_1": answers.succeeded(),
-        "GET /v1/jobs/job_1/events": answers.listing(answers.event(0, "log", message="hello"), *metric),
-        "POST /v1/predictions": told([0.1, 0.2], [5.0, 6.0]),
+        "POST /v1/predictions": [told([0.1, 0.2], [5.0, 6.0]), sketch],
         "POST /v1/adaptations": (201, answers.adaptation(model={"name": "functions", "version": 1})),
         "POST /v1/adaptations/adp_1/predictions": told([9.9, 12.2], [0.1, 0.2]),
     }
@@ -92,8 +91,9 @@ def test_it_trains_adapts_shows_and_ends(demo, starter, children, tmp_path):
     assert starter.url in printed
     [draft] = [seen.document for seen in starter.seen if seen.path == "/v1/jobs"]
     assert draft == {"model": "functions", "recipe": "functions", "publish": {"alias": "champion"}}
-    [base] = [seen.document for seen in starter.seen if seen.path == "/v1/predictions"]
+    base, *others = [seen.document for seen in starter.seen if seen.path == "/v1/predictions"]
     assert base["support"] is None
+    assert [other["support"]["inputs"]["shape"] for other in others] == [[4, 1], [5, 1], [6, 1]]
     with Image.open(tmp_path / "demo.png") as picture:
         assert picture.width > 1000
     [child] = children
@@ -146,9 +146,13 @@ def test_the_settings_of_the_service_are_its_own(demo, starter, children, tmp_pa
     assert status == 0
     assert f"Port {port} is in use; taking " in printed
     assert children[0].data_dir == tmp_path / "kept"
-    demo()
-    assert not children[1].data_dir.exists()
-    assert children[1].data_dir != tmp_path / "kept"
+
+
+def test_what_is_thrown_away_is_not_kept_anywhere(demo, starter, children, tmp_path, monkeypatch):
+    monkeypatch.setenv("INNERLOOP_DATA_DIR", str(tmp_path / "kept"))
+    assert demo()[0] == 0
+    assert children[0].data_dir != tmp_path / "kept"
+    assert not children[0].data_dir.exists()
 
 
 def test_a_faulty_port_is_refused_before_anything_starts(demo, children, monkeypatch):
@@ -183,19 +187,12 @@ def test_another_port_is_said(demo, starter):
     assert f"Port {port} is in use; taking " in printed
 
 
-def test_a_picture_needs_no_losses(tmp_path):
-    points = [Point(x / 10, x / 5, 0.0, 5.0, x / 5, 0.5) for x in range(-20, 90)]
+@pytest.mark.parametrize("tasks", [TASKS, ()], ids=["other tasks too", "four points alone"])
+def test_the_picture_is_drawn(tmp_path, tasks):
+    points = [Point(x / 10, x / 5, 0.0, 50.0, x / 5, 0.5) for x in range(-20, 90)]
+    grid = tuple(x / 10 for x in range(-50, 50))
+    sketches = [Sketch(task, grid, [task.curve(x) for x in grid], [1.0] * len(grid)) for task in tasks]
     path = tmp_path / "demo.png"
-    draw(Result("adp_1", "functions@1", points[-2:], points, []), path)
+    draw(Result("adp_1", "functions@1", points[-2:], points, sketches), path)
     with Image.open(path) as picture:
-        assert len(picture.convert("RGB").resize((50, 20)).getcolors()) > 20
-
-
-def test_an_imported_champion_has_no_job(starter):
-    starter.answers["GET /v1/models/functions/aliases/champion"] = answers.alias()
-    starter.answers["GET /v1/models/functions/versions/2"] = answers.version(training={})
-    with Client(starter.url) as client:
-        assert trained(client) == ""
-        assert losses_of(client, "") == []
-        assert losses_of(client, "job_of_another_service") == []
-        assert losses_of(client, "job_1")[0] == (10, 1.0)
+        assert len(picture.convert("RGB").resize((50, 20)).getcolors(1000)) > 20
