@@ -89,13 +89,17 @@ def meta_test(job: JobResponse) -> str | None:
     of = "held-out classes" if job.config.get("tasks", {}).get("family") == "labelled" else "fresh tasks"
     episodes = job.config.get("training", {}).get("test_episodes")
     counted = f"{episodes} episodes of {of}" if episodes else of
+    said = []
     if "accuracy" in scores:
-        score = f"accuracy {scores['accuracy']:.1%} ± {scores.get('accuracy_ci95', 0.0):.1%}"
+        said.append(f"accuracy {scores['accuracy']:.1%} ± {scores.get('accuracy_ci95', 0.0):.1%}")
     elif "loss" in scores:
-        score = f"squared error {scores['loss']:.3g} ± {scores.get('loss_ci95', 0.0):.2g}"
-    else:
-        return None
-    return f"{job.model}: meta-test {score} (95 % interval, {counted})"
+        # Tasks of very different scales have no one scale of error; how it is spread says more, where it is known.
+        if "nll" in scores:
+            said.append(f"nll {scores['nll']:.3g} ± {scores.get('nll_ci95', 0.0):.2g}")
+        if "coverage" in scores:
+            said.append(f"{scores['coverage']:.0%} of targets within 2 std")
+        said.append(f"squared error {scores['loss']:.3g} ± {scores.get('loss_ci95', 0.0):.2g}")
+    return f"{job.model}: meta-test {', '.join(said)} (95 % interval, {counted})" if said else None
 
 
 def loss_name(metrics: dict[str, Any]) -> str:

@@ -59,6 +59,12 @@ def test_the_loss_has_its_name(metrics, name):
             "sinusoid",
             "functions: meta-test squared error 0.0123 ± 0.0012 (95 % interval, 600 episodes of fresh tasks)",
         ),
+        (
+            {"loss": 56.4, "loss_ci95": 28.0, "nll": 0.36, "nll_ci95": 0.05, "coverage": 0.954},
+            "functions",
+            "functions: meta-test nll 0.36 ± 0.05, 95% of targets within 2 std, squared error 56.4 ± 28 "
+            "(95 % interval, 600 episodes of fresh tasks)",
+        ),
     ],
 )
 def test_the_end_tells_the_meta_test(scores, family, said):
