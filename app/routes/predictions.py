@@ -29,7 +29,7 @@ router = APIRouter(prefix="/v1", tags=["Predictions"])
         {200: Answer("One prediction an input, in order.", PredictionsResponse, examples.PREDICTIONS)},
         (404,),
         path=(ADAPTATION_ID,),
-        body=json_body(PredictionsRequest, binary=True),
+        body=json_body(PredictionsRequest, "two numbers", binary=True),
         idempotent=True,
     ),
 )
@@ -52,7 +52,7 @@ async def predict(request: Request) -> Response:
     **operation(
         {200: Answer("One prediction an input, in order.", PredictionsResponse, examples.ADAPT_PREDICTIONS)},
         (404,),
-        body=json_body(AdaptPredictRequest, binary=True),
+        body=json_body(AdaptPredictRequest, "four points of a line", binary=True),
         idempotent=True,
     ),
 )
