@@ -34,7 +34,7 @@ def demo(
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(help="Where it is in use, one of the next is taken. [default: 8000]", min=1),
+        typer.Option(help="8000 unless given; where it is in use, one of the next is taken.", min=1),
     ] = None,
 ) -> None:
     """Start a service, meta-train the starter model, adapt it to four points over HTTP, show what changed.

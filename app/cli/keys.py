@@ -12,7 +12,11 @@ from app.cli.processes import DataDir
 if TYPE_CHECKING:
     from services.access.service import AccessService
 
-app = typer.Typer(help="API keys. Once there is one, every call but health needs one.", no_args_is_help=True)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="API keys. Once there is one, every call but health needs one.",
+)
 
 
 @app.command()

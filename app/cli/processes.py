@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 _LIFELINE_SECONDS = 12.0
 
-Host = Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")]
-Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one. [default: 8000]")]
-DataDir = Annotated[Path | None, typer.Option(help="Folder for databases and files. [default: ./data]")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1 unless given.")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on, 8000 unless given; 0 takes a free one.")]
+DataDir = Annotated[Path | None, typer.Option(help="Folder for databases and files; ./data unless given.")]
 Tether = Annotated[int | None, typer.Option("--lifeline", hidden=True)]
 _Inherited = Annotated[int | None, typer.Option("--socket", hidden=True)]
 

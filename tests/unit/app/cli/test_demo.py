@@ -176,7 +176,7 @@ def test_without_a_key_there_is_nothing_to_show(demo, starter, children):
     starter.answers["GET /v1/models/functions/aliases/champion"] = (401, {"detail": "send a key"})
     status, printed = demo()
     assert status == 1
-    assert "innerloop: 401 send a key; pass api_key= or set INNERLOOP_API_KEY" in printed
+    assert "innerloop: 401 send a key; set INNERLOOP_API_KEY" in printed
     assert children[0].events == ["start", "stop"]
 
 
