@@ -6,7 +6,6 @@ A middleware and not a dependency, so that it stands before routing and before a
 import hmac
 import time
 
-import anyio.to_thread
 from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,7 +19,7 @@ ANONYMOUS = "anonymous"
 CONFIGURED = "configured"
 """The principal of the key that the settings name."""
 
-OPEN_PATHS = frozenset({"/livez", "/readyz"})
+OPEN_PATHS = frozenset({"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
 
 # That there are no keys is believed for this long, for asking costs a tenth of a prediction. A key that is there
 # is never believed: it may have been revoked.
@@ -53,16 +52,13 @@ class Authentication:
             return CONFIGURED
         if time.monotonic() < self._open_until:
             return ANONYMOUS
-        return await anyio.to_thread.run_sync(self._stored, access, secret)
-
-    def _stored(self, access: AccessService, secret: str | None) -> str:
-        """The principal by the stored keys. Without any key at all everybody is anonymous."""
-        if self._api_key is None and not access.any_keys():
+        if self._api_key is None and not await access.asks_for_keys():
+            # Without any key at all everybody is anonymous.
             self._open_until = time.monotonic() + _OPEN_SECONDS
             return ANONYMOUS
         if secret is None:
             raise Unauthenticated("send a key: Authorization: Bearer …")
-        return access.authenticate(secret).id
+        return (await access.authenticate(secret)).id
 
 
 def _bearer(authorization: str | None) -> str | None:

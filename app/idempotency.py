@@ -23,7 +23,7 @@ Work = Callable[[str | None], Awaitable[Response]]
 
 HEADER = "idempotency-key"
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
-_KEPT_HEADERS = frozenset({"content-type", "location", "etag"})
+_KEPT_HEADERS = frozenset({"content-type", "location", "etag", LENGTH_HEADER})
 _NOT_KEPT = frozenset({408, 429})
 
 

@@ -12,7 +12,16 @@ from app.lifespan import OpenServices, lifespan_of
 from app.middleware import RequestContext
 from app.openapi import install_openapi
 from app.settings import HttpSettings
-from innerloop.schemas import adaptations, datasets, jobs, models, operations, predictions, problems
+from innerloop.schemas import (
+    adaptations,
+    datasets,
+    inference,
+    jobs,
+    models,
+    operations,
+    predictions,
+    problems,
+)
 from innerloop.schemas.listing import ListResponse
 from services.telemetry.metrics import HttpMetrics
 
@@ -22,10 +31,16 @@ Adapt a meta-trained model to a new task from a handful of examples, and query t
 Times are RFC 3339 in UTC, durations are seconds. Errors are `application/problem+json` (RFC 9457): `type` says
 which kind, `errors` points at every place of an invalid body. Lists come by the page, newest first: pass `next`
 as `after`. `X-Request-Id` is taken or made, and echoed. `Idempotency-Key` is honoured on every POST.
+
+Under `/v2` an adaptation answers clients of the Open Inference Protocol; errors there are that protocol's own.
 """
 _TAGS = [
     {"name": "Adaptations", "description": "A model, a support set, and what came of it."},
     {"name": "Predictions", "description": "Queries of an adapted model."},
+    {
+        "name": "Open Inference Protocol",
+        "description": "The same queries for that protocol's clients (KServe, Triton): an adaptation is a model.",
+    },
     {"name": "Models", "description": "The registry: models, immutable versions, movable aliases."},
     {"name": "Jobs", "description": "Meta-training in the background, from recipes or whole configurations."},
     {"name": "Datasets", "description": "Labelled examples to meta-train on."},
@@ -35,6 +50,14 @@ WIRE_TYPES = (
     adaptations.AdaptationRequest,
     adaptations.AdaptationResponse,
     datasets.DatasetResponse,
+    inference.InferenceErrorResponse,
+    inference.InferRequest,
+    inference.InferResponse,
+    inference.ModelMetadataResponse,
+    inference.ModelReadyResponse,
+    inference.ServerLiveResponse,
+    inference.ServerMetadataResponse,
+    inference.ServerReadyResponse,
     jobs.CheckpointResponse,
     jobs.JobEventResponse,
     jobs.JobRequest,

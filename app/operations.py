@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 import pydantic
 from starlette.responses import Response
 
+from app.inference_dialect import inference_status
 from app.problems import PROBLEM_MEDIA_TYPE, TITLES, problem_type
+from innerloop.schemas.inference import InferenceErrorResponse
 from innerloop.schemas.problems import ProblemResponse
 
 REFERENCE = "#/components/schemas/"
@@ -62,6 +64,7 @@ _HEADERS = {
     "ETag": "The revision, for If-Match and If-None-Match.",
     "Idempotent-Replayed": "`true` where this is the stored answer to an earlier request.",
     "Content-Disposition": "A file name.",
+    "Inference-Header-Content-Length": "How many bytes are JSON, where binary tensors follow; before compression.",
 }
 
 
@@ -148,6 +151,20 @@ def problem(status: int) -> dict[str, Any]:
             "Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}
         }
     return documented
+
+
+def in_inference_dialect(responses: Mapping[str, Any]) -> dict[str, Any]:
+    """The same answers as the Open Inference Protocol's clients get them."""
+    spoken: dict[str, Any] = {}
+    for status, documented in responses.items():
+        if int(status) < 400:
+            spoken[status] = documented
+            continue
+        (problem_content,) = documented["content"].values()
+        example = {"error": problem_content["example"]["detail"]}
+        content = {"application/json": {"schema": {"$ref": _ref(InferenceErrorResponse)}, "example": example}}
+        spoken.setdefault(str(inference_status(int(status))), {**documented, "content": content})
+    return spoken
 
 
 def _answer(answer: Answer, idempotent: bool) -> dict[str, Any]:

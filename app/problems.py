@@ -30,6 +30,7 @@ TITLES = {
     415: "Unsupported media type",
     422: "Invalid input",
     500: "Defect in the service",
+    501: "Not supported",
     503: "Unavailable",
 }
 """The title that goes with each status; a problem's `type` is made from it."""

@@ -26,6 +26,7 @@ JobId = Annotated[str, _id("job", "A job.", f"job_{_TOKEN}")]
 DatasetId = Annotated[str, _id("ds", "A dataset.", f"ds_{_TOKEN}")]
 ModelName = Annotated[str, Path(pattern=_NAME, description="A model.", examples=["functions"])]
 AliasName = Annotated[str, Path(pattern=_NAME, description="An alias.", examples=["champion"])]
+Revision = Annotated[int, Path(ge=1, le=2**31 - 1, description="An adaptation's revision.", examples=[1])]
 VersionNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="A version's number.", examples=[3])]
 ModelFilter = Annotated[
     str | None, Query(pattern=_NAME, description="Only those of this model.", examples=["functions"])

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import anyio.to_thread
 from starlette.requests import Request
 
-from app.requests.bodies import pieces_of
+from app.requests.bodies import pieces_of, refuse_coding
 from services.errors import Malformed
 
 _PIECE_BYTES = 1 << 20
@@ -35,6 +35,7 @@ def upload_file(folder: Path | None) -> Iterator[Any]:
 
 async def receive_file(request: Request, file: Any, max_bytes: int) -> Upload:
     """Write the body to an open file, a piece at a time. Raises as `read_body`, and Malformed if it is empty."""
+    refuse_coding(request)
     digest = hashlib.sha256()
     size = 0
     held: list[bytes] = []

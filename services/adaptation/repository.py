@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, exists
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from services.adaptation.records import Adaptation, StoredAdaptation
+from services.adaptation.records import Adaptation, LiveAdaptation, StoredAdaptation
 from services.errors import NotFound
 from services.storage.paging import Page, mapped, paginate
 from services.storage.tables import AdaptationRow, AdaptedParamsRow, table_of
@@ -21,6 +21,9 @@ from services.storage.tables import AdaptationRow, AdaptedParamsRow, table_of
 _ADAPTATIONS = table_of(AdaptationRow)
 _PARAMS = table_of(AdaptedParamsRow)
 _BY_ID = select(_ADAPTATIONS).where(_ADAPTATIONS.c.id == bindparam("id"))
+_LIVE_BY_ID = select(*(_ADAPTATIONS.c[name] for name in LiveAdaptation.__struct_fields__)).where(
+    _ADAPTATIONS.c.id == bindparam("id")
+)
 
 
 def insert(session: Session, adapted: Sequence[tuple[StoredAdaptation, bytes]]) -> None:
@@ -47,12 +50,30 @@ def find(session: Session | Connection, adaptation_id: str) -> StoredAdaptation 
     return None if row is None else StoredAdaptation(_record(row), row.digest)
 
 
-def get(session: Session | Connection, adaptation_id: str, now: datetime) -> StoredAdaptation:
+def get(session: Session, adaptation_id: str, now: datetime) -> StoredAdaptation:
     """The adaptation. Raises NotFound, also once it has expired."""
     found = find(session, adaptation_id)
-    if found is None or (found.adaptation.expires_at is not None and found.adaptation.expires_at <= now):
-        raise NotFound(f"no adaptation {adaptation_id!r}: it was never made, was deleted, or has expired")
+    if found is None:
+        raise gone(adaptation_id)
+    check_live(adaptation_id, found.adaptation.expires_at, now)
     return found
+
+
+def find_live(connection: Connection, adaptation_id: str) -> LiveAdaptation | None:
+    """What a query needs of an adaptation, expired or not, if there is one."""
+    row = connection.execute(_LIVE_BY_ID, {"id": adaptation_id}).one_or_none()
+    return None if row is None else LiveAdaptation(**row._mapping)
+
+
+def check_live(adaptation_id: str, expires_at: datetime | None, now: datetime) -> None:
+    """Raises NotFound once an adaptation has expired."""
+    if expires_at is not None and expires_at <= now:
+        raise gone(adaptation_id)
+
+
+def gone(adaptation_id: str) -> NotFound:
+    """What is said of an adaptation that is not there."""
+    return NotFound(f"no adaptation {adaptation_id!r}: it was never made, was deleted, or has expired")
 
 
 def page(

@@ -14,10 +14,12 @@ from services.adaptation import repository
 from services.adaptation.checks import check_metadata, check_options, check_ttl
 from services.adaptation.inputs import read_inputs
 from services.adaptation.limits import Limits
+from services.adaptation.live import LiveAdaptations
 from services.adaptation.records import (
     Adaptation,
     Classes,
     Inputs,
+    LiveAdaptation,
     PredictionBatch,
     StoredAdaptation,
     SupportInput,
@@ -45,7 +47,14 @@ class _Start(NamedTuple):
     """What a new adaptation starts from: a version, and the adaptation it goes on from, if any."""
 
     version: ServedVersion
-    earlier: StoredAdaptation | None
+    earlier: LiveAdaptation | None
+
+
+class ServedAdaptation(NamedTuple):
+    """What describes an adaptation to whoever queries it."""
+
+    adaptation: LiveAdaptation
+    version: ServedVersion
 
 
 class AdaptationService:
@@ -63,6 +72,7 @@ class AdaptationService:
         limits: Limits,
     ) -> None:
         self._database = database
+        self._live = LiveAdaptations(database, clock)
         self._versions = ServedVersions(database, registry)
         self._writer = AdaptationWriter(database)
         self._engine = engine
@@ -93,7 +103,7 @@ class AdaptationService:
         start = await self._start(model, start_from)
         version, earlier = start
         check_options(version.learner.algorithm, options)
-        classes = earlier.adaptation.classes if earlier is not None else None
+        classes = earlier.classes if earlier is not None else None
         prepared = await self._prepared(support, version, classes)
         call = AdaptCall(
             version.artifact,
@@ -119,13 +129,14 @@ class AdaptationService:
         )
         return await self._store(adaptation, reply)
 
-    async def predict(self, adaptation_id: str, inputs: Inputs) -> PredictionBatch:
-        """Query a stored adaptation. Raises Invalid."""
-        adapted, version = await self._adapted(adaptation_id)
-        made = adapted.adaptation
-        query = await self._query(inputs, version, made.classes)
-        call = PredictCall(version.artifact, adapted.digest, query)
-        reply = await self._ask(self._engine.predict(call), "/inputs", lambda: self._adapted(adaptation_id))
+    async def predict(
+        self, adaptation_id: str, inputs: Inputs, *, revision: int | None = None, pointer: str = "/inputs"
+    ) -> PredictionBatch:
+        """Query a stored adaptation, at one revision where named. Raises Invalid, at `pointer`."""
+        made, version = await self._adapted(adaptation_id, revision)
+        query = await self._query(inputs, version, made.classes, pointer)
+        call = PredictCall(version.artifact, made.digest, query)
+        reply = await self._ask(self._engine.predict(call), pointer, lambda: self._still_there(adaptation_id))
         return _batch(reply, version, made.classes, made)
 
     async def adapt_predict(
@@ -146,7 +157,7 @@ class AdaptationService:
         if support is None:
             prepared = no_support(version.signature)
         else:
-            classes = earlier.adaptation.classes if earlier is not None else None
+            classes = earlier.classes if earlier is not None else None
             prepared = await self._prepared(support, version, classes)
         query = await self._query(inputs, version, prepared.classes)
         call = AdaptPredictCall(
@@ -164,6 +175,10 @@ class AdaptationService:
         """One live adaptation."""
         with self._database.read() as session:
             return repository.get(session, adaptation_id, self._clock.now()).adaptation
+
+    async def served(self, adaptation_id: str, revision: int | None = None) -> ServedAdaptation:
+        """One live adaptation, at one revision where named, with the version that it was made from."""
+        return ServedAdaptation(*await self._adapted(adaptation_id, revision))
 
     async def list(
         self, model: str | None = None, limit: int = DEFAULT_LIMIT, after: str | None = None
@@ -188,6 +203,7 @@ class AdaptationService:
             if if_match is not None and revision != if_match:
                 raise PreconditionFailed(f"the adaptation is at revision {revision}, not {if_match}")
             repository.remove(session, found)
+        self._live.forget(adaptation_id)
 
     async def _made(self, adaptation_id: str) -> Adaptation | None:
         found = await self._database.look_up(lambda connection: repository.find(connection, adaptation_id))
@@ -206,19 +222,25 @@ class AdaptationService:
             raise Invalid.at("/from", detail)
         return _Start(version, earlier)
 
-    async def _adapted(self, adaptation_id: str) -> tuple[StoredAdaptation, ServedVersion]:
-        now = self._clock.now()
-        adapted = await self._database.look_up(
-            lambda connection: repository.get(connection, adaptation_id, now)
-        )
-        made = adapted.adaptation
-        return adapted, await self._versions.numbered(made.model, made.version)
+    async def _adapted(
+        self, adaptation_id: str, revision: int | None = None
+    ) -> tuple[LiveAdaptation, ServedVersion]:
+        made = await self._live.get(adaptation_id)
+        if revision is not None and revision != made.revision:
+            detail = f"adaptation {adaptation_id!r} is at revision {made.revision}; there is no {revision}"
+            raise NotFound(detail)
+        return made, await self._versions.numbered(made.model, made.version)
 
     async def _check(self, start: _Start) -> None:
         """Raises NotFound where what an adaptation was to start from was deleted meanwhile."""
         if start.earlier is not None:
-            await self._adapted(start.earlier.adaptation.id)
+            await self._still_there(start.earlier.id)
         await self._versions.check(start.version)
+
+    async def _still_there(self, adaptation_id: str) -> None:
+        """Raises NotFound where it was deleted meanwhile, whoever did it."""
+        self._live.forget(adaptation_id)
+        await self._live.get(adaptation_id)
 
     async def _store(self, adaptation: Adaptation, reply: AdaptReply) -> Adaptation:
         try:
@@ -240,15 +262,17 @@ class AdaptationService:
 
         return prepare() if _is_quick(given.inputs) else await run_sync(prepare)
 
-    async def _query(self, inputs: Inputs, version: ServedVersion, classes: Classes | None) -> Array:
+    async def _query(
+        self, inputs: Inputs, version: ServedVersion, classes: Classes | None, pointer: str = "/inputs"
+    ) -> Array:
         # A short query of many classes has a long answer: 16,384 inputs of 1,024 classes would be half a gigabyte.
         each = version.signature.target_width if classes is None else len(classes)
         most = min(self._limits.query_examples, self._limits.answer_numbers // each)
         if len(inputs) > most:
-            raise Invalid.at("/inputs", f"{len(inputs)} examples; at most {most} are taken")
+            raise Invalid.at(pointer, f"{len(inputs)} examples; at most {most} are taken")
 
         def read() -> Array:
-            return Array.of(read_inputs(inputs, version.signature, "/inputs", self._limits))
+            return Array.of(read_inputs(inputs, version.signature, pointer, self._limits))
 
         return read() if _is_quick(inputs) else await run_sync(read)
 
@@ -273,7 +297,7 @@ def _batch(
     reply: PredictReply,
     version: ServedVersion,
     classes: Classes | None,
-    made: Adaptation | None = None,
+    made: LiveAdaptation | None = None,
 ) -> PredictionBatch:
     return PredictionBatch(
         adaptation=None if made is None else made.id,

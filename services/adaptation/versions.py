@@ -1,10 +1,12 @@
 """The model versions that calls are made of: what a reference means now, and what never changes about a version."""
 
+import asyncio
+
 import msgspec
 from anyio.to_thread import run_sync
 
 from models.spec import LearnerSpec, Signature
-from services.registry.names import parse_reference
+from services.registry.names import Reference, parse_reference
 from services.registry.records import ModelVersion
 from services.registry.repository import meant_version
 from services.registry.service import RegistryService
@@ -31,14 +33,21 @@ class ServedVersions:
         self._database = database
         self._registry = registry
         self._held: dict[tuple[str, int], ServedVersion] = {}
+        # What was asked in this turn of the event loop. Whoever is served in it came before the answer was read.
+        self._meant: dict[Reference, int] = {}
 
     async def resolve(self, reference: str) -> ServedVersion:
         """The version that a reference means now. Raises NotFound."""
         parsed = parse_reference(reference)
-        number = await self._database.look_up(lambda connection: meant_version(connection, parsed))
+        number = self._meant.get(parsed)
         if number is None:
-            # Slower, and knows to say what it is that is missing.
-            return self._keep(await run_sync(self._registry.resolve, reference))
+            number = await self._database.look_up(lambda connection: meant_version(connection, parsed))
+            if number is None:
+                # Slower, and knows to say what it is that is missing.
+                return self._keep(await run_sync(self._registry.resolve, reference))
+            if not self._meant:
+                asyncio.get_running_loop().call_soon(self._meant.clear)
+            self._meant[parsed] = number
         return await self.numbered(parsed.model, number)
 
     async def numbered(self, model: str, version: int) -> ServedVersion:

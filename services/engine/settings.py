@@ -29,6 +29,8 @@ class EngineSettings(BaseSettings):
     """`auto` is CUDA where there is a device, else the CPU."""
     engine_threads: int = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 2), ge=1)
     """CPU threads of one device pass; the other cores are left to the api and the worker."""
+    engine_compile: bool = True
+    """Compile what is asked a lot, in a process of its own; kept in the folder `compiled` of `data_dir`."""
     engine_max_batch: int = Field(default=64, ge=1)
     """The most calls that share one device pass."""
     engine_max_batch_numbers: int = Field(default=1 << 21, ge=1)
@@ -40,7 +42,9 @@ class EngineSettings(BaseSettings):
     engine_model_bytes: int = Field(default=2 << 30, ge=0)
     """Device memory for base models kept loaded; the least recently used leave first."""
     engine_adapted_bytes: int = Field(default=1 << 30, ge=0)
-    """Device memory for adapted models kept loaded; the least recently used leave first."""
+    """GPU memory for adapted models kept loaded; the least recently used leave first."""
+    engine_host_bytes: int = Field(default=2 << 30, ge=0)
+    """Main memory for adapted models kept loaded; those that leave are read from storage when asked again."""
 
     @property
     def address(self) -> str:

@@ -23,6 +23,9 @@ T = TypeVar("T")
 
 PATIENCE_S = 10.0
 
+_EACH_ALONE = "each_statement_alone"
+"""The execution option of a connection whose statements are no transaction."""
+
 # SQLite calls a faulty statement, and a write through the read engine, operational errors too. They are ours.
 _DEFECTS = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY)
 
@@ -84,17 +87,16 @@ class Database:
         """A read of a few rows by key, on the one event loop that this is called from.
 
         SQLite is asked here and now, on a connection that is kept: that takes less than the way to a thread. A
-        server is asked in a thread.
+        server is asked in a thread. Each statement is a snapshot of its own.
         """
         if not self._is_sqlite:
             return await anyio.to_thread.run_sync(self._ask_server, query)
         with _translated():
             if self._near is None:
-                self._near = self._reader.connect()
+                self._near = self._reader.connect().execution_options(**{_EACH_ALONE: True})
             try:
                 return query(self._near)
             finally:
-                # Else the next one would see this one's snapshot.
                 self._near.rollback()
 
     def _ask_server(self, query: Callable[[Connection], T]) -> T:
@@ -140,7 +142,8 @@ def serialize_transactions(engine: Engine, begin: str) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        if not connection.get_execution_options().get(_EACH_ALONE):
+            connection.exec_driver_sql(begin)
 
 
 def _sqlite_engine(url: str, patience_s: float, *, begin: str, pool_size: int, max_overflow: int) -> Engine:

@@ -21,6 +21,19 @@ def check_problem(answer: httpx.Response, status: int, pointer: str | None = Non
     return problem
 
 
+def check_inference_error(answer: httpx.Response, status: int) -> str:
+    """An error as the Open Inference Protocol has it; its text."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    assert "content-encoding" not in answer.headers
+    assert answer.headers["x-request-id"]
+    error: dict[str, Any] = answer.json()
+    assert list(error) == ["error"]
+    assert isinstance(error["error"], str)
+    assert error["error"]
+    return error["error"]
+
+
 def check_list(answer: httpx.Response) -> list[dict[str, Any]]:
     """A page as the contract has it; its entries."""
     assert answer.status_code == 200, answer.text

@@ -10,11 +10,11 @@ from fastapi.routing import APIRoute
 
 from app.routes import ROUTERS
 from tests.contract.conftest import Service, serving, settings, storage_at
-from tests.contract.shapes import check_problem
+from tests.contract.shapes import check_inference_error, check_problem
 from tests.contract.test_adaptations import LINE
 
 PATHS = sorted({route.path for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)})
-OPEN = {"/livez", "/readyz"}
+OPEN = {"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"}
 
 
 @pytest.fixture
@@ -33,12 +33,12 @@ def bearer(secret: str) -> dict[str, str]:
 def test_every_route_but_health_asks_for_a_key(keyed: tuple[httpx.Client, str]) -> None:
     client, secret = keyed
     assert len(PATHS) > 20
-    for path in [*PATHS, "/docs", "/openapi.json", "/v1/nope", "/"]:
+    for path in [*PATHS, "/docs", "/openapi.json", "/v1/nope", "/v2/nope", "/"]:
         answer = client.get(path)
         if path in OPEN:
             assert answer.status_code != 401
         else:
-            check_problem(answer, 401)
+            (check_inference_error if path.startswith("/v2") else check_problem)(answer, 401)
             assert answer.headers["www-authenticate"].startswith("Bearer")
     for authorization in ("", "Bearer", f"Basic {secret}", "Bearer nope", f"Bearer {secret}x"):
         check_problem(client.get("/v1/models", headers={"Authorization": authorization}), 401)

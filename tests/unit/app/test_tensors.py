@@ -112,6 +112,7 @@ def test_a_faulty_list_is_refused_at_its_place(value: Any, pointer: str, detail:
         ({"datatype": "FP32", "shape": [1000000000, 1], "data": [1]}, "/inputs/data"),
         ({"datatype": "FP32", "shape": [2**31 - 1] * 8, "data": [1]}, "/inputs/data"),
         ({"datatype": "FP32", "shape": [2**31, 0], "data": []}, "/inputs/shape"),
+        ({"datatype": "FP32", "shape": [0, 2**31 - 1, 2**31 - 1, 2**31 - 1], "data": []}, "/inputs/shape"),
         ({"datatype": "FP32", "shape": [-1, 1], "data": [1]}, "/inputs/shape/0"),
         ({"datatype": "FP32", "shape": [1.0], "data": [1]}, "/inputs/shape/0"),
         ({"datatype": "FP32", "shape": [], "data": []}, "/inputs/shape"),

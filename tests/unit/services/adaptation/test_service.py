@@ -73,6 +73,28 @@ def test_a_classification_answers_in_the_callers_labels(
     np.testing.assert_allclose(answer.probabilities.sum(1), 1.0, atol=1e-5)
 
 
+def test_an_adaptation_is_described_and_queried_at_its_own_revision_only(house: House) -> None:
+    made = _create(house, "steps")
+    served = house.run(house.service.served(made.id, revision=1))
+    assert served == house.run(house.service.served(made.id))
+    assert (served.adaptation.id, served.adaptation.revision, served.version.model) == (made.id, 1, "steps")
+    assert house.run(house.service.predict(made.id, np.array([5.0]), revision=1)).revision == 1
+    with pytest.raises(NotFound, match="revision 1"):
+        house.run(house.service.served(made.id, revision=2))
+    with pytest.raises(NotFound, match="revision 1"):
+        house.run(house.service.predict(made.id, np.array([5.0]), revision=2))
+    with pytest.raises(Invalid) as caught:
+        house.run(house.service.predict(made.id, np.zeros((1, 3)), pointer="/inputs/0"))
+    assert _faults(caught) == ["/inputs/0"]
+
+
+def test_only_a_learner_that_gives_std_says_so(house: House) -> None:
+    for model, gives in (("line", True), ("steps", False)):
+        made = _create(house, model)
+        assert house.run(house.service.served(made.id)).version.learner.algorithm.gives_std is gives
+        assert (_predict(house, made.id).stds is not None) is gives
+
+
 def test_an_adaptation_outlives_the_engine_that_made_it(house: House) -> None:
     made = [_create(house), _create(house, "points", POINTS)]
     before = [_predict(house, made[0].id), _predict(house, made[1].id, POINTS.inputs)]
