@@ -185,8 +185,8 @@ def _interpreter() -> Path:
 
 def _keep_serving(server: "ChildServer", result: "Result | None") -> None:
     note = "" if result is None or result.hit else " (although a prediction missed)"
-    _say(f"Serving at {server.url}{note}, documentation at {server.url}/docs. Ctrl-C ends it.")
     try:
+        _say(f"Serving at {server.url}{note}, documentation at {server.url}/docs. Ctrl-C ends it.")
         server.wait()
     except KeyboardInterrupt:
         return
