@@ -98,6 +98,8 @@ def create_app(settings: HttpSettings, open_services: OpenServices) -> FastAPI:
         lifespan=lifespan_of(open_services),
         # A redirect would answer a POST with something that is neither done nor a problem.
         redirect_slashes=False,
+        # What generated clients call their methods.
+        generate_unique_id_function=lambda route: route.name,
         redoc_url=None,
     )
     app.state.settings = settings

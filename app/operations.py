@@ -107,15 +107,15 @@ def operation(
     }
 
 
-def json_body(kind: type[pydantic.BaseModel], *, binary: bool = False) -> dict[str, Any]:
-    """A request body of a wire type, whose own examples are shown; `binary` adds the frame form."""
+def json_body(kind: type[pydantic.BaseModel], *names: str, binary: bool = False) -> dict[str, Any]:
+    """A request body of a wire type, whose own examples are shown by `names`; `binary` adds the frame form."""
     examples = kind.model_config.get("json_schema_extra")
     listed = examples["examples"] if isinstance(examples, dict) else []
     assert isinstance(listed, list)
     content: dict[str, Any] = {
         "application/json": {
             "schema": {"$ref": _ref(kind)},
-            "examples": {f"example {number}": {"value": value} for number, value in enumerate(listed, 1)},
+            "examples": {name: {"value": value} for name, value in zip(names, listed, strict=True)},
         }
     }
     if binary:

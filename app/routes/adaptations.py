@@ -37,7 +37,7 @@ router = APIRouter(prefix="/v1/adaptations", tags=["Adaptations"])
             )
         },
         (404, 429),
-        body=json_body(AdaptationRequest, binary=True),
+        body=json_body(AdaptationRequest, "four points of a line", "images by class", binary=True),
         idempotent=True,
     ),
 )

@@ -68,7 +68,7 @@ _INFER = operation(
         )
     },
     (404, 429),
-    body=json_body(InferRequest, binary=True),
+    body=json_body(InferRequest, "two numbers", "the value alone", binary=True),
     idempotent=True,
 )
 

@@ -30,7 +30,7 @@ router = APIRouter(prefix="/v1", tags=["Predictions"])
         {200: Answer("One prediction an input, in order.", PredictionsResponse, examples.PREDICTIONS)},
         (404, 429),
         path=(ADAPTATION_ID,),
-        body=json_body(PredictionsRequest, binary=True),
+        body=json_body(PredictionsRequest, "two numbers", binary=True),
         idempotent=True,
     ),
 )
@@ -54,7 +54,7 @@ async def predict(request: Request) -> Response:
     **operation(
         {200: Answer("One prediction an input, in order.", PredictionsResponse, examples.ADAPT_PREDICTIONS)},
         (404, 429),
-        body=json_body(AdaptPredictRequest, binary=True),
+        body=json_body(AdaptPredictRequest, "four points of a line", binary=True),
         idempotent=True,
     ),
 )

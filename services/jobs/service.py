@@ -200,7 +200,12 @@ class JobService:
             raise Invalid.at(
                 f"{prefix}/tasks/dataset", "its targets are numbers, and labelled tasks need classes"
             )
-        return Traits(dataset.signature.inputs.example_shape, dataset.n_classes, dataset.n_tasks or 0)
+        return Traits(
+            dataset.signature.inputs.example_shape,
+            dataset.n_classes,
+            dataset.n_tasks or 0,
+            dataset.class_sizes,
+        )
 
 
 def _target(draft: Mapping[str, Any]) -> tuple[str, Publish]:

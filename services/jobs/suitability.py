@@ -1,7 +1,6 @@
 """Whether the parts of a configuration fit one another and the dataset: said at once, not after queueing. Pure.
 
-What only the examples themselves can tell (classes with too few of them, tasks with too few classes) is found
-when the job prepares.
+What only the examples themselves can tell (tasks with too few classes) is found when the job prepares.
 """
 
 from collections.abc import Iterator
@@ -18,11 +17,15 @@ _TURNS = 4  # `rotations` makes this many classes of one
 
 
 class Traits(msgspec.Struct, frozen=True):
-    """What has to be known of a dataset: one example's shape, (D,) or (H, W, C), and how many there are."""
+    """What has to be known of a dataset: one example's shape, (D,) or (H, W, C), and how many there are.
+
+    `class_sizes` says of how many examples how many classes are; empty where that is not known.
+    """
 
     example_shape: tuple[int, ...]
     n_classes: int
     n_tasks: int
+    class_sizes: tuple[tuple[int, int], ...] = ()
 
 
 def check(
@@ -75,6 +78,15 @@ def _dataset_faults(tasks: LabelledSpec, traits: Traits) -> Iterator[Fault]:
     shape = traits.example_shape
     if tasks.rotations and not (len(shape) == 3 and shape[0] == shape[1]):
         yield Fault("/tasks/rotations", "only square images can be turned")
+    taken = tasks.n_shot + tasks.n_query
+    usable = sum(classes for size, classes in traits.class_sizes if size >= taken)
+    if traits.class_sizes and not usable:
+        largest = max(size for size, _ in traits.class_sizes)
+        yield Fault(
+            "/tasks/n_query",
+            f"an episode takes n_shot + n_query = {taken} examples of a class, and the largest has {largest}",
+        )
+        return
     if tasks.within_task:
         if traits.n_tasks < 2:
             yield Fault(
@@ -87,9 +99,11 @@ def _dataset_faults(tasks: LabelledSpec, traits: Traits) -> Iterator[Fault]:
     if tasks.test_tasks:
         yield Fault("/tasks/test_tasks", "tasks are held out only where within_task is true")
     needed = tasks.n_way + (-(-tasks.n_way // _TURNS) if tasks.rotations else tasks.n_way)
-    if traits.n_classes < needed:
+    classes = usable if traits.class_sizes else traits.n_classes
+    if classes < needed:
+        small = f" of at least n_shot + n_query = {taken} examples" if classes < traits.n_classes else ""
         yield Fault(
-            "/tasks/n_way",
-            f"{tasks.n_way}-way episodes need {needed} classes, {tasks.n_way} of them held out for the "
-            f"meta-test, and the dataset has {traits.n_classes}",
+            "/tasks/n_query" if small and traits.n_classes >= needed else "/tasks/n_way",
+            f"{tasks.n_way}-way episodes need {needed} classes{small}, {tasks.n_way} of them held out for the "
+            f"meta-test, and the dataset has {classes}",
         )

@@ -118,6 +118,13 @@ def test_every_operation_explains_itself(document: dict[str, Any]) -> None:
                 assert explained, (place, media_type)
 
 
+def test_operations_have_short_names_of_their_own(document: dict[str, Any]) -> None:
+    names = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(set(names)) == len(names)
+    assert "create_adaptation" in names
+    assert max(map(len, names)) < 32
+
+
 def test_every_example_is_accepted_by_its_own_type(document: dict[str, Any]) -> None:
     kinds = {name_of(kind): kind for kind in WIRE_TYPES}
     checked = 0

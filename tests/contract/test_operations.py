@@ -18,6 +18,12 @@ def test_livez_says_that_the_process_lives(http: httpx.Client) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
 
 
+def test_the_address_alone_leads_to_the_documentation(http: httpx.Client) -> None:
+    answer = http.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/docs")
+    assert http.get("/", follow_redirects=True).headers["content-type"].startswith("text/html")
+
+
 def test_readyz_tells_what_is_missing(own_service: Service) -> None:
     with httpx.Client(base_url=own_service.url, timeout=30) as http:
         answer = http.get("/readyz")

@@ -11,6 +11,7 @@ import httpx
 import pydantic
 
 from .errors import UnexpectedAnswer
+from .problems import not_a_service, not_json
 
 T = TypeVar("T")
 M = TypeVar("M", bound=pydantic.BaseModel)
@@ -96,6 +97,8 @@ def body_of(model: type[M]) -> Callable[[httpx.Response], M]:
         try:
             return model.model_validate_json(response.content)
         except pydantic.ValidationError as error:
+            if not_json(response):
+                raise UnexpectedAnswer(not_a_service(response)) from error
             raise UnexpectedAnswer(
                 f"{response.request.url} answered with what is no {model.__name__}: "
                 "is that an Innerloop service, and of a version near this client's?"

@@ -19,6 +19,9 @@ _OF_PROXIES = frozenset({502, 504})
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 8.0
+# A service whose engine died answers 503 for some seconds and is then as it was: a call is borne with for this long
+# in all, however many attempts that takes.
+UNAVAILABLE_S = 12.0
 # A service that asks for more patience than this is reported to the caller in place of being waited for.
 LONGEST_RETRY_AFTER_S = 120.0
 
@@ -31,12 +34,13 @@ class Attempts:
         self._left = max_retries
         self._made = 0
         self._lost = False  # whether an attempt may have done its work without an answer
+        self._unavailable_s = UNAVAILABLE_S if max_retries else 0.0
 
     def failed(self, error: httpx.TransportError) -> float:
         """After an attempt without an answer. Raises ConnectionFailed when no retry is left or would help."""
         final = isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError)
         self._lost = self._lost or not isinstance(error, _NEVER_SENT)
-        if final or self._left == 0:
+        if final or self._left <= 0:
             raise ConnectionFailed(explain(self._url, error, self._made + 1)) from error
         return self._next_delay(None)
 
@@ -51,9 +55,14 @@ class Attempts:
         wait = retry_after(response.headers)
         patient = wait is None or wait <= LONGEST_RETRY_AFTER_S
         passing = response.status_code in RETRIED or (response.status_code == 409 and wait is not None)
-        if not passing or self._left == 0 or not patient:
+        borne = response.status_code == 503 and self._unavailable_s > 0
+        if not passing or not patient or (self._left <= 0 and not borne):
             raise error_of(response, wait)
-        return self._next_delay(wait)
+        delay = self._next_delay(wait)
+        if borne:
+            delay = delay if wait is not None else min(delay, self._unavailable_s)
+            self._unavailable_s -= delay
+        return delay
 
     def was_done(self, response: httpx.Response, call: Call[Any]) -> bool:
         """Whether this error says that an earlier attempt, whose answer was lost, did the call's work."""

@@ -125,10 +125,32 @@ def test_answers_that_stand_are_raised_at_once(status, error, kind):
 
 @BOTH
 def test_retries_end(kind):
-    script, sleeps = answers.Script(answers.problem(503, "busy")), Sleeps()
-    with pytest.raises(ServiceUnavailable, match="503 busy"):
+    script, sleeps = answers.Script(answers.problem(502, "busy")), Sleeps()
+    with pytest.raises(ServerError, match="502 busy"):
         adapt(script, sleeps, kind, max_retries=2)
     assert len(script.requests) == 3
+
+
+@BOTH
+@pytest.mark.parametrize("asked", [None, "1"])
+def test_an_engine_that_died_is_waited_for(kind, asked):
+    away = answers.problem(503, "the engine does not answer")
+    if asked:
+        away.headers["Retry-After"] = asked
+    script, sleeps = answers.Script(away), Sleeps()
+    with pytest.raises(ServiceUnavailable):
+        adapt(script, sleeps, kind)
+    assert 10 <= sum(sleeps) <= 15
+    back, sleeps = answers.Script(*[away] * 4, answers.adaptation()), Sleeps()
+    assert adapt(back, sleeps, kind).id == "adp_1"
+    assert sum(sleeps) >= 4
+
+
+def test_without_retries_nothing_is_waited_for():
+    script, sleeps = answers.Script(answers.problem(503, "busy")), Sleeps()
+    with pytest.raises(ServiceUnavailable):
+        adapt(script, sleeps, "sync", max_retries=0)
+    assert not sleeps
 
 
 @BOTH

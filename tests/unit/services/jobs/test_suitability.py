@@ -22,6 +22,10 @@ def check(configured: MetaTrainingConfig, traits: Traits | None, prefix: str = "
     return suitability.check(configured, traits, MAX_STEP_BYTES, prefix)
 
 
+def sized(*class_sizes: tuple[int, int], n_tasks: int = 0) -> Traits:
+    return Traits((16,), sum(count for _, count in class_sizes), n_tasks, class_sizes)
+
+
 def config(
     network: dict[str, Any], tasks: dict[str, Any], algorithm: str = "protonet", **training: Any
 ) -> MetaTrainingConfig:
@@ -44,6 +48,7 @@ def labelled(**tasks: Any) -> dict[str, Any]:
         (CONV4, labelled(n_way=20, within_task=True), IMAGES),
         (CONV4, labelled(n_way=80, rotations=True), IMAGES),
         (MLP, labelled(n_way=50), VECTORS),
+        (MLP, labelled(n_shot=5, n_query=6), sized((10, 90), (11, 10))),
     ],
 )
 def test_what_fits_gives_the_signature(
@@ -72,6 +77,10 @@ def test_what_fits_gives_the_signature(
             "/tasks/test_tasks",
         ),
         (CONV4, labelled(test_tasks=["a"]), IMAGES, "/tasks/test_tasks"),
+        (MLP, labelled(n_shot=5, n_query=6), sized((10, 100)), "/tasks/n_query"),
+        (MLP, labelled(n_shot=5, n_query=6), sized((10, 91), (11, 9)), "/tasks/n_query"),
+        (MLP, labelled(n_way=60, n_query=6), sized((7, 100)), "/tasks/n_way"),
+        (MLP, labelled(n_query=20, within_task=True), sized((7, 100), n_tasks=5), "/tasks/n_query"),
     ],
 )
 def test_what_does_not_fit_the_dataset_is_refused(
