@@ -9,9 +9,10 @@ from collections.abc import Callable
 import torch
 from prometheus_client import CollectorRegistry
 
-from services.engine.adapted_models import AdaptedModels, reader_of
+from services.engine.adapted_models import AdaptedModels, many_reader_of, reader_of
 from services.engine.device import pick_device
 from services.engine.executor import Executor
+from services.engine.loader import Loader
 from services.engine.loop import EngineLoop
 from services.engine.passes import Passes
 from services.engine.plans import Plans
@@ -38,6 +39,7 @@ def build_loop(
     read_adapted: Callable[[str], bytes],
     metrics: EngineMetrics,
     workshop: Workshop | None = None,
+    loader: Loader | None = None,
 ) -> EngineLoop:
     """An engine that is not started yet; `read_adapted` gives the stored bytes of adapted parameters.
 
@@ -51,7 +53,7 @@ def build_loop(
         Passes(plans, device, settings.engine_max_batch_numbers),
         device,
     )
-    return EngineLoop(executor, settings, metrics)
+    return EngineLoop(executor, settings, metrics, loader=loader)
 
 
 def _tiers(settings: EngineSettings, device: torch.device) -> list[Tier]:
@@ -77,6 +79,7 @@ def run_engine(settings: EngineSettings, storage: StorageSettings) -> None:
             reader_of(database),
             EngineMetrics(CollectorRegistry()),
             workshop,
+            Loader(many_reader_of(database)),
         )
         server = EngineServer(loop, settings.address)
         for number in (signal.SIGTERM, signal.SIGINT):
