@@ -1,4 +1,4 @@
-"""The outer loop: Adam on the mean loss of a meta-batch. Knows learners, families and plans by their protocols alone."""
+"""The outer loop: Adam on the mean loss of a meta-batch. Knows learners, families and plans by their protocols."""
 
 from collections.abc import Mapping
 
@@ -38,8 +38,8 @@ class MetaTrainer:
     """Meta-trains one learner on one family; its whole state goes into a checkpoint and comes back from one.
 
     Its bytes depend on the configuration, the seed and its stretches alone: on the CPU, at one number of threads,
-    a run that was stopped and resumed equals an uninterrupted one of the same stretches bit for bit. There is one
-    stretch, of the plan it starts with, unless somebody changes `plan`.
+    a run that was stopped and resumed equals an uninterrupted one of the same stretches bit for bit. All tasks go
+    in one pass, from the first iteration to the last, unless somebody says otherwise by `use`.
     """
 
     def __init__(
@@ -98,6 +98,11 @@ class MetaTrainer:
         if not bool(self.outer_state.params.isfinite().all()):
             raise DivergedError(self.iteration)
         return dict(zip(self.step.metric_names, metrics_IK.mean(0).tolist(), strict=True))
+
+    def use(self, plan: Plan) -> None:
+        """Take the steps from here on by another plan."""
+        self.plan = plan
+        self._note_plan()
 
     def state(self) -> dict[str, Tensor]:
         """Everything that the next step depends on, by name, on the CPU."""

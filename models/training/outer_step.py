@@ -5,7 +5,6 @@ traced, compiled and carried around a loop; `Layout` gives the vector's stretche
 """
 
 import math
-
 from typing import NamedTuple
 
 import torch

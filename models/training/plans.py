@@ -22,14 +22,20 @@ class Plan(Protocol):
     def name(self) -> str: ...
 
     def run(self, state: OuterState, block: Block, place: int, count: int) -> tuple[OuterState, Tensor]:
-        """Takes `count` steps of the block from its step number `place`: the state after them, metrics [count, K]."""
+        """Takes `count` steps of the block from its step number `place`; the state then, and metrics [count, K]."""
         ...
 
 
 class EagerPlan:
     """A step at a time, by calls of torch's own kernels."""
 
-    name = ""
+    name: str
+    traced: Traced
+
+    @property
+    def kernels(self) -> int | None:
+        """Calls of kernels for each pass over a task or a meta-batch; None before they were counted."""
+        return self.traced.kernels
 
     def run(self, state: OuterState, block: Block, place: int, count: int) -> tuple[OuterState, Tensor]:
         history = []
@@ -77,4 +83,4 @@ class LoopPlan(EagerPlan):
         return self._update(state, mean, block.rates[place]), torch.stack(metrics).mean(0)
 
 
-EAGER_PLANS = {plan.name: plan for plan in (VmapPlan, LoopPlan)}
+EAGER_PLANS: dict[str, type[VmapPlan] | type[LoopPlan]] = {plan.name: plan for plan in (VmapPlan, LoopPlan)}

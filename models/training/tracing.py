@@ -24,6 +24,11 @@ class Traced:
         self._calls = 0
         self._graph: GraphModule | None = None
 
+    @property
+    def kernels(self) -> int | None:
+        """How many calls a replay makes; None before there is a trace."""
+        return None if self._graph is None else len(self._graph.graph.nodes)
+
     def __call__(self, *tensors: Tensor) -> Any:
         if self._graph is not None:
             return self._graph(*tensors)

@@ -11,6 +11,7 @@ from typing import Any
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 
+from models.training.program_folder import ProgramFolder
 from services.clock import Clock
 from services.datasets.service import DatasetService
 from services.jobs.carrier import APPLICATION, APPLICATION_VERSION, QUEUE, WORKFLOW, Carrier
@@ -43,6 +44,7 @@ class Worker:
         datasets: DatasetService,
         clock: Clock,
         chores: Mapping[str, Callable[[], object]],
+        programs: ProgramFolder | None = None,
     ) -> None:
         """`chores` are run about once a minute, by name; what they raise is logged."""
         self._settings = settings
@@ -52,7 +54,7 @@ class Worker:
         self._own = own_heartbeat(clock.now())
         self._carrier = Carrier(jobs_url)
         ledger = Ledger(database, artifacts, registry, clock, self._own.worker)
-        self._steps = Steps(ledger, artifacts, datasets, clock, settings)
+        self._steps = Steps(ledger, artifacts, datasets, clock, settings, programs)
         self._sweep = Sweep(
             database,
             artifacts,
