@@ -70,6 +70,7 @@ class ProgramFolder:
             if not has_compiler():
                 _log.info("no C++ compiler here (g++ or clang++, or CXX): training stays eager")
                 return False
+            self._end()
             self._prune()
             self.folder.mkdir(parents=True, exist_ok=True)
             self._key = key
@@ -98,10 +99,13 @@ class ProgramFolder:
     def close(self) -> None:
         """End the compiler, if one runs."""
         with self._lock:
-            if self._compiling is not None:
-                self._compiling.kill()
-                self._compiling.communicate()
-                self._compiling = None
+            self._end()
+
+    def _end(self) -> None:
+        if self._compiling is not None:
+            self._compiling.kill()
+            self._compiling.communicate()
+            self._compiling = None
 
     def _prune(self) -> None:
         programs = sorted(self.folder.glob("*.pt2"), key=lambda path: path.stat().st_atime)

@@ -103,7 +103,7 @@ def sinusoid() -> Setting:
 
 def omniglot(path: Path | None, threads: int) -> Setting:
     return Setting(
-        name=f"{'Omniglot' if path else 'noise in its shape'}: conv4 MAML, second order, 5-way 1-shot, 1 inner step",
+        name=f"{'Omniglot' if path else 'noise in its shape'}: conv4 MAML, second order, 5-way 1-shot, 1 step",
         config=MetaTrainingConfig(
             learner=LearnerSpec(algorithm=MamlSpec(inner_steps=1, inner_lr=0.4), network=Conv4Spec()),
             tasks=LabelledSpec(dataset="omniglot", n_way=5, n_shot=1, n_query=5),
