@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from torch.nn import functional
@@ -180,13 +181,11 @@ def measure(setting: Setting, folder: ProgramFolder, turns: int, seconds: float)
 
 def compiled_beside(program: ProgramSpec, folder: ProgramFolder) -> float:
     """Have the program compiled as a worker has it, in a process beside this one; the seconds that took."""
-    import msgspec
-
-    began = time.monotonic()
-    if folder.program(program.key) is None and not folder.compile(program.key, msgspec.json.encode(program)):
+    key, began = program.key, time.monotonic()
+    if folder.program(key) is None and not folder.compile(key, msgspec.json.encode(program)):
         sys.exit("no compiler at hand")
-    while folder.program(program.key) is None:
-        failure = folder.failure(program.key)
+    while folder.program(key) is None:
+        failure = folder.failure(key)
         if failure or time.monotonic() - began > COMPILE_PATIENCE_S:
             sys.exit(f"not compiled: {failure or 'it takes too long'}")
         time.sleep(0.2)
