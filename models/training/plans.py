@@ -5,6 +5,8 @@ tasks and machine: one pass saves calls, but a convolution with its own weights 
 one, which CPUs do badly.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Protocol
 
 import torch
@@ -58,29 +60,52 @@ class VmapPlan(EagerPlan):
         self.traced = Traced(step)
 
     def step(self, state: OuterState, block: Block, place: int) -> tuple[OuterState, Tensor]:
-        *vectors, metrics = self.traced(*state, block.rates[place], *block.episodes_at(place))
+        inputs = (*state, block.rates[place], *block.episodes_at(place))
+        *vectors, metrics = self.traced.calls(1, *inputs)(*inputs)
         return OuterState(*vectors), metrics
 
 
 class LoopPlan(EagerPlan):
-    """One task after the other; the meta-gradient is the mean of theirs."""
+    """Each task by itself, as many at a time as there are threads; the meta-gradient is the mean of theirs.
+
+    A thread to a task, and no thread waits for another before its task is done: sharing the kernels of one small
+    task among threads would have them wait for each other at each. The bytes do not depend on their number.
+    """
 
     name = "loop"
 
     def __init__(self, step: OuterStep) -> None:
         self.traced = Traced(step.task_gradient)
         self._update = step.update
+        self._threads = _single_threads(torch.get_num_threads())
 
     def step(self, state: OuterState, block: Block, place: int) -> tuple[OuterState, Tensor]:
-        tasks = zip(*(tensor.unbind() for tensor in block.episodes_at(place)), strict=True)
-        gradient = torch.zeros_like(state.params)
-        metrics: list[Tensor] = []
-        for task in tasks:
-            task_gradient, task_metrics = self.traced(state.params, *task)
+        tasks = list(zip(*(tensor.unbind() for tensor in block.episodes_at(place)), strict=True))
+        gradient_of = self.traced.calls(len(tasks), state.params, *tasks[0])
+        gradient, metrics = torch.zeros_like(state.params), []
+        for task_gradient, task_metrics in self._threads.map(
+            lambda task: gradient_of(state.params, *task), tasks
+        ):
             gradient += task_gradient
             metrics.append(task_metrics)
-        mean = gradient / len(metrics)
+        mean = gradient / len(tasks)
         return self._update(state, mean, block.rates[place]), torch.stack(metrics).mean(0)
+
+
+def _single_threads(count: int) -> ThreadPoolExecutor:
+    """A pool of so many threads, each of which computes by itself."""
+    started = Barrier(count)
+
+    def start() -> None:
+        # Of the calling thread, and by the way of those that are still to come: hence the barrier, and after it
+        # this thread's own number again.
+        torch.set_num_threads(1)
+        started.wait()
+
+    pool = ThreadPoolExecutor(count, "task", initializer=start)
+    list(pool.map(lambda _: None, range(count)))
+    torch.set_num_threads(count)
+    return pool
 
 
 EAGER_PLANS: dict[str, type[VmapPlan] | type[LoopPlan]] = {plan.name: plan for plan in (VmapPlan, LoopPlan)}

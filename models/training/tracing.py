@@ -21,7 +21,7 @@ class Traced:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
-        self._calls = 0
+        self._taken = 0
         self._graph: GraphModule | None = None
 
     @property
@@ -29,19 +29,12 @@ class Traced:
         """How many calls a replay makes; None before there is a trace."""
         return None if self._graph is None else len(self._graph.graph.nodes)
 
-    def __call__(self, *tensors: Tensor) -> Any:
-        if self._graph is not None:
-            return self._graph(*tensors)
-        self._calls += 1
-        if self._calls > PATIENCE:
-            return self.graph(*tensors)(*tensors)
-        return self._function(*tensors)
-
-    def graph(self, *tensors: Tensor) -> GraphModule:
-        """The trace, made now unless there is one; the tensors serve as examples."""
-        if self._graph is None:
+    def calls(self, count: int, *tensors: Tensor) -> Callable[..., Any]:
+        """What to call, in any thread, the next `count` times; the tensors serve as examples."""
+        if self._graph is None and self._taken >= PATIENCE:
             self._graph = trace(self._function, *tensors)
-        return self._graph
+        self._taken += count
+        return self._graph or self._function
 
 
 def trace(function: Callable[..., Any], *tensors: Tensor) -> GraphModule:

@@ -81,7 +81,9 @@ class Session:
         before = self._training.plan
         self._training.turn()
         if self._training.plan != before:
-            self._tell("info", f"from iteration {self._training.iteration} on {self._training.plan}")
+            self._tell(
+                "info", f"from iteration {self._training.iteration} on by the plan {self._training.plan}"
+            )
         self._try("checkpoint", self.save)
 
     def save(self) -> None:

@@ -285,6 +285,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="that a contender's turn takes")
     parser.add_argument("--programs", type=Path, help="a folder to keep compiled programs in")
     given = parser.parse_args()
+    if "OMP_WAIT_POLICY" not in os.environ:
+        # As the worker has it, for all contenders; OpenMP reads it when torch is loaded, so from the beginning.
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+        os.execv(sys.executable, sys.orig_argv)
     settings = []
     if given.only != "omniglot":
         settings.append(sinusoid())

@@ -67,6 +67,7 @@ def test_a_trace_is_made_once_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     traced = Traced(double)
     assert traced.kernels is None
     for number in range(10):
-        assert traced(torch.tensor(float(number))) == 2 * number
+        value = torch.tensor(float(number))
+        assert traced.calls(1, value)(value) == 2 * number
     assert len(seen) == 4
     assert traced.kernels is not None
