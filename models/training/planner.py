@@ -17,7 +17,7 @@ from models.training.outer_step import OuterState
 from models.training.plan_policy import is_clearly_faster, pays_to_compile, pays_to_load
 from models.training.plans import EAGER_PLANS, EagerPlan, Plan
 from models.training.program import CompiledPlan, ProgramSpec
-from models.training.program_folder import ProgramFolder
+from models.training.program_folder import ProgramFolder, has_compiler
 
 # A trial calls a plan for about so long, and at least twice: the first call of anything is slow. It is of so many
 # tasks at most, for how the time of one pass grows with them; a run of few iterations is over sooner than a trial.
@@ -63,11 +63,13 @@ class Planner:
             self._adopt()
         elif (failure := self._folder.failure(self._key)) is not None:
             _log.warning("compiling failed, training stays eager: %s", failure)
-            self._judge("failed")
+            # Perhaps memory or disk was short: it may be tried again, once it would have paid again.
+            self._rejected, self._notes.eager_seconds = True, 0.0
+            self._folder.note(self._key, self._notes)
         elif self._notes.step_seconds is not None and pays_to_compile(
             self._notes.step_seconds, trainer.plan.kernels, self._steps_left(), self._notes.eager_seconds
         ):
-            self._folder.compile(self._key, msgspec.json.encode(self._spec))
+            self._compile()
 
     def _first(self) -> Plan:
         known = self._notes.eager
@@ -124,9 +126,16 @@ class Planner:
         trainer.use(compiled)
         return None
 
+    def _compile(self) -> None:
+        if has_compiler():
+            self._folder.compile(self._key, msgspec.json.encode(self._spec))
+        else:
+            _log.info("no C++ compiler here (g++ or clang++, or CXX): training stays eager")
+            self._rejected = True
+
     def _load(self) -> CompiledPlan | None:
         path = self._folder.program(self._key)
-        if path is None:
+        if path is None or self._trainer.device.type != "cpu":
             return None
         try:
             return CompiledPlan(path, len(self._trainer.step.metric_names))

@@ -62,44 +62,49 @@ class ProgramFolder:
         except OSError as error:
             _log.warning("notes on plans not kept: %s", error)
 
-    def compile(self, key: str, request: bytes) -> bool:
-        """Begin to compile in a process of its own; False where one compiles already, or where none can."""
+    def compile(self, key: str, request: bytes) -> None:
+        """Begin to compile in a process of its own, unless one runs already; needs a C++ compiler."""
         with self._lock:
             if self._compiling is not None and self._compiling.poll() is None:
-                return False
-            if not has_compiler():
-                _log.info("no C++ compiler here (g++ or clang++, or CXX): training stays eager")
-                return False
+                return
             self._end()
-            self._prune()
-            self.folder.mkdir(parents=True, exist_ok=True)
             self._key = key
-            with (self.folder / _LOG).open("wb") as log:
-                self._compiling = subprocess.Popen(  # noqa: S603 - our own command line
-                    [sys.executable, "-P", "-m", "models.training.compile_program", str(self.folder), key],
-                    stdin=subprocess.PIPE,
-                    stdout=log,
-                    stderr=log,
-                    env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                )
-            assert self._compiling.stdin is not None
-            # Left open: the compiler ends when it is closed, which is when this process ends.
-            self._compiling.stdin.write(request + b"\n")
-            self._compiling.stdin.flush()
-            return True
+            try:
+                self._compiling = self._begin(key, request)
+            except OSError as error:
+                _log.warning("compiling not begun: %s", error)
 
     def failure(self, key: str) -> str | None:
-        """The end of what the compiler said, where it has failed at this key; None where it has not."""
+        """The end of what the compiler said, where it has failed at this key; told once. None where it has not."""
         with self._lock:
-            if self._compiling is None or self._key != key or not self._compiling.poll():
+            status = self._compiling.poll() if self._compiling is not None and self._key == key else None
+            if not status:
                 return None
+            self._end()
             said = (self.folder / _LOG).read_text(errors="replace").strip().splitlines()
-            return said[-1] if said else f"it ended with status {self._compiling.returncode}"
+            return said[-1] if said else f"it ended with status {status}"
 
     def close(self) -> None:
         """End the compiler, if one runs."""
         with self._lock:
             self._end()
+
+    def _begin(self, key: str, request: bytes) -> subprocess.Popen[bytes]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._prune()
+        with (self.folder / _LOG).open("wb") as log:
+            process = subprocess.Popen(  # noqa: S603 - our own command line
+                [sys.executable, "-P", "-m", "models.training.compile_program", str(self.folder), key],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            )
+        assert process.stdin is not None
+        # Left open: the compiler ends when it is closed, which is when this process ends.
+        process.stdin.write(request + b"\n")
+        process.stdin.flush()
+        return process
 
     def _end(self) -> None:
         if self._compiling is not None:

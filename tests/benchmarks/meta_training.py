@@ -182,8 +182,8 @@ def measure(setting: Setting, folder: ProgramFolder, turns: int, seconds: float)
 def compiled_beside(program: ProgramSpec, folder: ProgramFolder) -> float:
     """Have the program compiled as a worker has it, in a process beside this one; the seconds that took."""
     key, began = program.key, time.monotonic()
-    if folder.program(key) is None and not folder.compile(key, msgspec.json.encode(program)):
-        sys.exit("no compiler at hand")
+    if folder.program(key) is None:
+        folder.compile(key, msgspec.json.encode(program))
     while folder.program(key) is None:
         failure = folder.failure(key)
         if failure or time.monotonic() - began > COMPILE_PATIENCE_S:

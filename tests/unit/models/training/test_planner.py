@@ -50,9 +50,8 @@ class Folder(ProgramFolder):
         self.requests: list[str] = []
         self.failed: str | None = None
 
-    def compile(self, key: str, request: bytes) -> bool:
+    def compile(self, key: str, request: bytes) -> None:
         self.requests.append(key)
-        return True
 
     def failure(self, key: str) -> str | None:
         return self.failed
@@ -84,6 +83,7 @@ def measured(monkeypatch: pytest.MonkeyPatch, seconds: dict[str, float]) -> None
     monkeypatch.setattr(planner_module, "seconds_a_step", of_a_step)
     monkeypatch.setattr(Planner, "_load", lambda self: _loaded(self))
     monkeypatch.setattr(planner_module, "pays_to_load", lambda *_: True)
+    monkeypatch.setattr(planner_module, "has_compiler", lambda: True)
     monkeypatch.setattr(tracing, "PATIENCE", 2)
 
 
@@ -223,9 +223,31 @@ def test_a_compiler_is_called_where_it_pays_and_not_for_a_short_job(
     again.run(20)
     planner.turn()
     assert folder.requests == [_key(again)]
-    folder.failed = "no such header"
+    # A failure is over for this run, and may be tried again by one that comes when it would pay once more.
+    folder.failed = "no space left"
     planner.turn()
-    assert folder.notes(_key(again)).verdict == "failed"
+    folder.failed = None
+    planner.turn()
+    assert folder.requests == [_key(again)]
+    assert folder.notes(_key(again)).eager_seconds == 0.0
+
+
+def test_without_a_compiler_training_stays_eager_and_says_so_once(
+    make_trainer: MakeTrainer,
+    folder: Folder,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(planner_module, "has_compiler", lambda: False)
+    monkeypatch.setattr(planner_module, "pays_to_compile", lambda *_: True)
+    trainer = make_trainer()
+    planner = _begun(trainer, folder)
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            trainer.run(5)
+            planner.turn()
+    assert folder.requests == []
+    assert caplog.text.count("no C++ compiler") == 1
 
 
 def test_a_finished_run_turns_nowhere(make_trainer: MakeTrainer, folder: Folder) -> None:
