@@ -1,7 +1,10 @@
 """When another plan is worth it. Pure: seconds and counts are handed in, nothing is measured here."""
 
-# What compiling a program takes on two cores beside training, and what loading one takes, in seconds.
-COMPILE_S = 45.0
+# What compiling a program takes on two cores beside training, in seconds: at least, and for each kernel. Beyond
+# so many it takes memory too, which other processes want. And what loading one takes.
+COMPILE_S = 20.0
+COMPILE_KERNEL_S = 0.06
+MOST_KERNELS = 5000
 LOAD_S = 3.0
 
 # What calling a kernel costs before it computes anything, in seconds; the least part of a step that such calls
@@ -25,9 +28,9 @@ def pays_to_compile(step_seconds: float, kernels: int | None, steps_left: int, e
     jobs of its shape before, comes to what compiling costs: so a short job pays for no compiler, and the worst
     case is twice the least cost in hindsight (the ski-rental problem, Karlin et al. 1988).
     """
-    if kernels is None or kernels * CALL_S < LEAST_CALLING * step_seconds:
+    if kernels is None or kernels > MOST_KERNELS or kernels * CALL_S < LEAST_CALLING * step_seconds:
         return False
-    return eager_seconds + step_seconds * steps_left >= COMPILE_S
+    return eager_seconds + step_seconds * steps_left >= COMPILE_S + COMPILE_KERNEL_S * kernels
 
 
 def is_clearly_faster(candidate_seconds: float, present_seconds: float) -> bool:
