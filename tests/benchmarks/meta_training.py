@@ -44,6 +44,7 @@ from models.training.meta_trainer import MetaTrainer
 from models.training.planner import Planner
 from models.training.program import CompiledPlan, ProgramSpec
 from models.training.program_folder import ProgramFolder
+from models.training.tracing import PATIENCE
 from tests.benchmarks.maml_peers import PEERS, Loss, Peer, conv4, mlp
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks" / "meta_training.json"
@@ -81,6 +82,7 @@ class Setting:
     module: Callable[..., torch.nn.Module]
     loss: Loss
     threads: int
+    seconds: float  # of a turn
     gates: dict[str, float]
 
 
@@ -98,6 +100,7 @@ def sinusoid() -> Setting:
         module=mlp,
         loss=functional.mse_loss,
         threads=1,
+        seconds=2.0,
         gates={"torchopt": 20.0, "higher": 40.0},
     )
 
@@ -114,6 +117,7 @@ def omniglot(path: Path | None, threads: int) -> Setting:
         module=conv4,
         loss=functional.cross_entropy,
         threads=threads,
+        seconds=10.0,
         gates={"torchopt": 1.0, "higher": 1.0},
     )
 
@@ -128,7 +132,7 @@ def images(path: Path | None) -> LabelledData:
     return LabelledData.from_arrays(noise, labels)
 
 
-def measure(setting: Setting, folder: ProgramFolder, turns: int, seconds: float) -> dict[str, Any]:
+def measure(setting: Setting, folder: ProgramFolder, turns: int) -> dict[str, Any]:
     """Every contender in turn; a record of what they did."""
     torch.set_num_threads(setting.threads)
     config = setting.config
@@ -158,13 +162,14 @@ def measure(setting: Setting, folder: ProgramFolder, turns: int, seconds: float)
     for peer in peers:
         contenders.append(Contender(peer.name, peer_steps(peer, lambda: family.sample(generator, tasks))))
 
+    ours.run(-(-PATIENCE // (tasks if ours.plan.name == "loop" else 1)) + 1)
     for contender in contenders:
         contender.steps(contender.at_once)
     matmul_rates = []
     for _ in range(turns):
         matmul_rates.append(matmul_rate())
         for contender in contenders:
-            contender.turn(seconds, tasks)
+            contender.turn(setting.seconds, tasks)
     best = max(
         (one for one in contenders if one.name.startswith("ours")),
         key=lambda one: statistics.median(one.rates),
@@ -284,7 +289,6 @@ def main() -> None:
     parser.add_argument("--omniglot", type=Path, help="an npz with Omniglot's images and labels")
     parser.add_argument("--only", choices=["sinusoid", "omniglot"])
     parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0, help="that a contender's turn takes")
     parser.add_argument("--programs", type=Path, help="a folder to keep compiled programs in")
     given = parser.parse_args()
     if "OMP_WAIT_POLICY" not in os.environ:
@@ -299,7 +303,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = ProgramFolder(given.programs or Path(scratch))
         try:
-            records = [measure(setting, folder, given.turns, given.seconds) for setting in settings]
+            records = [measure(setting, folder, given.turns) for setting in settings]
         finally:
             folder.close()
     for record in records:
