@@ -18,8 +18,9 @@ demo: .venv/service  ## The same in a throw-away folder, then exit (non-zero whe
 test: .venv/dev  ## Run the whole suite: unit, contract, integration
 	$(BIN)/pytest
 
-bench: .venv/service  ## Measure the service on this machine and write docs/benchmarks.md
+bench: .venv/bench  ## Measure the service and meta-training on this machine; write docs/benchmarks
 	$(BIN)/python -P -m tests.benchmarks.service
+	$(BIN)/python -P -m tests.benchmarks.meta_training
 
 check: .venv/dev  ## Format, lint, types, import contracts, tests
 	$(BIN)/ruff format --check .
@@ -43,6 +44,10 @@ clean:  ## Forget the environment and the caches, keep the data
 .venv/service: pyproject.toml | .venv/python
 	@echo "Installing into .venv (about a minute; torch is large) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[service,engine,plots]"
+	@touch $@
+
+.venv/bench: pyproject.toml | .venv/service
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[service,engine,plots,bench]"
 	@touch $@
 
 .venv/dev: pyproject.toml | .venv/service

@@ -78,6 +78,12 @@ class Session:
             self._advance()
             self._watch()
         self._report(ended=self.finished)
+        before = self._training.plan
+        self._training.turn()
+        if self._training.plan != before:
+            self._tell(
+                "info", f"from iteration {self._training.iteration} on by the plan {self._training.plan}"
+            )
         self._try("checkpoint", self.save)
 
     def save(self) -> None:

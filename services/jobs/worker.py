@@ -11,6 +11,7 @@ from typing import Any
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 
+from models.training.program_folder import ProgramFolder
 from services.clock import Clock
 from services.datasets.service import DatasetService
 from services.jobs.carrier import APPLICATION, APPLICATION_VERSION, QUEUE, WORKFLOW, Carrier
@@ -44,6 +45,7 @@ class Worker:
         datasets: DatasetService,
         clock: Clock,
         chores: Mapping[str, Callable[[], object]],
+        programs: ProgramFolder | None = None,
     ) -> None:
         """`chores` are run about once a minute, by name; what they raise is logged."""
         self._settings = settings
@@ -53,7 +55,7 @@ class Worker:
         self._own = own_heartbeat(clock.now())
         self._carrier = Carrier(jobs_url)
         ledger = Ledger(database, artifacts, registry, clock, self._own.worker)
-        self._steps = Steps(ledger, artifacts, datasets, clock, settings)
+        self._steps = Steps(ledger, artifacts, datasets, clock, settings, programs)
         self._sweep = Sweep(
             database,
             artifacts,
