@@ -41,9 +41,11 @@ clean:  ## Forget the environment and the caches, keep the data
 	@touch $@
 
 .venv/service: pyproject.toml | .venv/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[service,engine,plots]"
+	@echo "Installing into .venv (about a minute; torch is large) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[service,engine,plots]"
 	@touch $@
 
 .venv/dev: pyproject.toml | .venv/service
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[service,engine,plots,dev]"
+	@echo "Installing what the tests and checks need ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[service,engine,plots,dev]"
 	@touch $@

@@ -6,12 +6,13 @@ A middleware and not a dependency, so that it stands before routing and before a
 import hmac
 import time
 
-import anyio.to_thread
 from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import problem_of
+from app.loopback import refusal
+from app.problems import Problem
 from services.access.service import AccessService
 from services.errors import ServiceError, Unauthenticated
 from services.ids import ANONYMOUS
@@ -19,7 +20,7 @@ from services.ids import ANONYMOUS
 CONFIGURED = "configured"
 """The principal of the key that the settings name."""
 
-OPEN_PATHS = frozenset({"/livez", "/readyz"})
+OPEN_PATHS = frozenset({"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"})
 
 # That there are no keys is believed for this long, for asking costs a tenth of a prediction. A key that is there
 # is never believed: it may have been revoked.
@@ -27,7 +28,7 @@ _OPEN_SECONDS = 0.25
 
 
 class Authentication:
-    """Leaves the principal's id in `request.state.principal`, or answers 401."""
+    """Leaves the principal's id in `request.state.principal`, or answers 401; without any key perhaps 403."""
 
     def __init__(self, app: ASGIApp, api_key: SecretStr | None) -> None:
         self._app = app
@@ -43,6 +44,8 @@ class Authentication:
             principal = await self._principal(access, Headers(scope=scope).get("authorization"))
         except ServiceError as error:
             return await problem_of(error, scope["state"]["request_id"])(scope, receive, send)
+        if principal == ANONYMOUS and (reason := refusal(scope["headers"])) is not None:
+            return await Problem(403, reason, scope["state"]["request_id"])(scope, receive, send)
         scope["state"]["principal"] = principal
         return await self._app(scope, receive, send)
 
@@ -52,16 +55,13 @@ class Authentication:
             return CONFIGURED
         if time.monotonic() < self._open_until:
             return ANONYMOUS
-        return await anyio.to_thread.run_sync(self._stored, access, secret)
-
-    def _stored(self, access: AccessService, secret: str | None) -> str:
-        """The principal by the stored keys. Without any key at all everybody is anonymous."""
-        if self._api_key is None and not access.any_keys():
+        if self._api_key is None and not await access.asks_for_keys():
+            # Without any key at all everybody is anonymous.
             self._open_until = time.monotonic() + _OPEN_SECONDS
             return ANONYMOUS
         if secret is None:
             raise Unauthenticated("send a key: Authorization: Bearer …")
-        return access.authenticate(secret).id
+        return (await access.authenticate(secret)).id
 
 
 def _bearer(authorization: str | None) -> str | None:

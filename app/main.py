@@ -8,11 +8,21 @@ from prometheus_client import CollectorRegistry
 from app import routes
 from app.auth import Authentication
 from app.errors import install_error_handlers
+from app.head import Head
 from app.lifespan import OpenServices, lifespan_of
 from app.middleware import RequestContext
 from app.openapi import install_openapi
 from app.settings import HttpSettings
-from innerloop.schemas import adaptations, datasets, jobs, models, operations, predictions, problems
+from innerloop.schemas import (
+    adaptations,
+    datasets,
+    inference,
+    jobs,
+    models,
+    operations,
+    predictions,
+    problems,
+)
 from innerloop.schemas.listing import ListResponse
 from services.telemetry.metrics import HttpMetrics
 
@@ -22,10 +32,16 @@ Adapt a meta-trained model to a new task from a handful of examples, and query t
 Times are RFC 3339 in UTC, durations are seconds. Errors are `application/problem+json` (RFC 9457): `type` says
 which kind, `errors` points at every place of an invalid body. Lists come by the page, newest first: pass `next`
 as `after`. `X-Request-Id` is taken or made, and echoed. `Idempotency-Key` is honoured on every POST.
+
+Under `/v2` an adaptation answers clients of the Open Inference Protocol; errors there are that protocol's own.
 """
 _TAGS = [
     {"name": "Adaptations", "description": "A model, a support set, and what came of it."},
     {"name": "Predictions", "description": "Queries of an adapted model."},
+    {
+        "name": "Open Inference Protocol",
+        "description": "The same queries for that protocol's clients (KServe, Triton): an adaptation is a model.",
+    },
     {"name": "Models", "description": "The registry: models, immutable versions, movable aliases."},
     {"name": "Jobs", "description": "Meta-training in the background, from recipes or whole configurations."},
     {"name": "Datasets", "description": "Labelled examples to meta-train on."},
@@ -35,6 +51,14 @@ WIRE_TYPES = (
     adaptations.AdaptationRequest,
     adaptations.AdaptationResponse,
     datasets.DatasetResponse,
+    inference.InferenceErrorResponse,
+    inference.InferRequest,
+    inference.InferResponse,
+    inference.ModelMetadataResponse,
+    inference.ModelReadyResponse,
+    inference.ServerLiveResponse,
+    inference.ServerMetadataResponse,
+    inference.ServerReadyResponse,
     jobs.CheckpointResponse,
     jobs.JobEventResponse,
     jobs.JobRequest,
@@ -74,15 +98,21 @@ def create_app(settings: HttpSettings, open_services: OpenServices) -> FastAPI:
         lifespan=lifespan_of(open_services),
         # A redirect would answer a POST with something that is neither done nor a problem.
         redirect_slashes=False,
+        # What generated clients call their methods.
+        generate_unique_id_function=lambda route: route.name,
         redoc_url=None,
     )
     app.state.settings = settings
     app.state.registry = CollectorRegistry()
     for router in routes.ROUTERS:
         app.include_router(router)
-    install_error_handlers(app)
+    # The application keeps each router as one; its routes are asked for the methods of a path.
+    install_error_handlers(
+        app, (route for router in (*routes.ROUTERS, app.router) for route in router.routes)
+    )
     install_openapi(app, WIRE_TYPES)
     app.add_middleware(Authentication, api_key=settings.api_key)
-    # Added last, it is outermost.
+    # Each is outside of those before it.
     app.add_middleware(RequestContext, metrics=HttpMetrics(app.state.registry))
+    app.add_middleware(Head)
     return app

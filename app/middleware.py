@@ -8,8 +8,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.auth import OPEN_PATHS
 from app.errors import defect
+from app.inference_dialect import in_dialect
 from services.ids import new_id
 from services.telemetry.logging import request_id_bound
 from services.telemetry.metrics import HttpMetrics
@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 HEADER = "X-Request-Id"
 _SAFE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _UNROUTED = "unrouted"
+_BUSY = ("/adaptations", "/predictions", "/infer")
+"""Ends of the routes that thousands of POSTs a second may go to."""
+_FAILED = 400
 _CLIENT_LEFT = 499
 """What the log and the metrics call a request whose client went away before it was answered."""
 
@@ -46,9 +49,11 @@ class RequestContext:
                 MutableHeaders(scope=message)[HEADER] = request_id
             await send(message)
 
+        # Within the count and the log, so that they have the status that the caller gets.
+        spoken = in_dialect(scope["path"], send_with_id)
         with request_id_bound(request_id), self._metrics.in_flight.track_inprogress():
             try:
-                await self._app(scope, receive, send_with_id)
+                await self._app(scope, receive, spoken)
             except ClientDisconnect:
                 status = status or _CLIENT_LEFT
             except Exception:
@@ -56,7 +61,7 @@ class RequestContext:
                 if status:
                     # The answer is under way: cutting the connection is the only way left to say so.
                     raise
-                await defect(request_id)(scope, receive, send_with_id)
+                await defect(request_id)(scope, receive, spoken)
             finally:
                 seconds = time.perf_counter() - began
                 self._record(scope, status, seconds)
@@ -65,8 +70,14 @@ class RequestContext:
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", _UNROUTED)
         self._metrics.observe(scope["method"], route, status, seconds)
-        # The path as it was sent: the decoded one may hold line breaks.
-        line = f"{scope['method']} {scope['raw_path'].decode('ascii', 'replace')} {status}"
-        # Health is asked for every few seconds; it would drown the rest.
-        level = logging.DEBUG if route in OPEN_PATHS else logging.INFO
-        logger.log(level, line, extra={"route": route, "ms": round(seconds * 1000, 2)})
+        level = _level(scope["method"], route, status)
+        if logger.isEnabledFor(level):
+            # The path as it was sent: the decoded one may hold line breaks.
+            line = f"{scope['method']} {scope['raw_path'].decode('ascii', 'replace')} {status}"
+            logger.log(level, line, extra={"route": route, "ms": round(seconds * 1000, 2)})
+
+
+def _level(method: str, route: str, status: int) -> int:
+    """What changes the service or fails is worth a line; what its metrics count by the thousand is not."""
+    everyday = method in ("GET", "HEAD") or (method == "POST" and route.endswith(_BUSY))
+    return logging.DEBUG if everyday and status < _FAILED else logging.INFO

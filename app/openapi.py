@@ -10,7 +10,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from app.auth import OPEN_PATHS
-from app.operations import REFERENCE, problem
+from app.inference_dialect import speaks_inference
+from app.operations import REFERENCE, in_inference_dialect, problem
 
 
 def install_openapi(app: FastAPI, wire_types: Iterable[type[pydantic.BaseModel]]) -> None:
@@ -60,5 +61,8 @@ def _document(app: FastAPI, kinds: list[type[pydantic.BaseModel]]) -> dict[str, 
             if path not in OPEN_PATHS:
                 described["security"] = [{}, {"key": []}]
                 described["responses"]["401"] = problem(401)
+                described["responses"]["403"] = problem(403)
                 described["responses"].setdefault("503", problem(503))
+            if speaks_inference(path):
+                described["responses"] = in_inference_dialect(described["responses"])
     return document

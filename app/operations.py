@@ -10,13 +10,16 @@ from typing import Any, NamedTuple
 import pydantic
 from starlette.responses import Response
 
+from app.inference_dialect import inference_status
 from app.problems import PROBLEM_MEDIA_TYPE, TITLES, problem_type
+from innerloop.schemas.inference import InferenceErrorResponse
 from innerloop.schemas.problems import ProblemResponse
 
 REFERENCE = "#/components/schemas/"
 _DETAILS = {
     400: "the body is not JSON: expected value at line 1 column 2",
     401: "send a key: Authorization: Bearer …",
+    403: "the request comes from a web page of another Origin",
     404: "no model 'nope'",
     409: "the job has already succeeded",
     412: "the alias is at revision 4, not 3",
@@ -29,6 +32,7 @@ _DETAILS = {
 _MEANINGS = {
     400: "The body cannot be read: not JSON, or a binary frame that contradicts itself.",
     401: "The service has keys, and the request brought none that is known.",
+    403: "The service has no keys, and the request came by another name or from a web page elsewhere.",
     404: "Nothing has this name or id, or it has expired or was deleted.",
     409: "The thing's state does not allow this, or the first request with this Idempotency-Key still runs.",
     412: "If-Match or If-None-Match does not hold.",
@@ -43,7 +47,8 @@ _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "1 to 255 printable ASCII characters, quoted or bare. The same request with the same key is "
-    "done once: a repeat within 24 hours gets the first answer again, with `Idempotent-Replayed: true`.",
+    "done once: a repeat within 24 hours gets the first answer again, with `Idempotent-Replayed: true`. An answer "
+    "of more than 1 MiB is not kept: the repeat is computed again, and makes nothing twice.",
     "schema": {"type": "string", "maxLength": 255},
     "example": "b7c1d0de-5a2f-4f0e-9d63-3d0a5a7a9a11",
 }
@@ -65,6 +70,7 @@ _HEADERS = {
     "ETag": "The revision, for If-Match and If-None-Match.",
     "Idempotent-Replayed": "`true` where this is the stored answer to an earlier request.",
     "Content-Disposition": "A file name.",
+    "Inference-Header-Content-Length": "How many bytes are JSON, where binary tensors follow; before compression.",
 }
 
 
@@ -72,15 +78,17 @@ def operation(
     answers: Mapping[int, Answer],
     problems: Iterable[int],
     *,
+    path: Iterable[Mapping[str, Any]] = (),
     body: Mapping[str, Any] | None = None,
     headers: Iterable[str] = (),
     idempotent: bool = False,
 ) -> dict[str, Any]:
     """Keyword arguments for a router's decorator. The first of `answers` is the usual one.
 
-    `headers` names request headers that are honoured (If-Match, …), `idempotent` adds Idempotency-Key.
+    `path` are the path parameters of a route that reads them by itself, `headers` names request headers that are
+    honoured (If-Match, …), `idempotent` adds Idempotency-Key.
     """
-    parameters = [_header_parameter(name) for name in headers]
+    parameters = [*path, *(_header_parameter(name) for name in headers)]
     codes = set(problems)
     if idempotent:
         parameters.append(_IDEMPOTENCY_KEY)
@@ -99,15 +107,15 @@ def operation(
     }
 
 
-def json_body(kind: type[pydantic.BaseModel], *, binary: bool = False) -> dict[str, Any]:
-    """A request body of a wire type, whose own examples are shown; `binary` adds the frame form."""
+def json_body(kind: type[pydantic.BaseModel], *names: str, binary: bool = False) -> dict[str, Any]:
+    """A request body of a wire type, whose own examples are shown by `names`; `binary` adds the frame form."""
     examples = kind.model_config.get("json_schema_extra")
     listed = examples["examples"] if isinstance(examples, dict) else []
     assert isinstance(listed, list)
     content: dict[str, Any] = {
         "application/json": {
             "schema": {"$ref": _ref(kind)},
-            "examples": {f"example {number}": {"value": value} for number, value in enumerate(listed, 1)},
+            "examples": {name: {"value": value} for name, value in zip(names, listed, strict=True)},
         }
     }
     if binary:
@@ -149,6 +157,20 @@ def problem(status: int) -> dict[str, Any]:
             "Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}
         }
     return documented
+
+
+def in_inference_dialect(responses: Mapping[str, Any]) -> dict[str, Any]:
+    """The same answers as the Open Inference Protocol's clients get them."""
+    spoken: dict[str, Any] = {}
+    for status, documented in responses.items():
+        if int(status) < 400:
+            spoken[status] = documented
+            continue
+        (problem_content,) = documented["content"].values()
+        example = {"error": problem_content["example"]["detail"]}
+        content = {"application/json": {"schema": {"$ref": _ref(InferenceErrorResponse)}, "example": example}}
+        spoken.setdefault(str(inference_status(int(status))), {**documented, "content": content})
+    return spoken
 
 
 def _answer(answer: Answer, idempotent: bool) -> dict[str, Any]:

@@ -21,7 +21,7 @@ _STALLED_SECONDS = 30.0
 async def readiness(services: ApiServices, drain: Drain) -> ReadinessResponse:
     """Ask the engine, the database and the workers at the same time, each for two seconds at most."""
     engine, database, worker = await asyncio.gather(
-        _check(_engine(services), "the engine"),
+        engine_readiness(services),
         _check(anyio.to_thread.run_sync(services.database.ping), "the database"),
         _check(_worker(services), "the worker"),
     )
@@ -30,6 +30,11 @@ async def readiness(services: ApiServices, drain: Drain) -> ReadinessResponse:
         checks["api"] = CheckResponse(ok=False, detail="this process is ending")
     ready = all(check.ok for check in checks.values())
     return ReadinessResponse(status="ready" if ready else "unready", checks=checks)
+
+
+async def engine_readiness(services: ApiServices) -> CheckResponse:
+    """The engine alone: what a query needs besides the database."""
+    return await _check(_engine(services), "the engine")
 
 
 async def _engine(services: ApiServices) -> None:

@@ -20,6 +20,7 @@ from services.engine.settings import EngineSettings
 from services.idempotency.service import IdempotencyService
 from services.jobs.carrier import Carrier
 from services.jobs.service import JobService
+from services.jobs.settings import WorkerSettings
 from services.registry.service import RegistryService
 from services.storage.artifacts import ArtifactStore, FolderArtifactStore
 from services.storage.database import Database
@@ -52,6 +53,7 @@ def build_services(
     limits: Limits,
     dataset_limits: DatasetLimits,
     queue: QueueLimits,
+    max_step_bytes: int,
 ) -> ApiServices:
     """Every use case on the given infrastructure; the tests' in-process engine goes in here."""
     registry = RegistryService(database, artifacts, clock)
@@ -63,7 +65,7 @@ def build_services(
         datasets=datasets,
         engine=engine,
         idempotency=IdempotencyService(database, clock),
-        jobs=JobService(database, carrier, datasets, clock),
+        jobs=JobService(database, carrier, datasets, clock, max_step_bytes),
         limits=limits,
         queue=queue,
         registry=registry,
@@ -72,7 +74,7 @@ def build_services(
 
 @asynccontextmanager
 async def open_services(
-    storage: StorageSettings, engine: EngineSettings, dataset_limits: DatasetLimits
+    storage: StorageSettings, engine: EngineSettings, worker: WorkerSettings, dataset_limits: DatasetLimits
 ) -> AsyncIterator[ApiServices]:
     """The services of the api process: the engine and the database are elsewhere, and may come later."""
     database = Database(storage.tables_url)
@@ -85,9 +87,10 @@ async def open_services(
             client,
             carrier,
             SystemClock(),
-            Limits(),
+            Limits(call_operations=engine.engine_call_operations, call_bytes=engine.engine_call_bytes),
             dataset_limits,
             engine.queue_limits,
+            worker.worker_step_bytes,
         )
     finally:
         await client.aclose()

@@ -1,6 +1,7 @@
 """The engine process, put together: settings in, a served loop out. The one place that knows all of its parts."""
 
 import importlib
+import logging
 import signal
 import threading
 from collections.abc import Callable
@@ -8,17 +9,24 @@ from collections.abc import Callable
 import torch
 from prometheus_client import CollectorRegistry
 
-from services.engine.adapted_models import AdaptedModels, reader_of
+from services.engine.adapted_models import AdaptedModels, many_reader_of, reader_of
 from services.engine.device import pick_device
 from services.engine.executor import Executor
+from services.engine.loader import Loader
 from services.engine.loop import EngineLoop
+from services.engine.passes import Passes
+from services.engine.plans import Plans
 from services.engine.residents import ResidentModels
 from services.engine.server import EngineServer
 from services.engine.settings import EngineSettings
+from services.engine.tier import Tier
+from services.engine.workshop import Workshop, has_compiler
 from services.storage.artifacts import ArtifactStore, FolderArtifactStore
 from services.storage.database import Database
 from services.storage.settings import StorageSettings
 from services.telemetry.metrics import EngineMetrics
+
+logger = logging.getLogger(__name__)
 
 # The first gradient of `torch.func` imports the compiler, for seconds: better before than in a call, but not
 # while the other processes start and need the cores.
@@ -30,16 +38,30 @@ def build_loop(
     artifacts: ArtifactStore,
     read_adapted: Callable[[str], bytes],
     metrics: EngineMetrics,
+    workshop: Workshop | None = None,
+    loader: Loader | None = None,
 ) -> EngineLoop:
-    """An engine that is not started yet; `read_adapted` gives the stored bytes of adapted parameters."""
+    """An engine that is not started yet; `read_adapted` gives the stored bytes of adapted parameters.
+
+    Without a `workshop` every program runs eagerly.
+    """
     device = pick_device(settings.engine_device)
+    plans = Plans(device, workshop, metrics.count_plan)
     executor = Executor(
         ResidentModels(artifacts, device, settings.engine_model_bytes),
-        AdaptedModels(read_adapted, device, settings.engine_adapted_bytes),
+        AdaptedModels(read_adapted, _tiers(settings, device), metrics.count_hit),
+        Passes(plans, device, settings.engine_max_batch_numbers),
         device,
-        max_numbers=settings.engine_max_batch_numbers,
     )
-    return EngineLoop(executor, settings, metrics)
+    return EngineLoop(executor, settings, metrics, loader=loader)
+
+
+def _tiers(settings: EngineSettings, device: torch.device) -> list[Tier]:
+    """Nearest first; on a CPU the device's memory and the host's are one."""
+    host = Tier("host", torch.device("cpu"), settings.engine_host_bytes)
+    if device.type == "cpu":
+        return [host]
+    return [Tier("device", device, settings.engine_adapted_bytes), host]
 
 
 def run_engine(settings: EngineSettings, storage: StorageSettings) -> None:
@@ -49,12 +71,15 @@ def run_engine(settings: EngineSettings, storage: StorageSettings) -> None:
     """
     torch.set_num_threads(settings.engine_threads)
     database = Database(storage.tables_url)
+    workshop = _workshop(settings)
     try:
         loop = build_loop(
             settings,
             FolderArtifactStore(storage.artifacts_path),
             reader_of(database),
             EngineMetrics(CollectorRegistry()),
+            workshop,
+            Loader(many_reader_of(database)),
         )
         server = EngineServer(loop, settings.address)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -64,4 +89,16 @@ def run_engine(settings: EngineSettings, storage: StorageSettings) -> None:
         warm_up.start()
         server.run()
     finally:
+        if workshop is not None:
+            workshop.close()
         database.close()
+
+
+def _workshop(settings: EngineSettings) -> Workshop | None:
+    if not settings.engine_compile:
+        return None
+    if not has_compiler():
+        logger.info("there is no C++ compiler here: every program runs as it is")
+        return None
+    folder = settings.data_dir.absolute() / "compiled"
+    return Workshop(folder, pick_device(settings.engine_device), settings.engine_threads)

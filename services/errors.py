@@ -5,7 +5,10 @@ from typing import NamedTuple
 
 
 class Fault(NamedTuple):
-    """One thing wrong with the input; `pointer` is a JSON Pointer into the request's body, or empty."""
+    """One thing wrong with the input; `pointer` is a JSON Pointer into the request's body.
+
+    It is empty where the fault is in all of it, or in no JSON: a file, a header, a query parameter.
+    """
 
     pointer: str
     detail: str

@@ -1,9 +1,9 @@
 """The binary form of a request: a JSON document followed by raw tensor bytes (Open Inference Protocol).
 
-Knows where each tensor's bytes are. Does not know what they mean: `app.tensors` reads them.
+Knows where each tensor's bytes are. Does not know what they mean: `app.requests.tensors` reads them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pydantic_core
@@ -14,6 +14,9 @@ LENGTH_HEADER = "inference-header-content-length"
 """How many bytes of the body are JSON; present exactly where the body is a binary frame."""
 
 _TENSOR_PLACES = ("/inputs", "/support/inputs", "/support/targets")
+
+Walk = Callable[[Any], Iterator[tuple[str, dict[str, Any]]]]
+"""Finds a document's tensor objects in document order, each with its JSON Pointer; whatever the document is."""
 
 
 class Frame(NamedTuple):
@@ -31,23 +34,40 @@ def read_json(data: bytes | memoryview) -> Any:
         raise Malformed(f"the body is not JSON: {error}") from error
 
 
-def read_frame(body: bytes, header_length: str | None) -> Frame:
+def placed_tensors(document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The tensor objects of the service's own routes: they stand at fixed places."""
+    if not isinstance(document, dict):
+        return
+    for key, value in document.items():
+        inner = value.items() if key == "support" and isinstance(value, dict) else ()
+        for pointer, candidate in ((f"/{key}", value), *((f"/{key}/{name}", part) for name, part in inner)):
+            if pointer in _TENSOR_PLACES and isinstance(candidate, dict):
+                yield pointer, candidate
+
+
+def listed_tensors(document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The tensor objects of the Open Inference Protocol: the list `inputs`."""
+    inputs = document.get("inputs") if isinstance(document, dict) else None
+    for index, candidate in enumerate(inputs if isinstance(inputs, list) else ()):
+        if isinstance(candidate, dict):
+            yield f"/inputs/{index}", candidate
+
+
+def read_frame(body: bytes, header_length: str | None, walk: Walk = placed_tensors) -> Frame:
     """Take a body apart. `header_length` is the value of `Inference-Header-Content-Length`, None without it.
 
     Raises Malformed where the header, the sizes in the document and the body's length do not agree.
     """
     if header_length is None:
         return Frame(read_json(body), {})
-    if not (header_length.isascii() and header_length.isdigit() and len(header_length) <= 12):
-        raise Malformed("Inference-Header-Content-Length is not a decimal number")
-    length = int(header_length)
+    length = read_length(header_length)
     if length > len(body):
         raise Malformed(f"Inference-Header-Content-Length is {length}, the body has {len(body)} bytes")
     view = memoryview(body)
     document = read_json(view[:length])
     attached: dict[str, memoryview] = {}
     start = length
-    for pointer, tensor in _tensors_in_document_order(document):
+    for pointer, tensor in walk(document):
         size = _binary_size(pointer, tensor)
         if size is None:
             continue
@@ -60,23 +80,20 @@ def read_frame(body: bytes, header_length: str | None) -> Frame:
     return Frame(document, attached)
 
 
-def _tensors_in_document_order(document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    if not isinstance(document, dict):
-        return
-    for key, value in document.items():
-        inner = value.items() if key == "support" and isinstance(value, dict) else ()
-        for pointer, candidate in ((f"/{key}", value), *((f"/{key}/{name}", part) for name, part in inner)):
-            if pointer in _TENSOR_PLACES and isinstance(candidate, dict):
-                yield pointer, candidate
+def read_length(header_length: str) -> int:
+    """The header's value as a number. Raises Malformed."""
+    if not (header_length.isascii() and header_length.isdigit() and len(header_length) <= 12):
+        raise Malformed("Inference-Header-Content-Length is not a decimal number")
+    return int(header_length)
 
 
 def _binary_size(pointer: str, tensor: dict[str, Any]) -> int | None:
     parameters = tensor.get("parameters")
-    if not isinstance(parameters, dict) or "binary_data_size" not in parameters:
+    size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
+    if size is None:
         return None
-    if "data" in tensor:
+    if tensor.get("data") is not None:
         raise Malformed(f"{pointer} has both data and binary_data_size")
-    size = parameters["binary_data_size"]
     if type(size) is not int or size < 0:
         raise Malformed(f"{pointer}/parameters/binary_data_size is not a byte count")
     return size

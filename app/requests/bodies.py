@@ -5,16 +5,17 @@ FastAPI's own body parameters are not used: they read without a bound, and let p
 
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import anyio.to_thread
 import pydantic
 from starlette.requests import Request
 
-from app.requests.binary_frame import LENGTH_HEADER, read_frame
+from app.content_coding import coding_of, inflate
+from app.requests.binary_frame import LENGTH_HEADER, Walk, placed_tensors, read_frame
 from app.requests.faults import invalid_of
 from innerloop.schemas.base import RequestBody
-from services.errors import TooLarge, UnsupportedMediaType
+from services.errors import Invalid, TooLarge, UnsupportedMediaType
 
 BodyT = TypeVar("BodyT", bound=RequestBody)
 T = TypeVar("T")
@@ -22,6 +23,7 @@ T = TypeVar("T")
 _JSON = "application/json"
 _BINARY = "application/octet-stream"
 _OFF_LOOP_BYTES = 1 << 18
+_MAX_MEMBERS = 4096
 
 
 class Parsed(NamedTuple, Generic[BodyT]):
@@ -33,8 +35,19 @@ class Parsed(NamedTuple, Generic[BodyT]):
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
     """The whole body. Raises TooLarge as soon as it is known to be longer, UnsupportedMediaType if compressed."""
-    pieces = [piece async for piece in pieces_of(request, max_bytes)]
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    refuse_coding(request)
+    return await _whole(request, max_bytes)
+
+
+async def read_coded_body(request: Request, max_bytes: int) -> bytes:
+    """The same of a route that takes compressed bodies too: the limit holds before and after inflating.
+
+    Raises TooLarge, Malformed where the data are not what their coding says, UnsupportedMediaType for others.
+    """
+    coding = coding_of(request.headers.get("content-encoding"))
+    body = await _whole(request, max_bytes)
+    # However few bytes there are, they may become many.
+    return body if coding is None else await anyio.to_thread.run_sync(inflate, body, coding, max_bytes)
 
 
 async def parse_body(request: Request, body: bytes, kind: type[BodyT]) -> Parsed[BodyT]:
@@ -46,7 +59,7 @@ async def parse_body(request: Request, body: bytes, kind: type[BodyT]) -> Parsed
     if media_type != _JSON and (header_length is None or media_type not in (None, _BINARY)):
         detail = f"send {_JSON}, or {_BINARY} with Inference-Header-Content-Length"
         raise UnsupportedMediaType(detail)
-    return await off_loop(len(body), lambda: _parse(body, header_length, kind))
+    return await off_loop(len(body), lambda: parse_frame(body, header_length, kind))
 
 
 async def off_loop(size: int, work: Callable[[], T]) -> T:
@@ -54,12 +67,27 @@ async def off_loop(size: int, work: Callable[[], T]) -> T:
     return await anyio.to_thread.run_sync(work) if size > _OFF_LOOP_BYTES else work()
 
 
-def _parse(body: bytes, header_length: str | None, kind: type[BodyT]) -> Parsed[BodyT]:
-    frame = read_frame(body, header_length)
+def parse_frame(
+    body: bytes, header_length: str | None, kind: type[BodyT], walk: Walk = placed_tensors
+) -> Parsed[BodyT]:
+    """The body as `kind`, whatever its media type. Raises Malformed, Invalid."""
+    frame = read_frame(body, header_length, walk)
+    _refuse_crowds(frame.document)
     try:
         return Parsed(kind.model_validate(frame.document, strict=True), frame.attached)
     except pydantic.ValidationError as error:
         raise invalid_of(error) from error
+
+
+def _refuse_crowds(document: Any) -> None:
+    """Raises Invalid for an object of very many members: were each of them a fault, telling would take minutes."""
+    objects = [document]
+    while objects:
+        members = objects.pop()
+        if isinstance(members, dict):
+            if len(members) > _MAX_MEMBERS:
+                raise Invalid(f"an object of {len(members)} members; at most {_MAX_MEMBERS} are read")
+            objects.extend(members.values())
 
 
 def sha256_of(body: bytes) -> str:
@@ -73,11 +101,20 @@ def media_type_of(request: Request) -> str | None:
     return content_type.partition(";")[0].strip().lower() if content_type else None
 
 
-async def pieces_of(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
-    """The body as it arrives. Raises as `read_body`."""
+def refuse_coding(request: Request) -> None:
+    """Raises UnsupportedMediaType where the body is compressed."""
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
-        raise UnsupportedMediaType(f"content encoding {encoding} is not read: send the body as it is")
+        raise UnsupportedMediaType(f"content encoding {encoding} is not read here: send the body as it is")
+
+
+async def _whole(request: Request, max_bytes: int) -> bytes:
+    pieces = [piece async for piece in pieces_of(request, max_bytes)]
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+async def pieces_of(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
+    """The body's bytes as they arrive, compressed or not. Raises TooLarge."""
     too_large = TooLarge(f"the body is larger than {max_bytes} bytes; /v1/limits tells every limit")
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > max_bytes:

@@ -1,8 +1,13 @@
 """Names and ids in paths and queries. What nothing can be called is refused before anything is asked."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Any
 
 from fastapi import Path, Query
+from pydantic import BeforeValidator
+from starlette.requests import Request
+
+from services.errors import NotFound
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 
@@ -13,12 +18,27 @@ def _id(prefix: str, meaning: str, example: str) -> object:
 
 _TOKEN = "01k2m3n4p5q6r7s8t9v0w1x2y3"  # noqa: S105 - an example of an id
 
-AdaptationId = Annotated[str, _id("adp", "An adaptation.", f"adp_{_TOKEN}")]
+_ADAPTATION = re.compile(r"adp_[0-9A-Za-z_-]{1,64}")
+
+AdaptationId = Annotated[
+    str, Path(pattern=f"^{_ADAPTATION.pattern}$", description="An adaptation.", examples=[f"adp_{_TOKEN}"])
+]
 JobId = Annotated[str, _id("job", "A job.", f"job_{_TOKEN}")]
 DatasetId = Annotated[str, _id("ds", "A dataset.", f"ds_{_TOKEN}")]
 ModelName = Annotated[str, Path(pattern=_NAME, description="A model.", examples=["functions"])]
 AliasName = Annotated[str, Path(pattern=_NAME, description="An alias.", examples=["champion"])]
-VersionNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="A version's number.", examples=[3])]
+
+
+def _as_it_is_written(text: str) -> str:
+    """A version has one address: neither 03 nor 3.0 is another."""
+    if not text.isdecimal() or text.startswith("0"):
+        raise ValueError("not a number as it is written")
+    return text
+
+
+_Number = Annotated[int, BeforeValidator(_as_it_is_written)]
+Revision = Annotated[_Number, Path(ge=1, le=2**31 - 1, description="An adaptation's revision.", examples=[1])]
+VersionNumber = Annotated[_Number, Path(ge=1, le=2**31 - 1, description="A version's number.", examples=[3])]
 ModelFilter = Annotated[
     str | None, Query(pattern=_NAME, description="Only those of this model.", examples=["functions"])
 ]
@@ -30,3 +50,21 @@ ReferenceFilter = Annotated[
         examples=["functions"],
     ),
 ]
+
+ADAPTATION_ID: dict[str, Any] = {
+    "name": "adaptation_id",
+    "in": "path",
+    "required": True,
+    "description": "An adaptation.",
+    "schema": {"type": "string", "pattern": f"^{_ADAPTATION.pattern}$"},
+    "example": f"adp_{_TOKEN}",
+}
+"""`AdaptationId` where a route reads it by itself, with `adaptation_id_of`."""
+
+
+def adaptation_id_of(request: Request) -> str:
+    """The adaptation that the path names. Raises NotFound where none can be called that."""
+    given: str = request.path_params["adaptation_id"]
+    if not _ADAPTATION.fullmatch(given):
+        raise NotFound(f"there is nothing at {request.scope['path']}")
+    return given

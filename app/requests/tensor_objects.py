@@ -4,12 +4,13 @@ Knows datatypes, shapes and sizes; not what an input or a target is.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pydantic
 
+from app.byte_elements import decode_elements
 from app.requests.faults import faults_of
 from app.requests.nested_lists import MAX_RANK, element_count, json_name, unnest
 from innerloop.schemas.tensors import TensorObject
@@ -47,6 +48,9 @@ def read_tensor_object(value: dict[str, Any], pointer: str, attached: Mapping[st
         raise Invalid("the tensor object is not valid", faults_of(error, pointer)) from error
     if not 1 <= len(tensor.shape) <= MAX_RANK or any(side > _MAX_SIDE for side in tensor.shape):
         raise Invalid.at(f"{pointer}/shape", f"1 to {MAX_RANK} dimensions, each of at most {_MAX_SIDE}")
+    if 0 in tensor.shape and math.prod(side or 1 for side in tensor.shape) > _MAX_SIDE:
+        # No element has to be there for it, and numpy refuses the shape all the same.
+        raise Invalid.at(f"{pointer}/shape", f"an empty tensor whose other sides exceed {_MAX_SIDE} together")
     if tensor.datatype == "BYTES" and len(tensor.shape) > 1 and tensor.shape[1:] != [1]:
         raise Invalid.at(f"{pointer}/shape", "BYTES tensors have one element an example: [N] or [N, 1]")
     if tensor.parameters is None:
@@ -81,25 +85,12 @@ def _from_data(tensor: TensorObject, pointer: str) -> np.ndarray[Any, Any] | lis
 def _from_bytes(tensor: TensorObject, pointer: str, data: memoryview) -> np.ndarray[Any, Any] | list[bytes]:
     count = math.prod(tensor.shape)
     if tensor.datatype == "BYTES":
-        return _walk(data, tensor.shape, pointer)
+        elements = decode_elements(data, pointer)
+        if len(elements) != count:
+            raise Malformed(f"{pointer}: shape {tensor.shape}, but {len(elements)} BYTES elements")
+        return elements
     dtype = np.dtype(_DTYPES[tensor.datatype])
     if count * dtype.itemsize != len(data):
         needed = f"{count} elements of {tensor.datatype} take {count * dtype.itemsize} bytes"
         raise Malformed(f"{pointer}: {needed}, not {len(data)}")
     return np.frombuffer(data, dtype=dtype).reshape(tensor.shape)
-
-
-def _walk(data: memoryview, shape: Sequence[int], pointer: str) -> list[bytes]:
-    """BYTES elements: each a little-endian uint32 length and that many bytes."""
-    elements: list[bytes] = []
-    start = 0
-    while start < len(data):
-        content = start + 4
-        end = content + int.from_bytes(data[start:content], "little")
-        if content > len(data) or end > len(data):
-            raise Malformed(f"{pointer}: a BYTES element runs past the end of its tensor")
-        elements.append(bytes(data[content:end]))
-        start = end
-    if len(elements) != math.prod(shape):
-        raise Malformed(f"{pointer}: shape {list(shape)}, but {len(elements)} BYTES elements")
-    return elements

@@ -49,6 +49,31 @@ PREDICTIONS: dict[str, Any] = {
     "predictions": [{"value": 9.98, "std": 0.11}, {"value": 11.97, "std": 0.14}],
 }
 ADAPT_PREDICTIONS = {**PREDICTIONS, "adaptation": None, "revision": None}
+INFERENCE_SERVER: dict[str, Any] = {
+    "name": "innerloop",
+    "version": "0.1.0",
+    "extensions": ["binary_tensor_data", "classification", "parameters"],
+}
+INFERENCE_METADATA: dict[str, Any] = {
+    "name": f"adp_{_TOKEN}",
+    "versions": ["1"],
+    "platform": "innerloop_safetensors",
+    "inputs": [{"name": "inputs", "datatype": "FP32", "shape": [-1, 1]}],
+    "outputs": [
+        {"name": "value", "datatype": "FP32", "shape": [-1, 1]},
+        {"name": "std", "datatype": "FP32", "shape": [-1, 1]},
+    ],
+}
+INFERENCE_MODEL_READY: dict[str, Any] = {"name": f"adp_{_TOKEN}", "ready": True}
+INFER: dict[str, Any] = {
+    "model_name": f"adp_{_TOKEN}",
+    "model_version": "1",
+    "id": "q1",
+    "outputs": [
+        {"name": "value", "shape": [2, 1], "datatype": "FP32", "data": [9.98, 11.97]},
+        {"name": "std", "shape": [2, 1], "datatype": "FP32", "data": [0.11, 0.14]},
+    ],
+}
 MODEL: dict[str, Any] = {
     "object": "model",
     "name": "sinusoid",
@@ -164,6 +189,8 @@ LIMITS: dict[str, Any] = {
     "query_examples": 16384,
     "ways": 1000,
     "input_width": 1048576,
+    "call_operations": 100000000000,
+    "call_bytes": 4294967296,
     "queue_depth": 1024,
     "queue_seconds": 10.0,
     "queue_share": 0.5,

@@ -6,6 +6,8 @@ from app.routes import (
     datasets,
     events,
     health,
+    inference_extensions,
+    inference_v2,
     jobs,
     limits,
     models,
@@ -14,9 +16,10 @@ from app.routes import (
     versions,
 )
 
+# The busiest first: that is the order in which a path is looked for.
 ROUTERS = (
-    adaptations.router,
     predictions.router,
+    adaptations.router,
     models.router,
     versions.router,
     aliases.router,
@@ -24,6 +27,9 @@ ROUTERS = (
     events.router,
     recipes.router,
     datasets.router,
+    # Before the protocol itself, which would take `stats` for a model.
+    inference_extensions.router,
+    inference_v2.router,
     limits.router,
     health.router,
 )

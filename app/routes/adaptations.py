@@ -4,7 +4,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.dependencies import After, Limit, Services, Settings
+from app.dependencies import After, Limit, Services, services_of, settings_of
 from app.idempotency import once
 from app.operations import Answer, json_body, operation
 from app.requests.bodies import off_loop, parse_body, read_body, sha256_of
@@ -37,17 +37,18 @@ router = APIRouter(prefix="/v1/adaptations", tags=["Adaptations"])
             )
         },
         (404, 429),
-        body=json_body(AdaptationRequest, binary=True),
+        body=json_body(AdaptationRequest, "four points of a line", "images by class", binary=True),
         idempotent=True,
     ),
 )
-async def create_adaptation(request: Request, services: Services, settings: Settings) -> Response:
+async def create_adaptation(request: Request) -> Response:
     """Adapt `model` to labelled examples, or go on `from` an adaptation with new ones.
 
     A 201 means that the adaptation survives the loss of any one process. `options` holds what the version's
     `learner.adjustable` lists; `ttl_seconds` null keeps the adaptation until it is deleted.
     """
-    body = await read_body(request, settings.body_bytes)
+    services = services_of(request)
+    body = await read_body(request, settings_of(request).body_bytes)
 
     async def work(token: str | None) -> Response:
         draft, attached = await parse_body(request, body, AdaptationRequest)
@@ -90,8 +91,7 @@ async def list_adaptations(
     services: Services, model: ReferenceFilter = None, limit: Limit = 20, after: After = None
 ) -> Response:
     """Adaptations that have not expired, of one model where named."""
-    page = await anyio.to_thread.run_sync(lambda: services.adaptations.list(model, limit, after))
-    return listed(page, _wire)
+    return listed(await services.adaptations.list(model, limit, after), _wire)
 
 
 @router.get(

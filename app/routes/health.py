@@ -1,22 +1,31 @@
 """What an operator asks: does it live, is it ready, how is it doing. Health needs no key."""
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import anyio.to_thread
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from app.dependencies import Draining, Services
+from app.drain import Drain
 from app.operations import Answer, operation
 from app.problems import Problem
 from app.readiness import readiness
 from app.responses import examples
 from app.responses.answers import answer
 from innerloop.schemas.operations import LivenessResponse, ReadinessResponse
+from services.api_bootstrap import ApiServices
 from services.errors import Unavailable
 from services.telemetry.metrics import CONTENT_TYPE, render
 
 router = APIRouter(tags=["Operations"])
+
+
+@router.get("/", include_in_schema=False)
+async def front_page() -> Response:
+    """The address alone is what people click: they are shown the documentation."""
+    return RedirectResponse("/docs", status_code=303)
 
 
 @router.get(
@@ -41,17 +50,7 @@ async def livez() -> Response:
 )
 async def readyz(request: Request, services: Services, drain: Draining) -> Response:
     """200 where everything that is needed to serve answers; else 503, and `checks` gives the reasons."""
-    found = await readiness(services, drain)
-    if found.status == "ready":
-        return answer(found)
-    reasons = "; ".join(f"{name}: {check.detail}" for name, check in found.checks.items() if not check.ok)
-    return Problem(
-        503,
-        reasons,
-        request.state.request_id,
-        headers={"Retry-After": "1"},
-        extensions={"checks": found.model_dump()["checks"]},
-    )
+    return await answer_readiness(request, services, drain, answer)
 
 
 @router.get(
@@ -68,3 +67,20 @@ async def metrics(request: Request, services: Services) -> Response:
     with suppress(Unavailable):
         body += await services.engine.metrics()
     return Response(body, media_type=CONTENT_TYPE)
+
+
+async def answer_readiness(
+    request: Request, services: ApiServices, drain: Drain, ready: Callable[[ReadinessResponse], Response]
+) -> Response:
+    """What `ready` makes of readiness, or a 503 with the reasons."""
+    found = await readiness(services, drain)
+    if found.status == "ready":
+        return ready(found)
+    reasons = "; ".join(f"{name}: {check.detail}" for name, check in found.checks.items() if not check.ok)
+    return Problem(
+        503,
+        reasons,
+        request.state.request_id,
+        headers={"Retry-After": "1"},
+        extensions={"checks": found.model_dump()["checks"]},
+    )

@@ -6,13 +6,13 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.dependencies import Services, Settings
+from app.dependencies import services_of, settings_of
 from app.idempotency import once
 from app.operations import Answer, json_body, operation
 from app.requests.bodies import off_loop, parse_body, read_body, sha256_of
 from app.requests.connection import while_connected
 from app.requests.finite import refuse_infinities
-from app.requests.parameters import AdaptationId
+from app.requests.parameters import ADAPTATION_ID, adaptation_id_of
 from app.requests.supports import support_of
 from app.requests.tensors import read_inputs
 from app.responses import examples
@@ -29,15 +29,15 @@ router = APIRouter(prefix="/v1", tags=["Predictions"])
     **operation(
         {200: Answer("One prediction an input, in order.", PredictionsResponse, examples.PREDICTIONS)},
         (404, 429),
-        body=json_body(PredictionsRequest, binary=True),
+        path=(ADAPTATION_ID,),
+        body=json_body(PredictionsRequest, "two numbers", binary=True),
         idempotent=True,
     ),
 )
-async def predict(
-    request: Request, adaptation_id: AdaptationId, services: Services, settings: Settings
-) -> Response:
+async def predict(request: Request) -> Response:
     """Predict for new inputs with the adapted parameters."""
-    body = await read_body(request, settings.body_bytes)
+    services, adaptation_id = services_of(request), adaptation_id_of(request)
+    body = await read_body(request, settings_of(request).body_bytes)
 
     async def work(_token: str | None) -> Response:
         draft, attached = await parse_body(request, body, PredictionsRequest)
@@ -54,16 +54,17 @@ async def predict(
     **operation(
         {200: Answer("One prediction an input, in order.", PredictionsResponse, examples.ADAPT_PREDICTIONS)},
         (404, 429),
-        body=json_body(AdaptPredictRequest, binary=True),
+        body=json_body(AdaptPredictRequest, "four points of a line", binary=True),
         idempotent=True,
     ),
 )
-async def adapt_predict(request: Request, services: Services, settings: Settings) -> Response:
+async def adapt_predict(request: Request) -> Response:
     """Adapt `model`, or go on `from` an adaptation, and predict with the result; nothing is stored.
 
     `support` null asks a regression model for its own answer, before any adaptation.
     """
-    body = await read_body(request, settings.body_bytes)
+    services = services_of(request)
+    body = await read_body(request, settings_of(request).body_bytes)
 
     async def work(_token: str | None) -> Response:
         draft, attached = await parse_body(request, body, AdaptPredictRequest)

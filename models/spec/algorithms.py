@@ -1,4 +1,7 @@
-"""The algorithms a learner may adapt by, each with the options a caller of the service may adjust."""
+"""The algorithms a learner may adapt by, each with the options a caller of the service may adjust.
+
+Each also says whether it `starts_from_adaptation`, and whether its regression answers carry a std (`gives_std`).
+"""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
@@ -26,6 +29,7 @@ class MamlSpec(
 
     adjustable: ClassVar[tuple[str, ...]] = ("inner_steps", "inner_lr")
     starts_from_adaptation: ClassVar[bool] = True
+    gives_std: ClassVar[bool] = False
 
     inner_steps: InnerSteps = 1
     inner_lr: InnerRate = 0.01
@@ -39,6 +43,7 @@ class ProtoNetSpec(
 
     adjustable: ClassVar[tuple[str, ...]] = ()
     starts_from_adaptation: ClassVar[bool] = False
+    gives_std: ClassVar[bool] = False
 
 
 class RidgeSpec(
@@ -52,6 +57,7 @@ class RidgeSpec(
 
     adjustable: ClassVar[tuple[str, ...]] = ()
     starts_from_adaptation: ClassVar[bool] = False
+    gives_std: ClassVar[bool] = True
 
     components: Annotated[int, Meta(ge=1, le=32)] = 1
 

@@ -6,7 +6,7 @@ A plain hash is enough here because a secret is 256 random bits: there is nothin
 import hashlib
 import secrets
 
-from sqlalchemy import exists, select
+from sqlalchemy import bindparam, exists, select
 
 from services.access.records import ApiKey, Principal
 from services.clock import Clock
@@ -17,6 +17,10 @@ from services.storage.tables import ApiKeyRow
 
 PREFIX = "il_"
 _MAX_NAME = 128
+_ANY = select(exists().where(ApiKeyRow.id.is_not(None)))
+_BY_DIGEST = select(ApiKeyRow.id, ApiKeyRow.name, ApiKeyRow.revoked_at).where(
+    ApiKeyRow.key_sha256 == bindparam("digest")
+)
 
 
 class AccessService:
@@ -58,12 +62,12 @@ class AccessService:
                 row.revoked_at = self._clock.now()
             return _record(row)
 
-    def authenticate(self, secret: str) -> Principal:
+    async def authenticate(self, secret: str) -> Principal:
         """Who holds this secret. Raises Unauthenticated, the same whether unknown or revoked."""
-        with self._database.read() as session:
-            row = session.scalars(
-                select(ApiKeyRow).where(ApiKeyRow.key_sha256 == _digest(secret))
-            ).one_or_none()
+        digest = _digest(secret)
+        row = await self._database.look_up(
+            lambda connection: connection.execute(_BY_DIGEST, {"digest": digest}).one_or_none()
+        )
         if row is None or row.revoked_at is not None:
             raise Unauthenticated("this key is not known, or was revoked")
         return Principal(row.id, row.name)
@@ -71,7 +75,11 @@ class AccessService:
     def any_keys(self) -> bool:
         """Whether a key was ever made, revoked ones included: revoking the last one must not open the door."""
         with self._database.read() as session:
-            return bool(session.scalar(select(exists().where(ApiKeyRow.id.is_not(None)))))
+            return bool(session.scalar(_ANY))
+
+    async def asks_for_keys(self) -> bool:
+        """`any_keys`, from the event loop."""
+        return bool(await self._database.look_up(lambda connection: connection.scalar(_ANY)))
 
 
 def _digest(secret: str) -> str:

@@ -44,6 +44,18 @@ class Adaptation(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None
 
 
+class LiveAdaptation(msgspec.Struct, frozen=True, kw_only=True):
+    """What querying an adaptation, and going on from it, need of it; `digest` names its parameters."""
+
+    id: str
+    model: str
+    version: int
+    digest: str
+    classes: Classes | None
+    revision: int
+    expires_at: datetime | None
+
+
 class StoredAdaptation(msgspec.Struct, frozen=True):
     """An adaptation, and the digest of the parameters that it stands for."""
 

@@ -4,65 +4,76 @@ Equal parameters are stored once and shared. Whoever adds a row that names them,
 that no row names, locks the parameters' row first: so none is removed while it is being named.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from services.adaptation.records import Adaptation, StoredAdaptation
+from services.adaptation.records import Adaptation, LiveAdaptation, StoredAdaptation
 from services.errors import NotFound
 from services.storage.paging import Page, mapped, paginate
-from services.storage.tables import AdaptationRow, AdaptedParamsRow
+from services.storage.tables import AdaptationRow, AdaptedParamsRow, table_of
+
+# Tables and not mapped classes where thousands a second go through.
+_ADAPTATIONS = table_of(AdaptationRow)
+_PARAMS = table_of(AdaptedParamsRow)
+_BY_ID = select(_ADAPTATIONS).where(_ADAPTATIONS.c.id == bindparam("id"))
+_LIVE_BY_ID = select(*(_ADAPTATIONS.c[name] for name in LiveAdaptation.__struct_fields__)).where(
+    _ADAPTATIONS.c.id == bindparam("id")
+)
 
 
-def insert(session: Session, adapted: StoredAdaptation, params: bytes) -> None:
-    """Add an adaptation, and its parameters where they are not there yet.
+def insert(session: Session, adapted: Sequence[tuple[StoredAdaptation, bytes]]) -> None:
+    """Add adaptations, and the parameters of each where they are not there yet.
 
-    Raises sqlalchemy's IntegrityError where the id is taken or the model's version is gone.
+    Raises sqlalchemy's IntegrityError where an id is taken or a model's version is gone.
     """
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(AdaptedParamsRow).values(digest=adapted.digest, params=params)
+    statement = dialect.insert(_PARAMS)
     # Not DO NOTHING: that would neither lock the row nor wait for another's removal of it.
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[AdaptedParamsRow.digest], set_={"digest": statement.excluded.digest}
-        )
+    upsert = statement.on_conflict_do_update(
+        index_elements=[_PARAMS.c.digest], set_={"digest": statement.excluded.digest}
     )
-    made = adapted.adaptation
-    session.add(
-        AdaptationRow(
-            id=made.id,
-            model=made.model,
-            version=made.version,
-            digest=adapted.digest,
-            task=made.task,
-            classes=made.classes,
-            n_support=made.n_support,
-            support_loss=made.support_loss,
-            options=made.options,
-            caller_metadata=made.metadata,
-            revision=made.revision,
-            created_at=made.created_at,
-            expires_at=made.expires_at,
-        )
-    )
-    session.flush()
+    connection = session.connection()
+    # In one order everywhere, so that two groups that share parameters never wait for each other.
+    params = {stored.digest: given for stored, given in adapted}
+    connection.execute(upsert, [{"digest": digest, "params": params[digest]} for digest in sorted(params)])
+    connection.execute(_ADAPTATIONS.insert(), [_row(stored) for stored, _ in adapted])
 
 
-def find(session: Session, adaptation_id: str) -> StoredAdaptation | None:
+def find(session: Session | Connection, adaptation_id: str) -> StoredAdaptation | None:
     """The adaptation, expired or not, if there is one."""
-    row = session.get(AdaptationRow, adaptation_id)
+    row = session.execute(_BY_ID, {"id": adaptation_id}).one_or_none()
     return None if row is None else StoredAdaptation(_record(row), row.digest)
 
 
 def get(session: Session, adaptation_id: str, now: datetime) -> StoredAdaptation:
     """The adaptation. Raises NotFound, also once it has expired."""
     found = find(session, adaptation_id)
-    if found is None or (found.adaptation.expires_at is not None and found.adaptation.expires_at <= now):
-        raise NotFound(f"no adaptation {adaptation_id!r}: it was never made, was deleted, or has expired")
+    if found is None:
+        raise gone(adaptation_id)
+    check_live(adaptation_id, found.adaptation.expires_at, now)
     return found
+
+
+def find_live(connection: Connection, adaptation_id: str) -> LiveAdaptation | None:
+    """What a query needs of an adaptation, expired or not, if there is one."""
+    row = connection.execute(_LIVE_BY_ID, {"id": adaptation_id}).one_or_none()
+    return None if row is None else LiveAdaptation(**row._mapping)
+
+
+def check_live(adaptation_id: str, expires_at: datetime | None, now: datetime) -> None:
+    """Raises NotFound once an adaptation has expired."""
+    if expires_at is not None and expires_at <= now:
+        raise gone(adaptation_id)
+
+
+def gone(adaptation_id: str) -> NotFound:
+    """What is said of an adaptation that is not there."""
+    return NotFound(f"no adaptation {adaptation_id!r}: it was never made, was deleted, or has expired")
 
 
 def page(
@@ -116,7 +127,26 @@ def _live(now: datetime) -> ColumnElement[bool]:
     return or_(AdaptationRow.expires_at.is_(None), AdaptationRow.expires_at > now)
 
 
-def _record(row: AdaptationRow) -> Adaptation:
+def _row(stored: StoredAdaptation) -> dict[str, Any]:
+    made = stored.adaptation
+    return {
+        "id": made.id,
+        "model": made.model,
+        "version": made.version,
+        "digest": stored.digest,
+        "task": made.task,
+        "classes": made.classes,
+        "n_support": made.n_support,
+        "support_loss": made.support_loss,
+        "options": made.options,
+        "caller_metadata": made.metadata,
+        "revision": made.revision,
+        "created_at": made.created_at,
+        "expires_at": made.expires_at,
+    }
+
+
+def _record(row: Row[Any] | AdaptationRow) -> Adaptation:
     return Adaptation(
         id=row.id,
         model=row.model,

@@ -12,24 +12,37 @@ from sqlalchemy.exc import IntegrityError
 
 from services.adaptation import repository
 from services.adaptation.checks import check_metadata, check_options, check_ttl
+from services.adaptation.cost import check_cost, learner_cost
 from services.adaptation.inputs import read_inputs
 from services.adaptation.limits import Limits
+from services.adaptation.live import LiveAdaptations
 from services.adaptation.records import (
     Adaptation,
     Classes,
     Inputs,
+    LiveAdaptation,
     PredictionBatch,
     StoredAdaptation,
     SupportInput,
 )
 from services.adaptation.support import PreparedSupport, no_support, prepare_support
 from services.adaptation.versions import ServedVersion, ServedVersions
+from services.adaptation.writer import AdaptationWriter
 from services.clock import Clock
 from services.engine.client import EngineClient
-from services.engine.messages import AdaptCall, AdaptPredictCall, AdaptReply, Array, PredictCall, PredictReply
+from services.engine.messages import (
+    AdaptCall,
+    AdaptPredictCall,
+    AdaptReply,
+    Array,
+    InspectCall,
+    PredictCall,
+    PredictReply,
+)
 from services.errors import Invalid, NotFound, PreconditionFailed, Unavailable
 from services.ids import ANONYMOUS, new_id
 from services.registry.names import parse_reference
+from services.registry.records import StagedVersion
 from services.registry.service import RegistryService
 from services.storage.database import Database
 from services.storage.paging import DEFAULT_LIMIT, Page
@@ -38,17 +51,25 @@ T = TypeVar("T")
 
 # What is converted on the event loop; more goes to a thread.
 _QUICK_BYTES = 1 << 18
+_TRIED = 2  # examples, and as many queries, of the task that the engine tries a version on
 
 
 class _Start(NamedTuple):
     """What a new adaptation starts from: a version, and the adaptation it goes on from, if any."""
 
     version: ServedVersion
-    earlier: StoredAdaptation | None
+    earlier: LiveAdaptation | None
+
+
+class ServedAdaptation(NamedTuple):
+    """What describes an adaptation to whoever queries it."""
+
+    adaptation: LiveAdaptation
+    version: ServedVersion
 
 
 class AdaptationService:
-    """Coroutines run the engine's calls and send database work to threads; plain methods block on the database.
+    """Coroutines run the engine's calls and await the database; plain methods block on it.
 
     All raise Unavailable where engine or database cannot answer, and NotFound for what does not exist. Those that
     ask the engine also raise QuotaExceeded, where `principal` has its share of the engine's queue waiting already.
@@ -63,7 +84,9 @@ class AdaptationService:
         limits: Limits,
     ) -> None:
         self._database = database
-        self._versions = ServedVersions(registry)
+        self._live = LiveAdaptations(database, clock)
+        self._versions = ServedVersions(database, registry)
+        self._writer = AdaptationWriter(database)
         self._engine = engine
         self._clock = clock
         self._limits = limits
@@ -88,12 +111,13 @@ class AdaptationService:
         check_ttl(ttl_seconds, self._limits)
         check_metadata(metadata, self._limits)
         adaptation_id = new_id("adp", token)
-        if token is not None and (made := await run_sync(self._made, adaptation_id)) is not None:
+        if token is not None and (made := await self._made(adaptation_id)) is not None:
             return made
-        start = await run_sync(self._start, model, start_from)
+        start = await self._start(model, start_from)
         version, earlier = start
-        check_options(version.learner.algorithm, options)
-        classes = earlier.adaptation.classes if earlier is not None else None
+        algorithm = check_options(version.learner.algorithm, options)
+        check_cost(version.cost, algorithm, len(support.inputs), 0, self._limits)
+        classes = earlier.classes if earlier is not None else None
         prepared = await self._prepared(support, version, classes)
         call = AdaptCall(
             version.artifact,
@@ -118,17 +142,23 @@ class AdaptationService:
             created_at=now,
             expires_at=None if ttl_seconds is None else now + timedelta(seconds=ttl_seconds),
         )
-        return await run_sync(self._store, adaptation, reply)
+        return await self._store(adaptation, reply)
 
     async def predict(
-        self, adaptation_id: str, inputs: Inputs, principal: str = ANONYMOUS
+        self,
+        adaptation_id: str,
+        inputs: Inputs,
+        principal: str = ANONYMOUS,
+        *,
+        revision: int | None = None,
+        pointer: str = "/inputs",
     ) -> PredictionBatch:
-        """Query a stored adaptation. Raises Invalid."""
-        adapted, version = await run_sync(self._adapted, adaptation_id)
-        made = adapted.adaptation
-        query = await self._query(inputs, version, made.classes)
-        call = PredictCall(version.artifact, adapted.digest, query, principal)
-        reply = await self._ask(self._engine.predict(call), "/inputs", lambda: self.get(adaptation_id))
+        """Query a stored adaptation, at one revision where named. Raises Invalid, at `pointer`."""
+        made, version = await self._adapted(adaptation_id, revision)
+        check_cost(version.cost, version.learner.algorithm, 0, len(inputs), self._limits, pointer)
+        query = await self._query(inputs, version, made.classes, pointer)
+        call = PredictCall(version.artifact, made.digest, query, principal)
+        reply = await self._ask(self._engine.predict(call), pointer, lambda: self._still_there(adaptation_id))
         return _batch(reply, version, made.classes, made)
 
     async def adapt_predict(
@@ -144,13 +174,15 @@ class AdaptationService:
 
         No support asks for the base model's own answer, before any adaptation (regression only).
         """
-        start = await run_sync(self._start, model, start_from)
+        start = await self._start(model, start_from)
         version, earlier = start
-        check_options(version.learner.algorithm, options)
+        algorithm = check_options(version.learner.algorithm, options)
+        examples = 0 if support is None else len(support.inputs)
+        check_cost(version.cost, algorithm, examples, len(inputs), self._limits)
         if support is None:
             prepared = no_support(version.signature)
         else:
-            classes = earlier.adaptation.classes if earlier is not None else None
+            classes = earlier.classes if earlier is not None else None
             prepared = await self._prepared(support, version, classes)
         query = await self._query(inputs, version, prepared.classes)
         call = AdaptPredictCall(
@@ -165,21 +197,38 @@ class AdaptationService:
         reply = await self._ask(answer, "/support", lambda: self._check(start))
         return _batch(reply, version, prepared.classes)
 
+    async def try_out(self, staged: StagedVersion) -> None:
+        """Let the engine rebuild a version that is not published yet, and adapt and query it once.
+
+        Raises Invalid where that cannot be, or where even the smallest task is beyond the limits.
+        """
+        cost = learner_cost(staged.learner, staged.signature, staged.max_ways)
+        check_cost(cost, staged.learner.algorithm, _TRIED, _TRIED, self._limits)
+        await self._engine.inspect(InspectCall(staged.artifact_sha256))
+
     def get(self, adaptation_id: str) -> Adaptation:
         """One live adaptation."""
         with self._database.read() as session:
             return repository.get(session, adaptation_id, self._clock.now()).adaptation
 
-    def list(
+    async def served(self, adaptation_id: str, revision: int | None = None) -> ServedAdaptation:
+        """One live adaptation, at one revision where named, with the version that it was made from."""
+        return ServedAdaptation(*await self._adapted(adaptation_id, revision))
+
+    async def list(
         self, model: str | None = None, limit: int = DEFAULT_LIMIT, after: str | None = None
     ) -> Page[Adaptation]:
         """Live adaptations, newest first; those of one model, or of the version that a reference means now."""
         name, version = model, None
         if model is not None and parse_reference(model) != (model, None, None):
-            served = self._versions.resolve(model)
+            served = await self._versions.resolve(model)
             name, version = served.model, served.version
-        with self._database.read() as session:
-            return repository.page(session, name, version, self._clock.now(), limit, after)
+
+        def page() -> Page[Adaptation]:
+            with self._database.read() as session:
+                return repository.page(session, name, version, self._clock.now(), limit, after)
+
+        return await run_sync(page)
 
     def delete(self, adaptation_id: str, if_match: int | None = None) -> None:
         """Forget an adaptation. Raises PreconditionFailed where `if_match` is not its revision."""
@@ -189,18 +238,18 @@ class AdaptationService:
             if if_match is not None and revision != if_match:
                 raise PreconditionFailed(f"the adaptation is at revision {revision}, not {if_match}")
             repository.remove(session, found)
+        self._live.forget(adaptation_id)
 
-    def _made(self, adaptation_id: str) -> Adaptation | None:
-        with self._database.read() as session:
-            found = repository.find(session, adaptation_id)
-            return None if found is None else found.adaptation
+    async def _made(self, adaptation_id: str) -> Adaptation | None:
+        found = await self._database.look_up(lambda connection: repository.find(connection, adaptation_id))
+        return None if found is None else found.adaptation
 
-    def _start(self, model: str | None, start_from: str | None) -> _Start:
+    async def _start(self, model: str | None, start_from: str | None) -> _Start:
         if model is not None and start_from is None:
-            return _Start(self._versions.resolve(model), None)
+            return _Start(await self._versions.resolve(model), None)
         if model is not None or start_from is None:
             raise Invalid.at("/model", "give either a model, or an adaptation to go on from")
-        earlier, version = self._adapted(start_from)
+        earlier, version = await self._adapted(start_from)
         if not version.learner.algorithm.starts_from_adaptation:
             detail = (
                 "this model adapts in one step, from a support set alone: it cannot go on from an adaptation"
@@ -208,24 +257,32 @@ class AdaptationService:
             raise Invalid.at("/from", detail)
         return _Start(version, earlier)
 
-    def _adapted(self, adaptation_id: str) -> tuple[StoredAdaptation, ServedVersion]:
-        with self._database.read() as session:
-            adapted = repository.get(session, adaptation_id, self._clock.now())
-        return adapted, self._versions.numbered(adapted.adaptation.model, adapted.adaptation.version)
+    async def _adapted(
+        self, adaptation_id: str, revision: int | None = None
+    ) -> tuple[LiveAdaptation, ServedVersion]:
+        made = await self._live.get(adaptation_id)
+        if revision is not None and revision != made.revision:
+            detail = f"adaptation {adaptation_id!r} is at revision {made.revision}; there is no {revision}"
+            raise NotFound(detail)
+        return made, await self._versions.numbered(made.model, made.version)
 
-    def _check(self, start: _Start) -> None:
+    async def _check(self, start: _Start) -> None:
         """Raises NotFound where what an adaptation was to start from was deleted meanwhile."""
         if start.earlier is not None:
-            self.get(start.earlier.adaptation.id)
-        self._versions.check(start.version)
+            await self._still_there(start.earlier.id)
+        await self._versions.check(start.version)
 
-    def _store(self, adaptation: Adaptation, reply: AdaptReply) -> Adaptation:
+    async def _still_there(self, adaptation_id: str) -> None:
+        """Raises NotFound where it was deleted meanwhile, whoever did it."""
+        self._live.forget(adaptation_id)
+        await self._live.get(adaptation_id)
+
+    async def _store(self, adaptation: Adaptation, reply: AdaptReply) -> Adaptation:
         try:
-            with self._database.write() as session:
-                repository.insert(session, StoredAdaptation(adaptation, reply.digest), bytes(reply.params))
+            await self._writer.store(StoredAdaptation(adaptation, reply.digest), bytes(reply.params))
         except IntegrityError as error:
             # Either the same request was quicker elsewhere, or the version is gone.
-            made = self._made(adaptation.id)
+            made = await self._made(adaptation.id)
             if made is None:
                 detail = f"{adaptation.model}@{adaptation.version} was deleted meanwhile"
                 raise NotFound(detail) from error
@@ -240,26 +297,30 @@ class AdaptationService:
 
         return prepare() if _is_quick(given.inputs) else await run_sync(prepare)
 
-    async def _query(self, inputs: Inputs, version: ServedVersion, classes: Classes | None) -> Array:
+    async def _query(
+        self, inputs: Inputs, version: ServedVersion, classes: Classes | None, pointer: str = "/inputs"
+    ) -> Array:
         # A short query of many classes has a long answer: 16,384 inputs of 1,024 classes would be half a gigabyte.
         each = version.signature.target_width if classes is None else len(classes)
         most = min(self._limits.query_examples, self._limits.answer_numbers // each)
         if len(inputs) > most:
-            raise Invalid.at("/inputs", f"{len(inputs)} examples; at most {most} are taken")
+            raise Invalid.at(pointer, f"{len(inputs)} examples; at most {most} are taken")
 
         def read() -> Array:
-            return Array.of(read_inputs(inputs, version.signature, "/inputs", self._limits))
+            return Array.of(read_inputs(inputs, version.signature, pointer, self._limits))
 
         return read() if _is_quick(inputs) else await run_sync(read)
 
-    async def _ask(self, answer: Awaitable[T], pointer: str, still_there: Callable[[], object]) -> T:
+    async def _ask(
+        self, answer: Awaitable[T], pointer: str, still_there: Callable[[], Awaitable[object]]
+    ) -> T:
         """The engine's answer; what it finds wrong with the numbers is reported at `pointer`."""
         try:
             return await answer
         except Invalid as error:
             raise Invalid.at(pointer, error.detail) from error
         except NotFound as error:
-            await run_sync(still_there)
+            await still_there()
             raise Unavailable("the model's files cannot be read now") from error
 
 
@@ -271,7 +332,7 @@ def _batch(
     reply: PredictReply,
     version: ServedVersion,
     classes: Classes | None,
-    made: Adaptation | None = None,
+    made: LiveAdaptation | None = None,
 ) -> PredictionBatch:
     return PredictionBatch(
         adaptation=None if made is None else made.id,

@@ -1,10 +1,17 @@
 """The model versions that calls are made of: what a reference means now, and what never changes about a version."""
 
+import asyncio
+
 import msgspec
+from anyio.to_thread import run_sync
 
 from models.spec import LearnerSpec, Signature
+from services.adaptation.cost import LearnerCost, learner_cost
+from services.registry.names import Reference, parse_reference
 from services.registry.records import ModelVersion
+from services.registry.repository import meant_version
 from services.registry.service import RegistryService
+from services.storage.database import Database
 
 _MOST_HELD = 256
 
@@ -18,26 +25,41 @@ class ServedVersion(msgspec.Struct, frozen=True, kw_only=True):
     signature: Signature
     learner: LearnerSpec
     max_ways: int | None
+    cost: LearnerCost
 
 
 class ServedVersions:
     """Versions by reference, always asked anew, or by number, kept. Numbers are never given twice."""
 
-    def __init__(self, registry: RegistryService) -> None:
+    def __init__(self, database: Database, registry: RegistryService) -> None:
+        self._database = database
         self._registry = registry
         self._held: dict[tuple[str, int], ServedVersion] = {}
+        # What was asked in this turn of the event loop. Whoever is served in it came before the answer was read.
+        self._meant: dict[Reference, int] = {}
 
-    def resolve(self, reference: str) -> ServedVersion:
+    async def resolve(self, reference: str) -> ServedVersion:
         """The version that a reference means now. Raises NotFound."""
-        return self._keep(self._registry.resolve(reference))
+        parsed = parse_reference(reference)
+        number = self._meant.get(parsed)
+        if number is None:
+            number = await self._database.look_up(lambda connection: meant_version(connection, parsed))
+            if number is None:
+                # Slower, and knows to say what it is that is missing.
+                return self._keep(await run_sync(self._registry.resolve, reference))
+            if not self._meant:
+                asyncio.get_running_loop().call_soon(self._meant.clear)
+            self._meant[parsed] = number
+        return await self.numbered(parsed.model, number)
 
-    def numbered(self, model: str, version: int) -> ServedVersion:
+    async def numbered(self, model: str, version: int) -> ServedVersion:
         """One version. Raises NotFound, unless it was there before."""
-        return self._held.get((model, version)) or self._keep(self._registry.version(model, version))
+        held = self._held.get((model, version))
+        return held or self._keep(await run_sync(self._registry.version, model, version))
 
-    def check(self, version: ServedVersion) -> None:
+    async def check(self, version: ServedVersion) -> None:
         """Raises NotFound where the version was deleted meanwhile."""
-        self._registry.version(version.model, version.version)
+        await run_sync(self._registry.version, version.model, version.version)
 
     def _keep(self, found: ModelVersion) -> ServedVersion:
         served = ServedVersion(
@@ -47,6 +69,7 @@ class ServedVersions:
             signature=found.signature,
             learner=found.learner,
             max_ways=found.max_ways,
+            cost=learner_cost(found.learner, found.signature, found.max_ways),
         )
         if len(self._held) >= _MOST_HELD:
             self._held.clear()

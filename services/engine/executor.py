@@ -6,15 +6,17 @@ a pass that fails all the same is repeated call by call.
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 
 import torch
+from torch import Tensor
 
-from services.engine.adapted_models import AdaptedModel, AdaptedModels
+from services.engine.adapted_models import AdaptedModels
 from services.engine.batching import DeviceCall
 from services.engine.canary import canary_call
 from services.engine.faults import fault_of
+from services.engine.layout import Layout
 from services.engine.messages import (
     AdaptCall,
     AdaptPredictCall,
@@ -24,9 +26,10 @@ from services.engine.messages import (
     PredictCall,
     Reply,
 )
-from services.engine.passes import adapt_pass, adapt_predict_pass, predict_pass
+from services.engine.passes import Adapted, Passes
 from services.engine.residents import ResidentModel, ResidentModels
 from services.engine.stacking import check_inputs, check_support
+from services.engine.tier import Held
 from services.errors import ServiceError
 
 logger = logging.getLogger(__name__)
@@ -37,26 +40,38 @@ class _Work(NamedTuple):
 
     call: DeviceCall
     model: ResidentModel
-    adapted: AdaptedModel | None
+    adapted: Held | None
 
     @property
-    def shapes(self) -> tuple[tuple[str, torch.Size], ...]:
+    def layout(self) -> Layout | None:
         """What two adapted models must have in common to be stacked."""
-        params: Mapping[str, Any] = self.adapted.params if self.adapted else {}
-        return tuple((name, value.shape) for name, value in params.items())
+        return None if self.adapted is None else self.adapted.layout
 
 
 class Executor:
     """Runs calls on one device. Not safe for several threads."""
 
     def __init__(
-        self, models: ResidentModels, adapted: AdaptedModels, device: torch.device, max_numbers: int
+        self, models: ResidentModels, adapted: AdaptedModels, passes: Passes, device: torch.device
     ) -> None:
-        """`max_numbers` bounds the input numbers of one prediction pass; longer ones go in pieces."""
         self._models = models
         self._adapted = adapted
+        self._passes = passes
         self._device = device
-        self._max_numbers = max_numbers
+
+    def lacks(self, call: DeviceCall) -> str | None:
+        """The digest of the adapted model that the call needs from storage, if it does; from any thread a hint."""
+        digest = call.digest if isinstance(call, PredictCall) else None
+        if isinstance(call, AdaptCall | AdaptPredictCall):
+            digest = call.start
+        return None if digest is None or digest in self._adapted else digest
+
+    def accept(self, digest: str, file: bytes) -> None:
+        """Take in an adapted model that was fetched from storage. What it cannot, `run` finds out."""
+        try:
+            self._adapted.accept(digest, file)
+        except Exception:
+            logger.warning("an adapted model could not be taken in", exc_info=True)
 
     def status(self) -> EngineStatus:
         return EngineStatus(str(self._device), os.getpid(), len(self._models), len(self._adapted))
@@ -67,7 +82,7 @@ class Executor:
         Never raises for a call's sake: what it does raise means that the device is lost to this process.
         """
         replies: list[Reply | None] = [None] * len(calls)
-        groups: dict[object, list[tuple[int, _Work]]] = {}
+        groups: dict[Layout | None, list[tuple[int, _Work]]] = {}
         for place, call in enumerate(calls):
             try:
                 work = self._prepare(call)
@@ -76,25 +91,26 @@ class Executor:
             except Exception:
                 replies[place] = _defect(call)
             else:
-                groups.setdefault(work.shapes, []).append((place, work))
+                groups.setdefault(work.layout, []).append((place, work))
         for group in groups.values():
             answers = self._attempt([work for _, work in group])
             for (place, _), answer in zip(group, answers, strict=True):
                 replies[place] = answer
+        self._adapted.release()
         return [reply for reply in replies if reply is not None]
 
     def _prepare(self, call: DeviceCall) -> _Work:
         model = self._models.get(call.artifact)
         adapted = None
         if isinstance(call, AdaptCall | AdaptPredictCall):
-            model.learner(call.options)
+            model.spec(call.options)
             check_support(call.support, model.signature, model.manifest.max_ways)
         if isinstance(call, PredictCall | AdaptPredictCall):
             check_inputs(call.inputs, model.signature)
         if isinstance(call, PredictCall):
-            adapted = self._adapted.get(call.digest)
+            adapted = self._adapted.hold(call.digest)
         if isinstance(call, AdaptCall | AdaptPredictCall) and call.start is not None:
-            adapted = self._adapted.get(call.start)
+            adapted = self._adapted.hold(call.start)
         return _Work(call, model, adapted)
 
     def _attempt(self, works: Sequence[_Work]) -> list[Reply]:
@@ -115,37 +131,34 @@ class Executor:
             return [_defect(works[0].call)]
 
     def _pass(self, works: Sequence[_Work]) -> list[Reply]:
-        model = works[0].model
+        model, layout = works[0].model, works[0].layout
         calls = [work.call for work in works]
-        known = [work.adapted for work in works if work.adapted is not None]
+        places = [work.adapted.place for work in works if work.adapted is not None]
+        rows = None if layout is None else self._adapted.rows(layout, places)
         match calls[0]:
             case AdaptCall():
-                return self._adapt(model, cast("list[AdaptCall]", calls), known)
+                return self._adapt(model, cast("list[AdaptCall]", calls), rows)
             case AdaptPredictCall():
-                combined = cast("list[AdaptPredictCall]", calls)
-                return [*adapt_predict_pass(model, combined, known, self._device, self._max_numbers)]
+                return [*self._passes.adapt_predict(model, cast("list[AdaptPredictCall]", calls), rows)]
             case PredictCall():
+                assert layout is not None
+                assert rows is not None
                 inputs = [call.inputs for call in cast("list[PredictCall]", calls)]
-                return [*predict_pass(model, known, inputs, self._device, self._max_numbers)]
+                return [*self._passes.predict(model, layout, rows, inputs)]
             case InspectCall():
                 return [self._inspect(model, calls[0])] * len(calls)
 
-    def _adapt(
-        self, model: ResidentModel, calls: Sequence[AdaptCall], starts: Sequence[AdaptedModel]
-    ) -> list[Reply]:
-        replies: list[Reply] = []
-        for answer in adapt_pass(model, calls, starts, self._device):
-            if isinstance(answer, EngineFault):
-                replies.append(answer)
-            else:
-                reply, adapted = answer
-                self._adapted.put(reply.digest, adapted)
-                replies.append(reply)
-        return replies
+    def _adapt(self, model: ResidentModel, calls: Sequence[AdaptCall], starts: Tensor | None) -> list[Reply]:
+        layout, answers = self._passes.adapt(model, calls, starts)
+        made = [answer for answer in answers if isinstance(answer, Adapted)]
+        if made:
+            digests = [adapted.reply.digest for adapted in made]
+            self._adapted.put(layout, digests, torch.stack([adapted.row for adapted in made]))
+        return [answer.reply if isinstance(answer, Adapted) else answer for answer in answers]
 
     def _inspect(self, model: ResidentModel, call: InspectCall) -> Reply:
         trial = canary_call(call.artifact, model.signature, model.manifest.max_ways)
-        (answer,) = adapt_predict_pass(model, [trial], (), self._device, self._max_numbers)
+        (answer,) = self._passes.adapt_predict(model, [trial], None)
         return answer if isinstance(answer, EngineFault) else self.status()
 
 

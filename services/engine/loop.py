@@ -13,6 +13,7 @@ import msgspec
 from services.engine.admission import Refusal
 from services.engine.batching import Batch, DeviceCall, Ticket, key_of
 from services.engine.executor import Executor
+from services.engine.loader import Loader
 from services.engine.messages import (
     Call,
     EngineFault,
@@ -41,11 +42,16 @@ class EngineLoop:
         settings: EngineSettings,
         metrics: EngineMetrics,
         clock: Callable[[], float] = time.monotonic,
+        loader: Loader | None = None,
     ) -> None:
+        """Without a `loader` the executor reads by itself what it lacks, while everybody waits."""
         self._executor = executor
         self._metrics = metrics
         self._clock = clock
         self._timeout_seconds = settings.engine_timeout_seconds
+        self._max_queued = settings.engine_max_queued
+        self._loader = loader
+        self._fetched: list[tuple[str, bytes]] = []
         self._waiting: Scheduler[Answer] = Scheduler(settings.queue_limits, settings.pass_limits)
         self._wake = threading.Condition()
         self._stopping = False
@@ -55,6 +61,8 @@ class EngineLoop:
 
     def start(self) -> None:
         self._thread.start()
+        if self._loader is not None:
+            self._loader.start()
 
     @property
     def alive(self) -> bool:
@@ -70,8 +78,8 @@ class EngineLoop:
             answer(self.status())
         elif isinstance(call, MetricsCall):
             answer(MetricsReply(self._metrics.text()))
-        elif (fault := self._admit(call, answer, object() if name is None else name)) is not None:
-            answer(fault)
+        else:
+            self._take(call, answer, object() if name is None else name)
 
     def cancel(self, name: Hashable) -> None:
         """Forget a call that still waits: it is not run and not answered. One that is being run is answered."""
@@ -93,10 +101,32 @@ class EngineLoop:
         with self._wake:
             self._stopping = True
             self._wake.notify()
+        if self._loader is not None:
+            self._loader.stop()
 
     def join(self, timeout_seconds: float) -> None:
         """Wait for the thread to end, after `stop`."""
         self._thread.join(timeout_seconds)
+
+    def _take(self, call: DeviceCall, answer: Answer, name: Hashable) -> None:
+        """Queue a call, once its adapted model is near."""
+        digest = None if self._loader is None else self._executor.lacks(call)
+        if self._loader is None or digest is None or len(self._loader) >= self._max_queued:
+            self._enter(call, answer, name)
+            return
+
+        def then(file: bytes | None) -> None:
+            if file is not None:
+                with self._wake:
+                    self._fetched.append((digest, file))
+            self._enter(call, answer, name)
+
+        self._loader.fetch(digest, then)
+
+    def _enter(self, call: DeviceCall, answer: Answer, name: Hashable) -> None:
+        fault = self._admit(call, answer, name)
+        if fault is not None:
+            answer(fault)
 
     def _admit(self, call: DeviceCall, answer: Answer, name: Hashable) -> EngineFault | None:
         now = self._clock()
@@ -128,11 +158,14 @@ class EngineLoop:
                 while not (len(self._waiting) or self._stopping):
                     self._wake.wait()
                 now = self._clock()
+                fetched, self._fetched = self._fetched, []
                 late = self._waiting.expire(now)
                 batch = self._waiting.next_batch(now)
                 delay = self._waiting.delay(now)
             if late:
                 self._drop(late, min(delay, self._timeout_seconds))
+            for digest, file in fetched:
+                self._executor.accept(digest, file)
             if batch is not None:
                 try:
                     self._run(batch, now)

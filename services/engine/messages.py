@@ -4,6 +4,7 @@ Arrays travel as `Array` (datatype, shape, little-endian bytes), which encodes w
 element and decodes to a view of the received buffer.
 """
 
+from math import prod
 from typing import Any, Literal
 
 import msgspec
@@ -31,6 +32,11 @@ class Array(msgspec.Struct, frozen=True):
         # `cast` cannot flatten an empty view, so the bytes are taken through a flat uint8 one.
         flat = contiguous.reshape(-1).view(np.uint8)
         return cls(datatype, tuple(contiguous.shape), memoryview(flat))  # type: ignore[arg-type]
+
+    @property
+    def numbers(self) -> int:
+        """How many elements it has."""
+        return prod(self.shape)
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """A read-only view of the bytes, unaligned perhaps: copy before handing it to torch."""

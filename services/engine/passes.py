@@ -1,23 +1,20 @@
-"""The two device passes, adapt and predict, over calls of one model. Knows tensors; no queue, cache or storage.
+"""The device passes, adapt and predict, over calls of one model. Knows tensors; no queue, tier or storage.
 
 Every call's answer is its own: nothing in it depends on the other calls of the pass, beyond the rounding of
 batched kernels.
 """
 
+import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from models.algorithms.batched import adapt_batch, predict_batch, support_loss_batch
-from models.algorithms.learner import MetaLearner
-from models.episode import SupportSet
-from models.functional import Params
 from models.spec import MamlSpec
-from services.engine.adapted_models import AdaptedModel, encode_adapted, stacked
 from services.engine.batching import rung
+from services.engine.layout import Layout
 from services.engine.messages import (
     AdaptCall,
     AdaptPredictCall,
@@ -27,121 +24,153 @@ from services.engine.messages import (
     PredictReply,
     Support,
 )
+from services.engine.plans import Plans
+from services.engine.programs import ProgramSpec, output_names
 from services.engine.residents import ResidentModel
-from services.engine.stacking import stack_inputs, stack_supports
+from services.engine.stacking import padded, stack_inputs, stack_supports
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
 
-def adapt_pass(
-    model: ResidentModel, calls: Sequence[AdaptCall], starts: Sequence[AdaptedModel], device: torch.device
-) -> list[tuple[AdaptReply, AdaptedModel] | EngineFault]:
-    """Adapt M calls at once; `starts` are the adapted models they go on from, empty where they start afresh.
+class Adapted(NamedTuple):
+    """What adapting gave one call: its reply, and the row of its parameters [P]."""
 
-    Each gives its reply and what is to be kept resident, or a fault where the numbers did not stay finite.
-    """
-    learner = model.learner(calls[0].options)
-    supports = [call.support for call in calls]
-    support, adapted_M = _adapt(model, learner, supports, starts, device)
-    losses = support_loss_batch(learner, model.meta_params, adapted_M, support).cpu().tolist()
-    arrays_M = {name: value.cpu().numpy() for name, value in adapted_M.items()}
-    answers: list[tuple[AdaptReply, AdaptedModel] | EngineFault] = []
-    for m, (call, loss) in enumerate(zip(calls, losses, strict=True)):
-        arrays = {name: value[m] for name, value in arrays_M.items()}
-        if not (np.isfinite(loss) and _finite(arrays)):
-            answers.append(_diverged(model, call))
-            continue
-        digest, data = encode_adapted(arrays)
-        # Cloned, because a slice would keep the whole pass in memory.
-        params = {name: value[m].clone() for name, value in adapted_M.items()}
-        answers.append(
-            (AdaptReply(digest, memoryview(data), loss), AdaptedModel(params, call.support.n_ways))
+    reply: AdaptReply
+    row: Tensor
+
+
+class Passes:
+    """Runs passes on one device by its plans."""
+
+    def __init__(self, plans: Plans, device: torch.device, max_numbers: int) -> None:
+        """`max_numbers` bounds the input numbers of one prediction pass; longer ones go in pieces."""
+        self._plans = plans
+        self._device = device
+        self._max_numbers = max_numbers
+
+    def adapt(
+        self, model: ResidentModel, calls: Sequence[AdaptCall], starts: Tensor | None
+    ) -> tuple[Layout, list[Adapted | EngineFault]]:
+        """Adapt M calls at once; `starts` are the rows [M, P] they go on from, None where they start afresh.
+
+        Each gives what adapting gave, or a fault where the numbers did not stay finite.
+        """
+        options = calls[0].options
+        supports = [call.support for call in calls]
+        rows_MP, losses_M = self._adapt(model, options, supports, starts)
+        layout = model.layout(self._slots(model, supports))
+        finite = (rows_MP.isfinite().all(dim=1) & losses_M.isfinite()).tolist()
+        losses, arrays_MP = losses_M.tolist(), rows_MP.cpu().numpy()
+        answers: list[Adapted | EngineFault] = []
+        for m, call in enumerate(calls):
+            if not finite[m]:
+                answers.append(_diverged(model, call))
+                continue
+            file = layout.file_of(arrays_MP[m])
+            reply = AdaptReply(hashlib.sha256(file).hexdigest(), memoryview(file), losses[m])
+            answers.append(Adapted(reply, rows_MP[m]))
+        return layout, answers
+
+    def predict(
+        self, model: ResidentModel, layout: Layout, rows: Tensor, inputs: Sequence[Array]
+    ) -> list[PredictReply | EngineFault]:
+        """Query M adapted models, rows [M, P], at once; more than `max_numbers` inputs go in several pieces."""
+        class_mask = layout.view(rows).get("class_mask")
+        slots = 0 if class_mask is None else class_mask.shape[1]
+        ways = [0] * len(inputs) if class_mask is None else class_mask.sum(dim=1).int().tolist()
+        outputs_M = self._predict(model, slots, rows, inputs)
+        return [
+            _reply(outputs_M, m, len_, ways[m]) or EngineFault("invalid", _NOT_FINITE)
+            for m, len_ in enumerate(array.shape[0] for array in inputs)
+        ]
+
+    def adapt_predict(
+        self, model: ResidentModel, calls: Sequence[AdaptPredictCall], starts: Tensor | None
+    ) -> list[PredictReply | EngineFault]:
+        """Adapt M calls, from `starts` as in `adapt`, and query each at once; nothing is kept."""
+        supports = [call.support for call in calls]
+        rows_MP, _ = self._adapt(model, calls[0].options, supports, starts)
+        inputs = [call.inputs for call in calls]
+        outputs_M = self._predict(model, self._slots(model, supports), rows_MP, inputs)
+        return [
+            _reply(outputs_M, m, call.inputs.shape[0], call.support.n_ways) or _diverged(model, call)
+            for m, call in enumerate(calls)
+        ]
+
+    def _slots(self, model: ResidentModel, supports: Sequence[Support]) -> int:
+        # The shape of what is stored follows from the call alone, never from its batch mates.
+        return model.manifest.max_ways or rung(max(support.n_ways for support in supports))
+
+    def _adapt(
+        self,
+        model: ResidentModel,
+        options: dict[str, Any],
+        supports: Sequence[Support],
+        starts: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Rows [M, P] and losses on the support [M]."""
+        spec = ProgramSpec(
+            kind="adapt" if starts is None else "go_on",
+            learner=model.spec(options),
+            signature=model.signature,
+            max_ways=model.manifest.max_ways,
+            # One row at least: an empty support set is one row that the mask leaves out.
+            support=max(1, *(rung(support.inputs.shape[0]) for support in supports)),
+            ways=self._slots(model, supports),
         )
-    return answers
+        calls = len(supports)
+        tasks = self._plans.tasks(spec, calls, model.meta_params)
+        tensors = stack_supports(supports, model.signature, spec.support, spec.ways, tasks, self._device)
+        if starts is not None:
+            tensors.append(padded(starts, tasks))
+        rows_MP, losses_M = self._plans.run(spec, calls, model.meta_params, tensors)
+        return rows_MP, losses_M
+
+    def _predict(self, model: ResidentModel, slots: int, rows: Tensor, inputs: Sequence[Array]) -> Arrays:
+        """Outputs by name, each [M, Q, ...]."""
+        calls = len(inputs)
+        longest = max(array.shape[0] for array in inputs)
+        width = max(1, inputs[0].numbers // max(1, inputs[0].shape[0]))
+        most = max(1, self._max_numbers // (calls * width))
+        spec = ProgramSpec(
+            kind="predict",
+            learner=model.spec({}),
+            signature=model.signature,
+            max_ways=model.manifest.max_ways,
+            ways=slots,
+            queries=max(1, min(rung(longest), most)),
+        )
+        tasks = self._plans.tasks(spec, calls, model.meta_params)
+        rows = padded(rows, tasks)
+        pieces = []
+        for start in range(0, longest, spec.queries):
+            inputs_MQX = stack_inputs(inputs, model.signature, start, spec.queries, tasks, self._device)
+            outputs = self._plans.run(spec, calls, model.meta_params, [rows, inputs_MQX])
+            pieces.append([output.cpu().numpy() for output in outputs])
+        names = output_names(spec)
+        if len(pieces) == 1:
+            return dict(zip(names, pieces[0], strict=True))
+        return {
+            name: np.concatenate(parts, axis=1)
+            for name, parts in zip(names, zip(*pieces, strict=True), strict=True)
+        }
 
 
-def predict_pass(
-    model: ResidentModel,
-    adapted: Sequence[AdaptedModel],
-    inputs: Sequence[Array],
-    device: torch.device,
-    max_numbers: int,
-) -> list[PredictReply | EngineFault]:
-    """Query M adapted models of one shape at once; more than `max_numbers` inputs go in several pieces."""
-    outputs_M = _predict(model, stacked(adapted), inputs, device, max_numbers)
-    answers: list[PredictReply | EngineFault] = []
-    for m, (one, array) in enumerate(zip(adapted, inputs, strict=True)):
-        outputs = {name: value[m, : array.shape[0]] for name, value in outputs_M.items()}
-        answers.append(_reply(outputs, one.n_ways) or EngineFault("invalid", _NOT_FINITE))
-    return answers
-
-
-def adapt_predict_pass(
-    model: ResidentModel,
-    calls: Sequence[AdaptPredictCall],
-    starts: Sequence[AdaptedModel],
-    device: torch.device,
-    max_numbers: int,
-) -> list[PredictReply | EngineFault]:
-    """Adapt M calls, from `starts` as in `adapt_pass`, and query each at once; nothing is kept."""
-    learner = model.learner(calls[0].options)
-    _, adapted_M = _adapt(model, learner, [call.support for call in calls], starts, device)
-    outputs_M = _predict(model, adapted_M, [call.inputs for call in calls], device, max_numbers)
-    answers: list[PredictReply | EngineFault] = []
-    for m, call in enumerate(calls):
-        outputs = {name: value[m, : call.inputs.shape[0]] for name, value in outputs_M.items()}
-        answers.append(_reply(outputs, call.support.n_ways) or _diverged(model, call))
-    return answers
-
-
-def _adapt(
-    model: ResidentModel,
-    learner: MetaLearner,
-    supports: Sequence[Support],
-    starts: Sequence[AdaptedModel],
-    device: torch.device,
-) -> tuple[SupportSet, dict[str, Tensor]]:
-    # The shape of what is stored follows from the call alone, never from its batch mates.
-    slots = model.manifest.max_ways or rung(max(support.n_ways for support in supports))
-    support = stack_supports(supports, model.signature, slots, device)
-    return support, adapt_batch(learner, model.meta_params, support, stacked(starts) if starts else None)
-
-
-def _predict(
-    model: ResidentModel, adapted_M: Params, inputs: Sequence[Array], device: torch.device, max_numbers: int
-) -> Arrays:
-    """Outputs by name, each [M, Q, ...]; logits become probabilities."""
-    learner = model.learner({})
-    inputs_MQX = stack_inputs(inputs, model.signature, device)
-    columns = max(1, inputs_MQX[:, :1].numel())
-    pieces = [
-        predict_batch(learner, model.meta_params, adapted_M, piece)
-        for piece in torch.split(inputs_MQX, max(1, max_numbers // columns), dim=1)
-    ]
-    outputs = {name: torch.cat([piece[name] for piece in pieces], dim=1) for name in pieces[0]}
-    if "logits" in outputs:
-        outputs["probabilities"] = torch.softmax(outputs.pop("logits"), dim=-1)
-    return {name: value.cpu().numpy() for name, value in outputs.items()}
-
-
-def _reply(outputs: Arrays, n_ways: int) -> PredictReply | None:
-    """The reply of one call, None where it is not finite."""
-    if "probabilities" in outputs:
-        outputs = {"probabilities": outputs["probabilities"][:, :n_ways]}
-    if not _finite(outputs):
+def _reply(outputs: Arrays, m: int, queries: int, n_ways: int) -> PredictReply | None:
+    """The reply of call m, None where it is not finite."""
+    mine = {name: value[m, :queries] for name, value in outputs.items()}
+    if "probabilities" in mine:
+        mine["probabilities"] = mine["probabilities"][:, :n_ways]
+    if not all(bool(np.isfinite(value).all()) for value in mine.values()):
         return None
-    return PredictReply(**{name: Array.of(value) for name, value in outputs.items()})
-
-
-def _finite(arrays: Arrays) -> bool:
-    return all(bool(np.isfinite(value).all()) for value in arrays.values())
+    return PredictReply(**{name: Array.of(value) for name, value in mine.items()})
 
 
 _NOT_FINITE = "the prediction is not finite: are the inputs of a size the model was trained for?"
 
 
 def _diverged(model: ResidentModel, call: AdaptCall | AdaptPredictCall) -> EngineFault:
-    spec = model.algorithm(call.options)
+    spec = model.spec(call.options).algorithm
     if isinstance(spec, MamlSpec) and spec.inner_steps:
         return EngineFault(
             "invalid",

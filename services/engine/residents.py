@@ -9,23 +9,26 @@ from torch import Tensor
 
 from models.algorithms.learner import MetaLearner
 from models.build import build_learner, check_params
-from models.spec import AlgorithmSpec, InvalidOption, Signature, with_options
+from models.spec import InvalidOption, LearnerSpec, Signature, with_options
+from services.engine.layout import Layout
 from services.engine.lru import ByteBudget
+from services.engine.programs import adapted_layout
 from services.errors import Invalid
 from services.storage.artifacts import ArtifactStore
 from services.storage.manifest import Manifest, decode_artifact
 
-# Learners of one model under other options: light objects, but options come from outside.
-_MOST_LEARNERS = 64
+# Specs of one model under other options: light objects, but options come from outside.
+_MOST_HELD = 64
 
 
 class ResidentModel:
-    """One version's meta-parameters on the device, and its learner under any options."""
+    """One version's meta-parameters on the device, and its learner's spec under any options."""
 
     def __init__(self, manifest: Manifest, meta_params: Mapping[str, Tensor]) -> None:
         self.manifest = manifest
         self.meta_params = meta_params
-        self._learners: dict[str, MetaLearner] = {}
+        self._specs: dict[str, LearnerSpec] = {}
+        self._layouts: dict[int, Layout] = {}
 
     @property
     def signature(self) -> Signature:
@@ -36,25 +39,34 @@ class ResidentModel:
         """Bytes of meta-parameters."""
         return sum(value.nbytes for value in self.meta_params.values())
 
-    def algorithm(self, options: Mapping[str, Any]) -> AlgorithmSpec:
-        """The algorithm with a caller's options in place of its own. Raises Invalid for one it does not take."""
-        try:
-            return with_options(self.manifest.learner.algorithm, options)
-        except InvalidOption as error:
-            raise Invalid(f"{error.option}: {error.detail}") from error
-
-    def learner(self, options: Mapping[str, Any]) -> MetaLearner:
-        """The learner with a caller's options in place of its own; raises as `algorithm` does."""
+    def spec(self, options: Mapping[str, Any]) -> LearnerSpec:
+        """The learner with a caller's options in place of its own. Raises Invalid for one it does not take."""
+        if not options:
+            return self.manifest.learner
         name = repr(sorted(options.items()))
-        found = self._learners.get(name)
-        if found is not None:
-            return found
-        spec = msgspec.structs.replace(self.manifest.learner, algorithm=self.algorithm(options))
-        learner = build_learner(spec, self.signature, self.manifest.max_ways)
-        if len(self._learners) >= _MOST_LEARNERS:
-            self._learners.clear()
-        self._learners[name] = learner
-        return learner
+        found = self._specs.get(name)
+        if found is None:
+            try:
+                algorithm = with_options(self.manifest.learner.algorithm, options)
+            except InvalidOption as error:
+                raise Invalid(f"{error.option}: {error.detail}") from error
+            found = msgspec.structs.replace(self.manifest.learner, algorithm=algorithm)
+            if len(self._specs) >= _MOST_HELD:
+                self._specs.clear()
+            self._specs[name] = found
+        return found
+
+    def learner(self) -> MetaLearner:
+        """The learner itself, by its own options."""
+        return build_learner(self.manifest.learner, self.signature, self.manifest.max_ways)
+
+    def layout(self, ways: int) -> Layout:
+        """The layout of what it adapts to, for `ways` class slots; options do not change it."""
+        found = self._layouts.get(ways)
+        if found is None:
+            found = adapted_layout(self.learner(), self.signature, ways, self.meta_params)
+            self._layouts[ways] = found
+        return found
 
 
 class ResidentModels:
@@ -85,7 +97,7 @@ class ResidentModels:
         params = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
         model = ResidentModel(manifest, {name: value.to(self._device) for name, value in params.items()})
         try:
-            check_params(model.learner({}), params)
+            check_params(model.learner(), params)
         except ValueError as error:
             raise Invalid(f"the model cannot be rebuilt: {error}") from error
         for name, value in params.items():

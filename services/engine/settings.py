@@ -10,13 +10,14 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.engine.admission import PassLimits, QueueLimits
+from services.machine import memory_bytes
 
 # A unix socket's path has 108 bytes with its closing zero, on every kernel we run on (sockaddr_un).
 _LONGEST_SOCKET_PATH = 107
 
 
 class EngineSettings(BaseSettings):
-    """Read by the engine process, and (address and timeout) by whoever calls it."""
+    """Read by the engine process, and (address, timeout and what a call may take) by the api, which calls it."""
 
     model_config = SettingsConfigDict(
         env_prefix="INNERLOOP_", frozen=True, extra="ignore", use_attribute_docstrings=True
@@ -31,6 +32,8 @@ class EngineSettings(BaseSettings):
     """`auto` is CUDA where there is a device, else the CPU."""
     engine_threads: int = Field(default_factory=lambda: max(1, (os.cpu_count() or 1) // 2), ge=1)
     """CPU threads of one device pass; the other cores are left to the api and the worker."""
+    engine_compile: bool = True
+    """Compile what is asked a lot, in a process of its own; kept in the folder `compiled` of `data_dir`."""
     engine_max_batch: int = Field(default=64, ge=1)
     """The most calls that share one device pass."""
     engine_max_batch_numbers: int = Field(default=1 << 21, ge=1)
@@ -47,10 +50,17 @@ class EngineSettings(BaseSettings):
     that a newcomer finds room. More of its calls are refused as over its quota; 1 turns this off."""
     engine_timeout_seconds: float = Field(default=30.0, gt=0.0)
     """After this long a call has failed: its caller stops waiting, and the engine drops it if it still waits."""
+    engine_call_operations: int = Field(default=100_000_000_000, ge=1)
+    """Multiply-adds that one call may take, as estimated from its examples, steps and network; a call beyond is
+    422. By default some ten seconds of one CPU core: a GPU can do with a thousand times more."""
+    engine_call_bytes: int = Field(default_factory=lambda: memory_bytes() // 4, ge=1)
+    """Working memory that one call may take, estimated likewise. By default a quarter of the machine's."""
     engine_model_bytes: int = Field(default=2 << 30, ge=0)
     """Device memory for base models kept loaded; the least recently used leave first."""
     engine_adapted_bytes: int = Field(default=1 << 30, ge=0)
-    """Device memory for adapted models kept loaded; the least recently used leave first."""
+    """GPU memory for adapted models kept loaded; the least recently used leave first."""
+    engine_host_bytes: int = Field(default=2 << 30, ge=0)
+    """Main memory for adapted models kept loaded; those that leave are read from storage when asked again."""
 
     @property
     def queue_limits(self) -> QueueLimits:

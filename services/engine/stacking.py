@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.episode import SupportSet
 from models.spec import Signature
 from services.engine.messages import Array, Support
 from services.errors import Invalid
@@ -44,44 +43,62 @@ def check_support(support: Support, signature: Signature, max_ways: int | None) 
         raise Invalid(f"targets are not all in the class slots 0 to {support.n_ways - 1}")
 
 
-def stack_inputs(arrays: Sequence[Array], signature: Signature, device: torch.device) -> Tensor:
-    """Float32 [M, E, X], zero where a call has fewer rows than the largest; images channels first."""
-    size = max(array.shape[0] for array in arrays)
-    example = signature.inputs.example_shape
-    stack = np.zeros((len(arrays), size, *example), np.float32)
-    for place, array in zip(stack, arrays, strict=True):
-        place[: array.shape[0]] = array.numpy()
-    if signature.is_image:
-        stack = np.ascontiguousarray(np.moveaxis(stack, -1, 2))
-    return _on(device, stack)
+def stack_inputs(
+    arrays: Sequence[Array], signature: Signature, start: int, size: int, tasks: int, device: torch.device
+) -> Tensor:
+    """Rows `start` to `start + size` of each of M calls, float32 [`tasks`, `size`, X], zero where there are none.
+
+    Images become channels first.
+    """
+    stack = np.zeros((tasks, size, *signature.inputs.example_shape), np.float32)
+    for place, array in zip(stack, arrays, strict=False):
+        rows = array.numpy()[start : start + size]
+        place[: len(rows)] = rows
+    return _inputs_on(device, stack, signature)
 
 
 def stack_supports(
-    supports: Sequence[Support], signature: Signature, slots: int, device: torch.device
-) -> SupportSet:
-    """The supports of M calls with a leading M; `slots` is N, the class slots that each is given."""
-    # One row at least: an empty support set is one row that the mask leaves out.
-    size = max(1, *(support.inputs.shape[0] for support in supports))
-    count = len(supports)
-    example = signature.inputs.example_shape
-    inputs = np.zeros((count, size, *example), np.float32)
+    supports: Sequence[Support],
+    signature: Signature,
+    size: int,
+    slots: int,
+    tasks: int,
+    device: torch.device,
+) -> list[Tensor]:
+    """The supports of M calls as the four tensors of a `SupportSet` with a leading `tasks`, zero behind M.
+
+    `size` is S, the examples that each is given; `slots` is N, its class slots.
+    """
+    inputs = np.zeros((tasks, size, *signature.inputs.example_shape), np.float32)
     regression = signature.task == "regression"
     targets: np.ndarray[Any, Any] = (
-        np.zeros((count, size, signature.target_width), np.float32)
+        np.zeros((tasks, size, signature.target_width), np.float32)
         if regression
-        else np.zeros((count, size), np.int64)
+        else np.zeros((tasks, size), np.int64)
     )
-    mask = np.zeros((count, size), np.float32)
-    class_mask = np.zeros((count, 0 if regression else slots), np.float32)
+    mask = np.zeros((tasks, size), np.float32)
+    class_mask = np.zeros((tasks, 0 if regression else slots), np.float32)
     for m, support in enumerate(supports):
         rows = support.inputs.shape[0]
         inputs[m, :rows] = support.inputs.numpy()
         targets[m, :rows] = support.targets.numpy()
         mask[m, :rows] = 1.0
         class_mask[m, : support.n_ways] = 1.0
+    return [
+        _inputs_on(device, inputs, signature),
+        *(_on(device, array) for array in (targets, mask, class_mask)),
+    ]
+
+
+def padded(rows: Tensor, tasks: int) -> Tensor:
+    """Rows [M, P] with zeros behind them, [`tasks`, P]."""
+    return rows if len(rows) == tasks else torch.nn.functional.pad(rows, (0, 0, 0, tasks - len(rows)))
+
+
+def _inputs_on(device: torch.device, inputs: np.ndarray[Any, Any], signature: Signature) -> Tensor:
     if signature.is_image:
         inputs = np.ascontiguousarray(np.moveaxis(inputs, -1, 2))
-    return SupportSet(_on(device, inputs), _on(device, targets), _on(device, mask), _on(device, class_mask))
+    return _on(device, inputs)
 
 
 def _check_bytes(array: Array, width: int) -> None:

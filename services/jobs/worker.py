@@ -26,6 +26,7 @@ from services.storage.database import Database
 
 _CHORES_S = 60.0
 _TICK_S = 0.05
+_ENDING_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -118,10 +119,19 @@ class Worker:
         while self._steps.active and monotonic() < deadline:
             sleep(_TICK_S)
         self._attempt("leave", self._sign_off)
+        self._attempt("leave", self._let_workflows_end)
         # DBOS could wait for its workflows too, but looks only once a second; whatever it does not get to write
         # down any more, the next sweep does.
         DBOS.destroy()
         self._carrier.close()
+
+    def _let_workflows_end(self) -> None:
+        """A job that is no longer in hand has a workflow that is about to write down how it ended."""
+        deadline = monotonic() + _ENDING_S
+        while monotonic() < deadline and any(
+            one.status == "held" and one.executor == self._own.worker for one in self._carrier.unfinished()
+        ):
+            sleep(_TICK_S)
 
     def _sign_off(self) -> None:
         with self._database.write() as session:

@@ -5,14 +5,32 @@ from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import func, or_, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from services.errors import NotFound
+from services.registry.names import CHAMPION, Reference
 from services.registry.records import Alias, Model, ModelVersion
 from services.storage.manifest import Manifest
 from services.storage.paging import Page, mapped, paginate
 from services.storage.tables import AdaptationRow, AliasRow, ModelRow, ModelVersionRow
+
+_OF_ALIAS = select(AliasRow.version).where(
+    AliasRow.model == bindparam("model"), AliasRow.alias == bindparam("alias")
+)
+_NUMBERED = select(ModelVersionRow.version).where(
+    ModelVersionRow.model == bindparam("model"), ModelVersionRow.version == bindparam("version")
+)
+_CURRENT = select(
+    func.coalesce(
+        select(AliasRow.version)
+        .where(AliasRow.model == bindparam("model"), AliasRow.alias == CHAMPION)
+        .scalar_subquery(),
+        select(func.max(ModelVersionRow.version))
+        .where(ModelVersionRow.model == bindparam("model"))
+        .scalar_subquery(),
+    )
+)
 
 
 def model_row(session: Session, name: str, *, lock: bool = False) -> ModelRow:
@@ -30,6 +48,18 @@ def version_row(session: Session, model: str, version: int, *, lock: bool = Fals
         model_row(session, model)
         raise NotFound(f"model {model!r} has no version {version}")
     return row
+
+
+def meant_version(connection: Connection, reference: Reference) -> int | None:
+    """The number of the version that a reference means now; None where there is none."""
+    if reference.alias is not None:
+        statement = _OF_ALIAS
+    elif reference.version is not None:
+        statement = _NUMBERED
+    else:
+        statement = _CURRENT
+    found: int | None = connection.scalar(statement, reference._asdict())
+    return found
 
 
 def find_by_token(session: Session, token: str) -> ModelVersionRow | None:

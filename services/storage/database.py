@@ -6,10 +6,11 @@ updates silently. The read engine is deferred and `query_only`, so that reads ne
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
+import anyio.to_thread
 import msgspec
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
@@ -18,7 +19,12 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from services.errors import Unavailable
 
+T = TypeVar("T")
+
 PATIENCE_S = 10.0
+
+_EACH_ALONE = "each_statement_alone"
+"""The execution option of a connection whose statements are no transaction."""
 
 # SQLite calls a faulty statement, and a write through the read engine, operational errors too. They are ours.
 _DEFECTS = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY)
@@ -35,7 +41,9 @@ class Database:
 
         `patience_s`: how long to wait for a connection, and on SQLite for its lock.
         """
-        if is_sqlite(url):
+        self._is_sqlite = is_sqlite(url)
+        self._near: Connection | None = None
+        if self._is_sqlite:
             # One writer at a time is SQLite's rule. Threads queue for the one connection, which is fair and
             # wakes at once; SQLite's own busy handler sleeps and polls.
             self._writer = _sqlite_engine(
@@ -75,6 +83,26 @@ class Database:
             session.connection()
             yield session
 
+    async def look_up(self, query: Callable[[Connection], T]) -> T:
+        """A read of a few rows by key, on the one event loop that this is called from.
+
+        SQLite is asked here and now, on a connection that is kept: that takes less than the way to a thread. A
+        server is asked in a thread. Each statement is a snapshot of its own.
+        """
+        if not self._is_sqlite:
+            return await anyio.to_thread.run_sync(self._ask_server, query)
+        with _translated():
+            if self._near is None:
+                self._near = self._reader.connect().execution_options(**{_EACH_ALONE: True})
+            try:
+                return query(self._near)
+            finally:
+                self._near.rollback()
+
+    def _ask_server(self, query: Callable[[Connection], T]) -> T:
+        with _translated(), self._reader.connect() as connection:
+            return query(connection)
+
     def ping(self) -> None:
         """Raise Unavailable unless the database answers and holds the service's tables."""
         try:
@@ -84,7 +112,10 @@ class Database:
             raise Unavailable("the database has no tables yet") from error
 
     def close(self) -> None:
-        """Close every pooled connection."""
+        """Close every connection."""
+        if self._near is not None:
+            self._near.close()
+            self._near = None
         self._writer.dispose()
         self._reader.dispose()
 
@@ -111,7 +142,8 @@ def serialize_transactions(engine: Engine, begin: str) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        if not connection.get_execution_options().get(_EACH_ALONE):
+            connection.exec_driver_sql(begin)
 
 
 def _sqlite_engine(url: str, patience_s: float, *, begin: str, pool_size: int, max_overflow: int) -> Engine:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Index,
     MetaData,
     String,
+    Table,
     TypeDecorator,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -48,6 +49,12 @@ class Row(DeclarativeBase):
         dict[str, Any]: JSON(none_as_null=True),
         list[Any]: JSON(none_as_null=True),
     }
+
+
+def table_of(kind: type[Row]) -> Table:
+    """The table behind a mapped class, for statements that go around the mapping."""
+    assert isinstance(kind.__table__, Table)
+    return kind.__table__
 
 
 class ModelRow(Row):

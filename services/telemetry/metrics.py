@@ -36,9 +36,20 @@ class HttpMetrics:
             "innerloop_http_requests_in_flight", "Requests being served.", registry=registry
         )
 
+        # The library finds a series by its labels under a lock; there are as many as routes have outcomes.
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        found = self._series.get((method, route, status))
+        if found is None:
+            found = (
+                self._requests.labels(method, route, str(status)),
+                self._seconds.labels(method, route),
+            )
+            self._series[method, route, status] = found
+        answered, took = found
+        answered.inc()
+        took.observe(seconds)
 
 
 class EngineMetrics:
@@ -67,6 +78,18 @@ class EngineMetrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self._plans = Counter(
+            "innerloop_engine_plans",
+            "Device passes by how they were run.",
+            ("program", "plan"),
+            registry=registry,
+        )
+        self._hits = Counter(
+            "innerloop_engine_adapted_hits",
+            "Adapted models by where they were found.",
+            ("tier",),
+            registry=registry,
+        )
         self._dropped = Counter(
             "innerloop_engine_dropped",
             "Calls that were not run: refused because the queue was full or their tenant had its share of it, "
@@ -91,6 +114,12 @@ class EngineMetrics:
     def dropped(self, reason: DropReason, count: int = 1) -> None:
         """Calls that were not run."""
         self._dropped.labels(reason).inc(count)
+
+    def count_plan(self, program: str, plan: str) -> None:
+        self._plans.labels(program, plan).inc()
+
+    def count_hit(self, tier: str) -> None:
+        self._hits.labels(tier).inc()
 
     def observe(self, kind: str, waits: Iterable[float], device_seconds: float) -> None:
         """One pass: the seconds that each of its calls waited, and the seconds that the pass took."""

@@ -82,6 +82,7 @@ class Service:
             LIMITS,
             DATASET_LIMITS,
             queue=self.engine.queue_limits,
+            max_step_bytes=8 << 30,
         )
         try:
             yield self.services

@@ -15,10 +15,26 @@ def check_problem(answer: httpx.Response, status: int, pointer: str | None = Non
     assert problem["title"]
     assert problem["detail"]
     assert problem["request_id"] == answer.headers["x-request-id"]
+    if status == 422:
+        assert problem["errors"], problem
+        assert all(fault["detail"] for fault in problem["errors"])
     if pointer is None:
         return problem
     assert pointer in [fault["pointer"] for fault in problem["errors"]], problem
     return problem
+
+
+def check_inference_error(answer: httpx.Response, status: int) -> str:
+    """An error as the Open Inference Protocol has it; its text."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    assert "content-encoding" not in answer.headers
+    assert answer.headers["x-request-id"]
+    error: dict[str, Any] = answer.json()
+    assert list(error) == ["error"]
+    assert isinstance(error["error"], str)
+    assert error["error"]
+    return error["error"]
 
 
 def check_list(answer: httpx.Response) -> list[dict[str, Any]]:

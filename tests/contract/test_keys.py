@@ -10,11 +10,11 @@ from fastapi.routing import APIRoute
 
 from app.routes import ROUTERS
 from tests.contract.conftest import Service, serving, settings, storage_at
-from tests.contract.shapes import check_problem
+from tests.contract.shapes import check_inference_error, check_problem
 from tests.contract.test_adaptations import LINE
 
 PATHS = sorted({route.path for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)})
-OPEN = {"/livez", "/readyz"}
+OPEN = {"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"}
 
 
 @pytest.fixture
@@ -33,12 +33,12 @@ def bearer(secret: str) -> dict[str, str]:
 def test_every_route_but_health_asks_for_a_key(keyed: tuple[httpx.Client, str]) -> None:
     client, secret = keyed
     assert len(PATHS) > 20
-    for path in [*PATHS, "/docs", "/openapi.json", "/v1/nope", "/"]:
+    for path in [*PATHS, "/docs", "/openapi.json", "/v1/nope", "/v2/nope", "/"]:
         answer = client.get(path)
         if path in OPEN:
             assert answer.status_code != 401
         else:
-            check_problem(answer, 401)
+            (check_inference_error if path.startswith("/v2") else check_problem)(answer, 401)
             assert answer.headers["www-authenticate"].startswith("Bearer")
     for authorization in ("", "Bearer", f"Basic {secret}", "Bearer nope", f"Bearer {secret}x"):
         check_problem(client.get("/v1/models", headers={"Authorization": authorization}), 401)
@@ -91,3 +91,32 @@ def test_a_key_from_the_settings_is_accepted_besides_stored_ones(migrated: Path,
 
 def test_without_keys_nobody_is_asked(http: httpx.Client) -> None:
     assert http.get("/v1/models", headers=bearer("whatever")).status_code == 200
+
+
+def test_an_empty_key_in_the_settings_locks_nobody_out(migrated: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(migrated, tmp_path / "data")
+    with serving(storage_at(folder), settings(api_key="")) as service:
+        assert httpx.get(f"{service.url}/v1/models").status_code == 200
+
+
+FOREIGN = [{"Host": "rebound.example"}, {"Origin": "https://example.com"}, {"Origin": "null"}]
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+def test_without_keys_no_page_from_elsewhere_is_served(http: httpx.Client, headers: dict[str, str]) -> None:
+    check_problem(http.get("/v1/models", headers=headers), 403)
+    check_problem(http.post("/v1/jobs/job_1/cancel", headers={**headers, **bearer("whatever")}), 403)
+    for path in OPEN:
+        assert http.get(path, headers=headers).status_code != 403
+    port = http.base_url.port
+    for own in ({"Host": f"localhost:{port}"}, {"Origin": f"http://127.0.0.1:{port}"}):
+        assert http.get("/v1/models", headers=own).status_code == 200
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+def test_with_a_key_it_matters_only_who_calls(
+    keyed: tuple[httpx.Client, str], headers: dict[str, str]
+) -> None:
+    client, secret = keyed
+    assert client.get("/v1/models", headers={**headers, **bearer(secret)}).status_code == 200
+    check_problem(client.get("/v1/models", headers=headers), 401)

@@ -192,7 +192,7 @@ def connected(service: Service) -> socket.socket:
 
 def send(connection: socket.socket, headers: dict[str, str] = JSON) -> None:
     """A whole request, on a connection that nobody will read from."""
-    fields = {"Host": "here", "Content-Length": str(len(BODY)), **headers}
+    fields = {"Host": "localhost", "Content-Length": str(len(BODY)), **headers}
     lines = ["POST /v1/adaptations HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
     connection.sendall("\r\n".join([*lines, "", ""]).encode() + BODY)
 

@@ -48,6 +48,10 @@ TensorValue = Annotated[Any, pydantic.WithJsonSchema(_TENSOR_SCHEMA)]
 """Whatever JSON was there; the server turns it into an array, with a pointer to what is wrong."""
 
 
+Shape = Annotated[list[Annotated[int, pydantic.Field(ge=0)]], pydantic.FailFast()]
+"""Sides, the first of them the examples. Of a faulty one the first fault is told."""
+
+
 class BinaryParameters(RequestBody):
     binary_data_size: Annotated[int, pydantic.Field(ge=0)]
 
@@ -56,6 +60,6 @@ class TensorObject(RequestBody):
     """One tensor of the Open Inference Protocol: exactly one of `data` and `parameters`."""
 
     datatype: Datatype
-    shape: list[Annotated[int, pydantic.Field(ge=0)]]
+    shape: Shape
     data: TensorValue = None
     parameters: BinaryParameters | None = None

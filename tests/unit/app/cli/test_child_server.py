@@ -94,22 +94,34 @@ def test_a_server_that_does_not_end_is_killed(child, monkeypatch):
         server.wait()
 
 
-def test_a_second_interruption_kills(child):
+@pytest.fixture
+def interruptible():
+    """A process that was started in the background ignores SIGINT, and this one may have been."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_interruption_kills(child, interruptible):
     server = child(DEAF)
     wait_for(server, "deaf")
-    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
         server.stop()
     with pytest.raises(ServerDied):
         server.check()
 
 
-def test_a_port_in_use_is_not_chosen():
+def test_a_port_in_use_gives_way_to_one_of_the_next(monkeypatch):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert choose_port(port) != port
+        chosen = choose_port(port)
+        assert chosen == choose_port(port)
+        assert port < chosen < port + child_server.NEIGHBOURS
+        monkeypatch.setattr(child_server, "NEIGHBOURS", 1)
+        assert choose_port(port) not in (0, port)
     assert choose_port(port) == port
 
 

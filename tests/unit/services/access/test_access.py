@@ -1,5 +1,7 @@
 """Keys: shown once, stored hashed, recognised until revoked."""
 
+import asyncio
+
 import pytest
 from sqlalchemy import text
 
@@ -18,7 +20,7 @@ def access(database: Database, clock: FakeClock) -> AccessService:
 def test_a_key_opens(access: AccessService) -> None:
     key, secret = access.create_key("ci")
     assert secret.startswith("il_")
-    assert access.authenticate(secret) == Principal(key.id, "ci")
+    assert asyncio.run(access.authenticate(secret)) == Principal(key.id, "ci")
 
 
 def test_keys_differ_and_are_listed_oldest_first(access: AccessService, clock: FakeClock) -> None:
@@ -35,7 +37,7 @@ def test_keys_differ_and_are_listed_oldest_first(access: AccessService, clock: F
 def test_an_unknown_key_does_not_open(access: AccessService, secret: str) -> None:
     access.create_key("ci")
     with pytest.raises(Unauthenticated):
-        access.authenticate(secret)
+        asyncio.run(access.authenticate(secret))
 
 
 def test_a_revoked_key_opens_no_more_and_stays_listed(access: AccessService, clock: FakeClock) -> None:
@@ -46,8 +48,8 @@ def test_a_revoked_key_opens_no_more_and_stays_listed(access: AccessService, clo
     clock.advance(5)
     assert access.revoke(key.id).revoked_at == revoked_at
     with pytest.raises(Unauthenticated):
-        access.authenticate(secret)
-    assert access.authenticate(other).name == "other"
+        asyncio.run(access.authenticate(secret))
+    assert asyncio.run(access.authenticate(other)).name == "other"
     listed = access.keys()
     assert {known.name: known.revoked_at for known in listed} == {"ci": revoked_at, "other": None}
 
@@ -59,10 +61,12 @@ def test_revoking_an_unknown_key_is_not_found(access: AccessService) -> None:
 
 def test_the_last_key_revoked_does_not_open_the_door(access: AccessService) -> None:
     assert not access.any_keys()
+    assert not asyncio.run(access.asks_for_keys())
     key, _ = access.create_key("ci")
     assert access.any_keys()
     access.revoke(key.id)
     assert access.any_keys()
+    assert asyncio.run(access.asks_for_keys())
 
 
 @pytest.mark.parametrize("name", ["", "   ", "a\nb", "a\0b", "x" * 129])

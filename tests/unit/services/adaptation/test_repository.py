@@ -88,7 +88,7 @@ def test_parameters_are_never_removed_while_they_are_being_named(database: Datab
             for turn in range(ROUNDS):
                 stored = _stored(f"adp_{writer}_{turn}", digest="shared")
                 with database.write() as session:
-                    repository.insert(session, stored, b"params")
+                    repository.insert(session, [(stored, b"params")])
                 with database.read() as session:
                     row = session.get(AdaptedParamsRow, "shared")
                     assert row is not None

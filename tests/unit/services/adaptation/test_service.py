@@ -73,6 +73,28 @@ def test_a_classification_answers_in_the_callers_labels(
     np.testing.assert_allclose(answer.probabilities.sum(1), 1.0, atol=1e-5)
 
 
+def test_an_adaptation_is_described_and_queried_at_its_own_revision_only(house: House) -> None:
+    made = _create(house, "steps")
+    served = house.run(house.service.served(made.id, revision=1))
+    assert served == house.run(house.service.served(made.id))
+    assert (served.adaptation.id, served.adaptation.revision, served.version.model) == (made.id, 1, "steps")
+    assert house.run(house.service.predict(made.id, np.array([5.0]), revision=1)).revision == 1
+    with pytest.raises(NotFound, match="revision 1"):
+        house.run(house.service.served(made.id, revision=2))
+    with pytest.raises(NotFound, match="revision 1"):
+        house.run(house.service.predict(made.id, np.array([5.0]), revision=2))
+    with pytest.raises(Invalid) as caught:
+        house.run(house.service.predict(made.id, np.zeros((1, 3)), pointer="/inputs/0"))
+    assert _faults(caught) == ["/inputs/0"]
+
+
+def test_only_a_learner_that_gives_std_says_so(house: House) -> None:
+    for model, gives in (("line", True), ("steps", False)):
+        made = _create(house, model)
+        assert house.run(house.service.served(made.id)).version.learner.algorithm.gives_std is gives
+        assert (_predict(house, made.id).stds is not None) is gives
+
+
 def test_an_adaptation_outlives_the_engine_that_made_it(house: House) -> None:
     made = [_create(house), _create(house, "points", POINTS)]
     before = [_predict(house, made[0].id), _predict(house, made[1].id, POINTS.inputs)]
@@ -101,6 +123,26 @@ def test_the_base_models_own_answer(house: House) -> None:
     with pytest.raises(Invalid) as error:
         house.run(house.service.adapt_predict("points", None, POINTS.inputs, {}))
     assert _faults(error) == ["/support"]
+
+
+def test_a_call_that_costs_too_much_never_reaches_the_engine(house: House) -> None:
+    made = _create(house, "steps")
+    house.stop_engine()
+    limits = Limits(call_operations=200)
+    bounded = AdaptationService(house.database, house.registry, house.engine, house.clock, limits)
+    dear = {"inner_steps": 50}
+    for asked, pointer in (
+        (
+            bounded.create(model="steps", start_from=None, support=LINE, options=dear, metadata={}),
+            "/support/inputs",
+        ),
+        (bounded.adapt_predict("steps", LINE, np.ones(1), dear), "/support/inputs"),
+        (bounded.adapt_predict("steps", None, np.ones(20), {}), "/inputs"),
+        (bounded.predict(made.id, np.ones(20)), "/inputs"),
+    ):
+        with pytest.raises(Invalid) as error:
+            house.run(asked)
+        assert _faults(error) == [pointer]
 
 
 def test_an_answer_has_a_largest_size(house: House) -> None:
@@ -194,6 +236,7 @@ def test_a_learner_that_cannot_go_on_says_so(house: House) -> None:
         ({"model": "steps", "options": {"inner_lr": 10.0, "inner_steps": 200}}, "/support"),
         ({"ttl_seconds": 0.0}, "/ttl_seconds"),
         ({"ttl_seconds": -1.0}, "/ttl_seconds"),
+        ({"ttl_seconds": 0.5}, "/ttl_seconds"),
         ({"ttl_seconds": float("nan")}, "/ttl_seconds"),
         ({"ttl_seconds": 1e12}, "/ttl_seconds"),
         ({"metadata": {"a": "x" * 300}}, "/metadata"),
@@ -231,16 +274,16 @@ def test_lists_by_the_page_and_by_the_model(house: House) -> None:
         made.append(_create(house, model, support))
         house.clock.advance(1)
     newest_first = [one.id for one in reversed(made)]
-    first = house.service.list(limit=3)
+    first = house.run(house.service.list(limit=3))
     assert [one.id for one in first.data] == newest_first[:3]
-    rest = house.service.list(limit=3, after=first.next)
+    rest = house.run(house.service.list(limit=3, after=first.next))
     assert [one.id for one in rest.data] == newest_first[3:]
     assert rest.next is None
-    assert [one.id for one in house.service.list(model="points").data] == [made[1].id]
-    assert len(house.service.list(model="line@1").data) == 3
-    assert house.service.list(model="nope").data == []
+    assert [one.id for one in house.run(house.service.list(model="points")).data] == [made[1].id]
+    assert len(house.run(house.service.list(model="line@1")).data) == 3
+    assert house.run(house.service.list(model="nope")).data == []
     with pytest.raises(NotFound):
-        house.service.list(model="line@2")
+        house.run(house.service.list(model="line@2"))
 
 
 def test_an_expired_adaptation_is_gone_and_swept(house: House) -> None:
@@ -256,7 +299,7 @@ def test_an_expired_adaptation_is_gone_and_swept(house: House) -> None:
         _predict(house, brief.id, POINTS.inputs)
     with pytest.raises(NotFound):
         _create(house, None, start_from=brief.id)
-    assert [one.id for one in house.service.list().data] == [kept.id]
+    assert [one.id for one in house.run(house.service.list()).data] == [kept.id]
     assert _count(house, AdaptationRow) == 2
     assert house.sweep.purge() == 1
     assert (_count(house, AdaptationRow), _count(house, AdaptedParamsRow)) == (1, 1)

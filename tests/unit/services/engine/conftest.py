@@ -8,7 +8,10 @@ import torch
 from services.engine.adapted_models import AdaptedModels
 from services.engine.executor import Executor
 from services.engine.messages import AdaptCall, AdaptReply, Reply
+from services.engine.passes import Passes
+from services.engine.plans import Plans
 from services.engine.residents import ResidentModels
+from services.engine.tier import Tier
 from services.errors import NotFound
 from services.storage.artifacts import MemoryArtifactStore
 
@@ -23,11 +26,16 @@ class Bench:
         self.kept: dict[str, bytes] = {}
         self.restart()
 
-    def restart(self, max_numbers: int = 1 << 20, model_bytes: int = 1 << 20) -> None:
+    def restart(
+        self, max_numbers: int = 1 << 20, model_bytes: int = 1 << 20, adapted_bytes: int = 1 << 20
+    ) -> None:
         """A fresh executor on the same storage, nothing resident."""
         self.models = ResidentModels(self.store, CPU, model_bytes)
-        self.adapted = AdaptedModels(self._read, CPU, 1 << 20)
-        self.executor = Executor(self.models, self.adapted, CPU, max_numbers)
+        self.tier_hits: list[str] = []
+        tiers = [Tier("host", CPU, adapted_bytes)]
+        self.adapted = AdaptedModels(self._read, tiers, self.tier_hits.append)
+        self.passes = Passes(Plans(CPU, workshop=None), CPU, max_numbers)
+        self.executor = Executor(self.models, self.adapted, self.passes, CPU)
 
     def run(self, *calls: object) -> list[Reply]:
         replies = self.executor.run(calls)

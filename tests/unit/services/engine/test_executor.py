@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from models.spec import Signature
-from services.engine import executor
 from services.engine.batching import key_of
 from services.engine.messages import (
     AdaptCall,
@@ -22,6 +21,7 @@ from services.engine.messages import (
     Reply,
     Support,
 )
+from services.engine.passes import Passes
 from services.storage.manifest import decode_artifact, encode_artifact
 from services.storage.tensor_file import decode_tensors
 from tests import small_models
@@ -298,14 +298,14 @@ def test_models_beyond_the_budget_are_loaded_again(bench: Bench) -> None:
 
 def _clumsy(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """Let every adapt pass fail that has a call with options in it."""
-    honest = executor.adapt_pass
+    honest = Passes.adapt
 
-    def clumsy(model, calls, starts, device):  # type: ignore[no-untyped-def]
+    def clumsy(self, model, calls, starts):  # type: ignore[no-untyped-def]
         if any(call.options for call in calls):
             raise error
-        return honest(model, calls, starts, device)
+        return honest(self, model, calls, starts)
 
-    monkeypatch.setattr(executor, "adapt_pass", clumsy)
+    monkeypatch.setattr(Passes, "adapt", clumsy)
 
 
 @pytest.mark.parametrize(

@@ -176,20 +176,21 @@ def test_letters_in_alphabets_become_a_classifier(hand: Hand) -> None:
 
 def test_examples_that_give_no_episode_are_the_authors_to_change(hand: Hand) -> None:
     file = io.BytesIO()
-    np.savez(file, inputs=np.zeros((20, 3), dtype=np.float32), targets=np.arange(10).repeat(2))
+    classes = np.arange(10).repeat(2)
+    np.savez(file, inputs=np.zeros((20, 3), dtype=np.float32), targets=classes, tasks=classes)
     dataset, _ = hand.bench.datasets.create("thin", "application/x-npz", file.getvalue())
     job = hand.bench.jobs.submit(
         {
             "model": "thin",
             "learner": {"algorithm": {"name": "protonet"}, "network": {"name": "mlp"}},
-            "tasks": {"dataset": dataset.id, "n_way": 5, "n_shot": 2, "n_query": 2},
+            "tasks": {"dataset": dataset.id, "n_way": 5, "n_shot": 1, "n_query": 1, "within_task": True},
         }
     )
     failed = hand.carry(job)
     assert failed.status is JobState.FAILED
     assert failed.error is not None
     assert (failed.error.code, failed.error.fault) == ("invalid_configuration", "user")
-    assert "n_shot + n_query = 4" in failed.error.message
+    assert "5-way episodes within a task need 5 classes of at least 2 examples in one" in failed.error.message
 
 
 @pytest.mark.parametrize(

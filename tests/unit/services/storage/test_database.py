@@ -1,11 +1,12 @@
 """Sessions on SQLite: whole transactions, no lost updates, and trouble told apart from defects."""
 
+import asyncio
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from services.errors import Unavailable
@@ -77,6 +78,23 @@ def test_reads_go_on_during_a_write_and_see_one_moment(database: Database) -> No
             assert reading.get(ModelRow, "a") is None
     with database.read() as reading:
         assert reading.get(ModelRow, "a") is not None
+
+
+def test_a_look_up_sees_every_commit_before_it(database: Database) -> None:
+    def names(connection: Connection) -> list[str]:
+        return list(connection.scalars(select(ModelRow.name).order_by(ModelRow.name)))
+
+    async def scenario() -> None:
+        for number in range(3):
+            with database.write() as session:
+                session.add(_model(f"m{number}"))
+            assert await database.look_up(names) == [f"m{n}" for n in range(number + 1)]
+            with pytest.raises(OperationalError):
+                await database.look_up(
+                    lambda connection: connection.execute(text("SELECT nothing FROM nowhere"))
+                )
+
+    asyncio.run(scenario())
 
 
 def test_two_processes_do_not_lose_updates_either(database: Database, settings: StorageSettings) -> None:

@@ -1,5 +1,6 @@
 """The same storage on Postgres: migrations, transactions and races, against a real server on a unix socket."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from typing import TypeVar
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import NullPool, create_engine, select, text
 from sqlalchemy.exc import InternalError
 
 from services.errors import Conflict, Unavailable
@@ -104,6 +105,17 @@ def test_no_update_is_lost(database: Database) -> None:
         row = session.get_one(ModelRow, "counter")
         assert row.last_version == 40
         assert row.created_at == NOW
+
+
+def test_a_look_up_sees_every_commit_before_it(database: Database) -> None:
+    async def scenario() -> None:
+        for number in range(2):
+            with database.write() as session:
+                session.add(ModelRow(name=f"m{number}", created_at=NOW, last_version=0))
+            found = await database.look_up(lambda connection: list(connection.scalars(select(ModelRow.name))))
+            assert sorted(found) == [f"m{n}" for n in range(number + 1)]
+
+    asyncio.run(scenario())
 
 
 def test_writing_through_a_read_is_a_defect(database: Database) -> None:

@@ -1,0 +1,185 @@
+"""How tasks go through a program: all together, one by one, or compiled; whichever was measured to be quickest.
+
+Nothing waits for a compiler. A program runs eagerly at once; one that is used a lot is compiled in another process
+(`workshop`), is tried against the eager answer on a real pass when it is there, and takes over if it holds.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+
+import torch
+from torch import Tensor
+
+from models.functional import Params
+from services.engine.programs import Program, ProgramSpec, build_program
+from services.engine.workshop import Workshop
+
+logger = logging.getLogger(__name__)
+
+Compiled = Callable[..., Sequence[Tensor]]
+CountPlan = Callable[[str, str], None]
+"""Takes the kind of program and the plan that a pass went by."""
+
+# Passes by which the two eager plans are compared, and by which a program has earned its compiling.
+_TRIALS = 3
+_BUSY_PASSES = 50
+_BUSY_SECONDS = 1.0
+
+# One task by itself must be this much quicker than its share of a batched pass: both are measured roughly.
+_CLEARLY = 0.8
+
+# How far the compiled answer may be from the eager one, for numbers of the answer's own size.
+_TOLERANCE = 1e-4
+
+
+class Plan(StrEnum):
+    TOGETHER = "together"
+    EACH = "each"
+    COMPILED = "compiled"
+
+
+def rung_of(tasks: int) -> int:
+    """The number of tasks that a compiled pass of `tasks` has: 1, 4, 16, 64, ... so that few programs exist."""
+    rung = 1
+    while rung < tasks:
+        rung *= 4
+    return rung
+
+
+class _Line:
+    """One program at one rung: what was measured of it, and what takes over from the eager plans."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.plan = Plan.TOGETHER
+        self.passes = 0
+        self.seconds = 0.0  # spent in eager passes
+        self.quickest: dict[Plan, float] = {}  # seconds a task
+        self.compiled: Compiled | None = None
+        self.may_ask = True
+        self.waits = False  # for the workshop
+
+    def measured(self, plan: Plan, seconds_a_task: float) -> None:
+        self.quickest[plan] = min(seconds_a_task, self.quickest.get(plan, seconds_a_task))
+
+
+class Plans:
+    """Runs programs on one device and learns how. Not safe for several threads."""
+
+    def __init__(
+        self,
+        device: torch.device,
+        workshop: Workshop | None,
+        count_plan: CountPlan = lambda _kind, _plan: None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """`workshop` compiles; None where nothing is to be compiled. `clock` gives seconds."""
+        self._device = device
+        self._workshop = workshop
+        self._count_plan = count_plan
+        self._clock = clock
+        self._lines: dict[tuple[ProgramSpec, int], _Line] = {}
+
+    def tasks(self, spec: ProgramSpec, tasks: int, meta_params: Params) -> int:
+        """How many tasks a pass of `tasks` is to be padded to: a compiled program takes its rung, others any."""
+        line = self._line(spec, tasks, meta_params)
+        return rung_of(tasks) if line.compiled is not None else tasks
+
+    def run(
+        self, spec: ProgramSpec, tasks: int, meta_params: Params, tensors: Sequence[Tensor]
+    ) -> Sequence[Tensor]:
+        """A pass of `tasks`, padded as `tasks` said; outputs with as many, in the order of the program's."""
+        line = self._line(spec, tasks, meta_params)
+        if line.compiled is not None and line.plan is not Plan.COMPILED:
+            return self._try(line, tasks, meta_params, tensors)
+        if line.plan is Plan.COMPILED:
+            outputs, _ = self._timed(lambda: self._compiled(line, meta_params, tensors))
+        else:
+            outputs, seconds = self._timed(lambda: _eager(line, meta_params, tensors))
+            self._learn(line, spec, tasks, meta_params, tensors, seconds)
+        self._count_plan(spec.kind, line.plan)
+        return [output[:tasks] for output in outputs]
+
+    def _line(self, spec: ProgramSpec, tasks: int, meta_params: Params) -> _Line:
+        key = (spec, rung_of(tasks))
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = _Line(build_program(spec, meta_params))
+            line.waits = True  # it may have been compiled for an engine before this one
+        if line.waits and self._workshop is not None:
+            line.compiled = self._workshop.find(*key)
+            line.waits = line.compiled is None and not line.may_ask
+        return line
+
+    def _learn(
+        self,
+        line: _Line,
+        spec: ProgramSpec,
+        tasks: int,
+        meta_params: Params,
+        tensors: Sequence[Tensor],
+        seconds: float,
+    ) -> None:
+        line.passes += 1
+        line.seconds += seconds
+        line.measured(line.plan, seconds / tasks)
+        if line.passes <= _TRIALS and line.plan is Plan.TOGETHER:
+            one = [tensor[:1] for tensor in tensors]
+            _, alone = self._timed(lambda: line.program.each(meta_params, one))
+            line.measured(Plan.EACH, alone)
+            if line.passes == _TRIALS and line.quickest[Plan.EACH] < _CLEARLY * line.quickest[Plan.TOGETHER]:
+                line.plan = Plan.EACH
+        busy = line.passes >= _BUSY_PASSES and line.seconds >= _BUSY_SECONDS
+        if busy and line.may_ask and self._workshop is not None:
+            line.may_ask, line.waits = False, True
+            self._workshop.ask(spec, rung_of(tasks))
+
+    def _try(
+        self, line: _Line, tasks: int, meta_params: Params, tensors: Sequence[Tensor]
+    ) -> Sequence[Tensor]:
+        """Let the compiled program show on a real pass that it is right and quick; answer with the eager one."""
+        eager, seconds = self._timed(lambda: _eager(line, meta_params, tensors))
+        self._compiled(line, meta_params, tensors)  # the first run loads and touches everything
+        compiled, compiled_seconds = self._timed(lambda: self._compiled(line, meta_params, tensors))
+        distance = max(
+            _distance(one[:tasks], other[:tasks]) for one, other in zip(eager, compiled, strict=True)
+        )
+        if distance <= _TOLERANCE and compiled_seconds < seconds:
+            line.plan = Plan.COMPILED
+            gain = seconds / compiled_seconds
+            logger.info(
+                "compiled", extra={"program": line.program.spec.kind, "times_quicker": round(gain, 1)}
+            )
+        else:
+            line.compiled, line.may_ask = None, False
+            assert self._workshop is not None
+            self._workshop.reject(line.program.spec, rung_of(tasks), distance)
+        return [output[:tasks] for output in eager]
+
+    def _compiled(self, line: _Line, meta_params: Params, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
+        assert line.compiled is not None
+        return line.compiled(*(meta_params[name] for name in sorted(meta_params)), *tensors)
+
+    def _timed(self, work: Callable[[], Sequence[Tensor]]) -> tuple[Sequence[Tensor], float]:
+        began = self._clock()
+        outputs = work()
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        return outputs, self._clock() - began
+
+
+def _eager(line: _Line, meta_params: Params, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
+    run = line.program.each if line.plan is Plan.EACH else line.program.together
+    return run(meta_params, tensors)
+
+
+def _distance(one: Tensor, other: Tensor) -> float:
+    """The largest difference, relative to the size of the numbers; infinite where only one is finite."""
+    if not torch.equal(one.isfinite(), other.isfinite()):
+        return float("inf")
+    size = one.abs().nan_to_num(posinf=0.0).clamp(min=1.0)
+    return (
+        float(((one - other).nan_to_num(posinf=0.0, neginf=0.0).abs() / size).amax()) if one.numel() else 0.0
+    )

@@ -1,0 +1,124 @@
+"""The writer: callers share transactions, and each has its own fate."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import event, func, select
+from sqlalchemy.exc import IntegrityError
+
+from services.adaptation.records import Adaptation, StoredAdaptation
+from services.adaptation.writer import AdaptationWriter
+from services.errors import Unavailable
+from services.storage.database import Database
+from services.storage.tables import AdaptationRow, AdaptedParamsRow
+from tests.unit.services.adaptation.conftest import House
+
+
+def _stored(number: int, model: str = "line", digest: str | None = None) -> StoredAdaptation:
+    made = Adaptation(
+        id=f"adp_{number}",
+        model=model,
+        version=1,
+        task="regression",
+        classes=None,
+        n_support=4,
+        support_loss=0.5,
+        revision=1,
+        options={"inner_steps": 3},
+        metadata={"customer": "42"},
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        expires_at=None,
+    )
+    return StoredAdaptation(made, digest or f"digest-{number}")
+
+
+@pytest.fixture
+def commits(house: House) -> list[str]:
+    """Every commit of the house's write engine."""
+    seen: list[str] = []
+    event.listen(house.database._writer, "commit", lambda _connection: seen.append("commit"))
+    return seen
+
+
+def _count(database: Database, kind: type) -> int:
+    with database.read() as session:
+        return session.scalar(select(func.count()).select_from(kind)) or 0
+
+
+def test_many_callers_share_a_commit(house: House, commits: list[str]) -> None:
+    async def scenario() -> None:
+        writer = AdaptationWriter(house.database)
+        await asyncio.gather(*(writer.store(_stored(number), b"params") for number in range(100)))
+
+    house.run(scenario())
+    assert len(commits) == 1
+    assert (_count(house.database, AdaptationRow), _count(house.database, AdaptedParamsRow)) == (100, 100)
+
+
+def test_what_comes_during_a_commit_goes_into_the_next(house: House, commits: list[str]) -> None:
+    async def scenario() -> None:
+        writer = AdaptationWriter(house.database)
+        first = asyncio.create_task(writer.store(_stored(0), b"params"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the first is under way
+        others = [asyncio.create_task(writer.store(_stored(number), b"params")) for number in range(1, 9)]
+        await asyncio.gather(first, *others)
+
+    house.run(scenario())
+    assert len(commits) == 2
+
+
+def test_equal_parameters_are_one_row(house: House) -> None:
+    async def scenario() -> None:
+        writer = AdaptationWriter(house.database)
+        await asyncio.gather(
+            *(writer.store(_stored(number, digest="same"), b"params") for number in range(5))
+        )
+
+    house.run(scenario())
+    assert (_count(house.database, AdaptationRow), _count(house.database, AdaptedParamsRow)) == (5, 1)
+
+
+def test_one_that_cannot_be_stored_takes_no_other_with_it(house: House) -> None:
+    async def scenario() -> list[object]:
+        writer = AdaptationWriter(house.database)
+        wanted = [_stored(0), _stored(1, model="gone"), _stored(2), _stored(2), _stored(3)]
+        return await asyncio.gather(*(writer.store(one, b"params") for one in wanted), return_exceptions=True)
+
+    ends = house.run(scenario())
+    assert [type(end) for end in ends] == [type(None), IntegrityError, type(None), IntegrityError, type(None)]
+    with house.database.read() as session:
+        assert set(session.scalars(select(AdaptationRow.id))) == {"adp_0", "adp_2", "adp_3"}
+        assert "digest-1" not in set(session.scalars(select(AdaptedParamsRow.digest)))
+
+
+def test_a_caller_that_went_away_stops_nobody(house: House) -> None:
+    async def scenario() -> None:
+        writer = AdaptationWriter(house.database)
+        tasks = [asyncio.create_task(writer.store(_stored(number), b"params")) for number in range(3)]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(end) for end in ends] == [type(None), asyncio.CancelledError, type(None)]
+        await writer.store(_stored(9), b"params")
+
+    house.run(scenario())
+    assert _count(house.database, AdaptationRow) == 4
+
+
+def test_a_database_that_is_away_is_everybodys_fault_and_passes(house: House) -> None:
+    patient = Database(str(house.database._writer.url), patience_s=0.05)
+
+    async def scenario() -> None:
+        writer = AdaptationWriter(patient)
+        with house.database.write():
+            ends = await asyncio.gather(
+                *(writer.store(_stored(number), b"params") for number in range(3)), return_exceptions=True
+            )
+        assert [type(end) for end in ends] == [Unavailable] * 3
+        await writer.store(_stored(0), b"params")
+
+    house.run(scenario())
+    patient.close()
+    assert _count(house.database, AdaptationRow) == 1

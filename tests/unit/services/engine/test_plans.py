@@ -1,0 +1,183 @@
+"""Plans: eager at once, the quicker of two by measurement, and a compiled program only where it holds."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.build import build_learner
+from models.spec import LearnerSpec, MamlSpec, MlpSpec
+from services.engine import plans as plans_module
+from services.engine.plans import Plan, Plans, rung_of
+from services.engine.programs import Program, ProgramSpec, build_program, example_tensors
+from tests.small_models import LINE
+
+CPU = torch.device("cpu")
+LEARNER = LearnerSpec(algorithm=MamlSpec(inner_steps=2), network=MlpSpec(hidden=(8,)))
+META = build_learner(LEARNER, LINE).init(torch.Generator().manual_seed(0))
+SPEC = ProgramSpec(kind="adapt", learner=LEARNER, signature=LINE, max_ways=None, support=4)
+PROGRAM = build_program(SPEC, META)
+_TOGETHER = Program.together  # as it is before a test makes it cost something
+
+
+def _tensors(tasks: int) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    inputs, targets = (torch.randn(tasks, 4, 1, generator=generator) for _ in range(2))
+    _, _, _, class_mask = example_tensors(SPEC, tasks, 0, CPU)
+    return [inputs, targets, torch.ones(tasks, 4), class_mask]
+
+
+class Clock:
+    """Time goes by as programs run: so much a task for each plan."""
+
+    def __init__(self, **seconds: float) -> None:
+        self.now = 0.0
+        self.seconds = seconds
+
+    def __call__(self) -> float:
+        return self.now
+
+    def costs(self, plan: str, run: Callable[..., Sequence[Tensor]]) -> Callable[..., Sequence[Tensor]]:
+        def costly(*given: object) -> Sequence[Tensor]:
+            outputs = run(*given)
+            self.now += self.seconds[plan] * len(outputs[0])
+            return outputs
+
+        return costly
+
+
+class FakeWorkshop:
+    """Has a program once it was asked for, and `patience` looks later."""
+
+    def __init__(self, compiled: Callable[..., Sequence[Tensor]], patience: int = 3) -> None:
+        self.compiled = compiled
+        self.patience = patience
+        self.asked: list[tuple[ProgramSpec, int]] = []
+        self.rejected: list[tuple[ProgramSpec, int]] = []
+
+    def find(self, spec: ProgramSpec, tasks: int) -> Callable[..., Sequence[Tensor]] | None:
+        if (spec, tasks) not in self.asked:
+            return None
+        self.patience -= 1
+        return self.compiled if self.patience < 0 else None
+
+    def ask(self, spec: ProgramSpec, tasks: int) -> None:
+        self.asked.append((spec, tasks))
+
+    def reject(self, spec: ProgramSpec, tasks: int, _distance: float) -> None:
+        self.rejected.append((spec, tasks))
+
+
+def _as_compiled(*given: Tensor) -> Sequence[Tensor]:
+    names = sorted(META)
+    return _TOGETHER(PROGRAM, dict(zip(names, given, strict=False)), given[len(names) :])
+
+
+class House:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, clock: Clock, workshop: FakeWorkshop | None) -> None:
+        for name in ("together", "each"):
+            honest = getattr(Program, name)
+            monkeypatch.setattr(
+                Program,
+                name,
+                lambda self, *given, name=name, run=honest: clock.costs(name, run)(self, *given),
+            )
+        self.used: Counter[str] = Counter()
+        self.plans = Plans(CPU, workshop, lambda _kind, plan: self.used.update([plan]), clock)  # type: ignore[arg-type]
+
+    def run(self, tasks: int) -> Sequence[Tensor]:
+        padded_to = self.plans.tasks(SPEC, tasks, META)
+        tensors = [
+            torch.cat([one, one[:1].expand(padded_to - tasks, *one.shape[1:])]) for one in _tensors(tasks)
+        ]
+        return self.plans.run(SPEC, tasks, META, tensors)
+
+
+@pytest.fixture
+def expected() -> Callable[[int], Sequence[Tensor]]:
+    return lambda tasks: PROGRAM.together(META, _tensors(tasks))
+
+
+def _assert_close(one: Sequence[Tensor], other: Sequence[Tensor]) -> None:
+    for left, right in zip(one, other, strict=True):
+        torch.testing.assert_close(left, right, rtol=1e-5, atol=1e-6)
+
+
+def test_the_rungs_are_few() -> None:
+    assert [rung_of(tasks) for tasks in (1, 2, 4, 5, 16, 17, 64, 65)] == [1, 4, 4, 16, 16, 64, 64, 256]
+
+
+@pytest.mark.parametrize(
+    ("together", "each", "chosen"),
+    [(1.0, 3.0, Plan.TOGETHER), (3.0, 1.0, Plan.EACH), (1.0, 0.9, Plan.TOGETHER)],
+)
+def test_the_quicker_eager_plan_is_chosen_and_answers_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+    expected: Callable[[int], Sequence[Tensor]],
+    together: float,
+    each: float,
+    chosen: Plan,
+) -> None:
+    right = expected(5)
+    house = House(monkeypatch, Clock(together=together, each=each), None)
+    for _ in range(8):
+        _assert_close(house.run(5), right)
+    assert house.used[chosen] >= 5
+
+
+def test_a_busy_program_is_compiled_and_takes_over(
+    monkeypatch: pytest.MonkeyPatch, expected: Callable[[int], Sequence[Tensor]]
+) -> None:
+    monkeypatch.setattr(plans_module, "_BUSY_PASSES", 6)
+    right = expected(3)
+    clock = Clock(together=1.0, each=2.0, compiled=0.1)
+    workshop = FakeWorkshop(clock.costs("compiled", _as_compiled))
+    house = House(monkeypatch, clock, workshop)
+    for _ in range(30):
+        _assert_close(house.run(3), right)
+    assert workshop.asked == [(SPEC, 4)]
+    assert house.used[Plan.COMPILED] >= 10
+    assert house.plans.tasks(SPEC, 3, META) == 4
+    assert workshop.rejected == []
+
+
+def test_a_quiet_program_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    workshop = FakeWorkshop(_as_compiled)
+    house = House(monkeypatch, Clock(together=1e-6, each=1e-6), workshop)
+    for _ in range(100):
+        house.run(1)
+    assert workshop.asked == []
+
+
+def _wrong(*given: Tensor) -> Sequence[Tensor]:
+    row, loss = _as_compiled(*given)
+    return row + 1e-2, loss
+
+
+def _not_finite(*given: Tensor) -> Sequence[Tensor]:
+    row, loss = _as_compiled(*given)
+    return row, torch.full_like(loss, float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("compiled", "seconds"),
+    [(_wrong, 0.1), (_not_finite, 0.1), (_as_compiled, 5.0)],
+    ids=["wrong", "nan", "slow"],
+)
+def test_a_compiled_program_that_does_not_hold_is_rejected_for_good(
+    monkeypatch: pytest.MonkeyPatch,
+    expected: Callable[[int], Sequence[Tensor]],
+    compiled: Callable[..., Sequence[Tensor]],
+    seconds: float,
+) -> None:
+    monkeypatch.setattr(plans_module, "_BUSY_PASSES", 6)
+    right = expected(4)
+    clock = Clock(together=1.0, each=2.0, compiled=seconds)
+    workshop = FakeWorkshop(clock.costs("compiled", compiled))
+    house = House(monkeypatch, clock, workshop)
+    for _ in range(30):
+        _assert_close(house.run(4), right)
+    assert workshop.rejected == [(SPEC, 4)]
+    assert house.used[Plan.COMPILED] == 0
