@@ -4,16 +4,23 @@ The bound on a tenant follows what is free (dynamic thresholds, Choudhury and Ha
 fills its share of the queue and no more, several that flood fill less each, and a newcomer always finds room.
 """
 
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Reason = Literal["full", "share"]
 
 
-class Load(NamedTuple):
+@dataclass(slots=True)
+class Load:
     """Calls that wait, and the device time that they are estimated to need."""
 
-    calls: int
-    seconds: float
+    calls: int = 0
+    seconds: float = 0.0
+
+    def add(self, calls: int, seconds: float) -> None:
+        self.calls += calls
+        # Where nothing is left, no rounding is either.
+        self.seconds = self.seconds + seconds if self.calls else 0.0
 
 
 class Refusal(NamedTuple):

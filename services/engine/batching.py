@@ -60,12 +60,12 @@ def key_of(call: DeviceCall) -> BatchKey:
 
 def input_numbers(call: DeviceCall) -> int:
     """How many input numbers a call brings to a pass, padding included."""
-    total = 0
-    if isinstance(call, AdaptCall | AdaptPredictCall):
-        total += _padded(call.support.inputs)
-    if isinstance(call, PredictCall | AdaptPredictCall):
-        total += _padded(call.inputs)
-    return total
+    if isinstance(call, PredictCall):
+        return _padded(call.inputs)
+    if isinstance(call, InspectCall):
+        return 0
+    support = _padded(call.support.inputs)
+    return support + _padded(call.inputs) if isinstance(call, AdaptPredictCall) else support
 
 
 def _rows(array: Array) -> int:

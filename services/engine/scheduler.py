@@ -21,12 +21,19 @@ from services.ids import ANONYMOUS
 T = TypeVar("T")
 
 
+class _Queue(NamedTuple, Generic[T]):
+    """The calls of one tenant and one key, in the order they came."""
+
+    tenant: Tenant
+    tickets: OrderedDict[Hashable, Ticket[T]]
+
+
 @dataclass(slots=True, eq=False)
 class _Line(Generic[T]):
-    """The calls of one key by principal, each in the order they came, and what one call is estimated to take."""
+    """The calls of one key, by principal; each is estimated to be worth `price` seconds of the device."""
 
     price: float
-    queues: dict[str, OrderedDict[Hashable, Ticket[T]]] = field(default_factory=dict)
+    queues: dict[str, _Queue[T]] = field(default_factory=dict)
 
 
 class _Running(NamedTuple, Generic[T]):
@@ -49,7 +56,7 @@ class Scheduler(Generic[T]):
     ) -> None:
         """A lane is passed over `patience` times in a row by those ahead of it, as long as its tenants have had no
         more of the device than theirs; and not at all by tenants who have had `head_start` seconds more."""
-        self._queue = queue
+        self._limits = queue
         self._passes = passes
         self._times = times or PassTimes()
         self._patience = patience
@@ -57,7 +64,7 @@ class Scheduler(Generic[T]):
         self._tickets: OrderedDict[Hashable, Ticket[T]] = OrderedDict()  # all that wait, as they came
         self._lines: dict[BatchKey, _Line[T]] = {}
         self._tenants = Tenants()
-        self._seconds = 0.0
+        self._load = Load()
         self._passed_over = [0] * len(Lane)
         self._running: _Running[T] | None = None
 
@@ -68,32 +75,28 @@ class Scheduler(Generic[T]):
     @property
     def seconds(self) -> float:
         """The device time that the waiting calls are estimated to need."""
-        return self._seconds
+        return self._load.seconds
 
     def offer(self, ticket: Ticket[T], now: float) -> Refusal | None:
         """Let a call wait, or say why it may not. Raises ValueError where a call of that name waits already."""
         if ticket.name in self._tickets:
             raise ValueError(f"two calls named {ticket.name!r}")
-        principal = ticket.call.principal
-        line = self._lines.get(ticket.key)
-        price = line.price if line is not None else self._times.of_call(ticket.key)
-        known = self._tenants.known(principal)
-        own = Load(0, 0.0) if known is None else Load(known.calls, known.seconds)
-        waiting = Load(len(self._tickets), self._seconds)
-        reason = self._queue.verdict(waiting, own, price, shared=principal != ANONYMOUS)
-        if reason is not None:
-            return Refusal(reason, self.delay(now, own if reason == "share" else None))
-        if line is None:
-            line = self._lines[ticket.key] = _Line(price)
+        key, principal = ticket.key, ticket.call.principal
+        line = self._lines.get(key)
+        price = self._times.of_call(key) if line is None else line.price
         tenant = self._tenants.of(principal)
-        self._tenants.came(tenant, price)
-        self._seconds += price
-        self._tickets[ticket.name] = ticket
+        reason = self._limits.verdict(self._load, tenant.load, price, shared=principal != ANONYMOUS)
+        if reason is not None:
+            return Refusal(reason, self.delay(now, tenant.load if reason == "share" else None))
+        if line is None:
+            line = self._lines[key] = _Line(price)
         queue = line.queues.get(principal)
         if queue is None:
-            queue = line.queues[principal] = OrderedDict()
-            tenant.turns[lane_of(ticket.key)][ticket.key] = None
-        queue[ticket.name] = ticket
+            queue = line.queues[principal] = _Queue(tenant, OrderedDict())
+            tenant.turns[lane_of(key)][key] = None
+        self._tickets[ticket.name] = queue.tickets[ticket.name] = ticket
+        self._load.add(1, price)
+        self._tenants.wait(tenant, 1, price)
         return None
 
     def cancel(self, name: Hashable) -> Ticket[T] | None:
@@ -146,7 +149,7 @@ class Scheduler(Generic[T]):
 
     def delay(self, now: float, own: Load | None = None) -> float:
         """Estimated seconds until what waits is done; or until `own` is, in an even share of the device."""
-        seconds = self._seconds
+        seconds = self._load.seconds
         if own is not None:
             seconds = min(seconds, own.seconds * self._tenants.waiting)
         if self._running is not None:
@@ -180,50 +183,53 @@ class Scheduler(Generic[T]):
         numbers = 0
         # Equal tenants take turns: what they are given in this pass counts, be it estimated at nothing.
         order: list[tuple[float, int, int, str]] = []
-        for principal in line.queues:
-            tenant = self._tenants.of(principal)
+        for principal, (tenant, _) in line.queues.items():
             order.append((tenant.received, 0, tenant.served, principal))
         turn = (first.received, 0, first.served, first.principal)
         order.remove(turn)
         heapify(order)
-        taken: dict[str, None] = {}
+        taken: Counter[str] = Counter()
         while True:
             received, count, served, principal = turn
-            queue = line.queues[principal]
-            ticket = next(iter(queue.values()))
+            waiting = line.queues[principal].tickets
+            name, ticket = next(iter(waiting.items()))
             numbers += input_numbers(ticket.call)
             if tickets and numbers > self._passes.numbers:
                 break
             tickets.append(ticket)
-            taken[principal] = None
-            self._remove(ticket)
-            if queue:
+            taken[principal] += 1
+            del waiting[name], self._tickets[name]
+            if waiting:
                 heappush(order, (received + line.price, count + 1, served, principal))
             if not order or len(tickets) == most:
                 break
             turn = heappop(order)
-        for principal in taken:
-            turns = self._tenants.of(principal).turns[lane_of(key)]
-            if key in turns:
-                turns.move_to_end(key)
+        for principal, count in taken.items():
+            queue = line.queues[principal]
+            self._left(key, line, queue, count)
+            if queue.tickets:
+                queue.tenant.turns[lane_of(key)].move_to_end(key)
         return tickets
 
     def _remove(self, ticket: Ticket[T]) -> None:
-        key, principal = ticket.key, ticket.call.principal
-        line, tenant = self._lines[key], self._tenants.of(principal)
-        del self._tickets[ticket.name]
-        self._tenants.left(tenant, line.price)
-        self._seconds = self._seconds - line.price if self._tickets else 0.0
-        queue = line.queues[principal]
-        del queue[ticket.name]
-        if not queue:
-            del line.queues[principal], tenant.turns[lane_of(key)][key]
+        line = self._lines[ticket.key]
+        queue = line.queues[ticket.call.principal]
+        del self._tickets[ticket.name], queue.tickets[ticket.name]
+        self._left(ticket.key, line, queue, 1)
+
+    def _left(self, key: BatchKey, line: _Line[T], queue: _Queue[T], calls: int) -> None:
+        """So many calls were taken out of a queue: what else is kept of it follows."""
+        tenant = queue.tenant
+        self._load.add(-calls, -calls * line.price)
+        self._tenants.wait(tenant, -calls, -calls * line.price)
+        if not queue.tickets:
+            del line.queues[tenant.principal], tenant.turns[lane_of(key)][key]
             if not line.queues:
                 del self._lines[key]
 
     def _reprice(self, line: _Line[T], price: float) -> None:
         more = price - line.price
         line.price = price
-        for principal, queue in line.queues.items():
-            self._tenants.of(principal).seconds += more * len(queue)
-            self._seconds += more * len(queue)
+        for tenant, tickets in line.queues.values():
+            self._tenants.wait(tenant, 0, more * len(tickets))
+            self._load.add(0, more * len(tickets))

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import fmean
 
+from services.engine.admission import Load
 from services.engine.batching import BatchKey, Lane
 
 
@@ -22,14 +23,13 @@ class Tenant:
     """One principal. `received` is in device seconds, on a scale that all tenants share; `served` is the last pass
     that it was part of, counted from 1.
 
-    `calls` wait, worth an estimated `seconds`; `turns` has their keys by lane, the one whose turn it is first.
+    `load` is what it has waiting, and `turns` the keys of that by lane, the one whose turn it is first.
     """
 
     principal: str
     received: float
     served: int = 0
-    calls: int = 0
-    seconds: float = 0.0
+    load: Load = field(default_factory=Load)
     turns: tuple[OrderedDict[BatchKey, None], ...] = field(default_factory=_turns)
 
 
@@ -50,9 +50,6 @@ class Tenants:
         """How many tenants have calls waiting."""
         return len(self._waiting)
 
-    def known(self, principal: str) -> Tenant | None:
-        return self._known.get(principal)
-
     def of(self, principal: str) -> Tenant:
         """The tenant; a new one starts level with the others."""
         tenant = self._known.get(principal)
@@ -60,19 +57,12 @@ class Tenants:
             tenant = self._known[principal] = Tenant(principal, self._level)
         return tenant
 
-    def came(self, tenant: Tenant, seconds: float) -> None:
-        """A call worth so much begins to wait."""
-        if not tenant.calls:
+    def wait(self, tenant: Tenant, calls: int, seconds: float) -> None:
+        """So many more calls wait (or fewer, below nought), worth so much."""
+        if not tenant.load.calls:
             self._waiting[tenant.principal] = tenant
-        tenant.calls += 1
-        tenant.seconds += seconds
-
-    def left(self, tenant: Tenant, seconds: float) -> None:
-        """A call waits no longer."""
-        tenant.calls -= 1
-        tenant.seconds -= seconds
-        if not tenant.calls:
-            tenant.seconds = 0.0  # no rounding stays behind
+        tenant.load.add(calls, seconds)
+        if not tenant.load.calls:
             del self._waiting[tenant.principal]
 
     def next_in(self, lane: Lane) -> Tenant | None:
@@ -96,5 +86,5 @@ class Tenants:
         # It rises with every pass, whoever was served: no stream of newcomers keeps anybody waiting for ever.
         self._level = max(self._level, fmean(tenant.received for tenant in self._known.values()))
         for principal, tenant in list(self._known.items()):
-            if not tenant.calls and tenant.received <= self._level:
+            if not tenant.load.calls and tenant.received <= self._level:
                 del self._known[principal]
