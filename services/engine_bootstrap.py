@@ -9,7 +9,9 @@ from collections.abc import Callable
 import torch
 from prometheus_client import CollectorRegistry
 
+from models.programs.folder import ProgramFolder, has_compiler
 from services.engine.adapted_models import AdaptedModels, many_reader_of, reader_of
+from services.engine.compiling import COMPILER
 from services.engine.device import pick_device
 from services.engine.executor import Executor
 from services.engine.loader import Loader
@@ -20,7 +22,7 @@ from services.engine.residents import ResidentModels
 from services.engine.server import EngineServer
 from services.engine.settings import EngineSettings
 from services.engine.tier import Tier
-from services.engine.workshop import Workshop, has_compiler
+from services.engine.workshop import Workshop
 from services.storage.artifacts import ArtifactStore, FolderArtifactStore
 from services.storage.database import Database
 from services.storage.settings import StorageSettings
@@ -100,5 +102,5 @@ def _workshop(settings: EngineSettings) -> Workshop | None:
     if not has_compiler():
         logger.info("there is no C++ compiler here: every program runs as it is")
         return None
-    folder = settings.data_dir.absolute() / "compiled"
+    folder = ProgramFolder(settings.data_dir.absolute() / "compiled", COMPILER)
     return Workshop(folder, pick_device(settings.engine_device), settings.engine_threads)

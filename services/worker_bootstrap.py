@@ -4,7 +4,8 @@ import os
 import signal
 from threading import Event
 
-from models.training.program_folder import ProgramFolder
+from models.programs.folder import ProgramFolder
+from models.training.compile_program import COMPILER
 from services.adaptation.sweep import AdaptationSweep
 from services.clock import SystemClock
 from services.datasets.limits import DatasetLimits
@@ -33,7 +34,7 @@ def run_worker(settings: WorkerSettings, storage: StorageSettings) -> None:
     clock = SystemClock()
     database = Database(storage.tables_url)
     artifacts = FolderArtifactStore(storage.artifacts_path)
-    programs = ProgramFolder(storage.programs_path)
+    programs = ProgramFolder(storage.programs_path, COMPILER)
     worker = Worker(
         settings,
         storage.jobs_url,

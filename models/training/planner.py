@@ -11,13 +11,13 @@ from typing import Literal
 
 import msgspec
 
+from models.programs.folder import ProgramFolder, has_compiler
 from models.training.blocks import Block
 from models.training.meta_trainer import MetaTrainer
 from models.training.outer_step import OuterState
 from models.training.plan_policy import is_clearly_faster, pays_to_compile, pays_to_load
 from models.training.plans import EAGER_PLANS, EagerPlan, Plan
 from models.training.program import CompiledPlan, ProgramSpec
-from models.training.program_folder import ProgramFolder, has_compiler
 
 # A trial calls a plan for about so long, and at least twice: the first call of anything is slow. It is of so many
 # tasks at most, for how the time of one pass grows with them; a run of few iterations is over sooner than a trial.

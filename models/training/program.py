@@ -5,7 +5,6 @@ takes moments, no guard can make it compile again, and the same file gives the s
 """
 
 import hashlib
-import platform
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import msgspec
 import torch
 from torch import Tensor
 
+from models.programs.key import program_key
 from models.spec import LearnerSpec, Signature
 from models.training.blocks import Block
 from models.training.meta_trainer import MetaTrainer
@@ -53,9 +53,7 @@ class ProgramSpec(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> str:
         """A name for the program among all others that this or another machine may have compiled."""
-        machine = (platform.system(), platform.machine(), torch.backends.cpu.get_cpu_capability())
-        parts = (msgspec.json.encode(self), torch.__version__, *machine, _sources())
-        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+        return program_key(msgspec.json.encode(self))
 
 
 class CompiledPlan:
@@ -76,11 +74,3 @@ class CompiledPlan:
         span = torch.tensor(place), torch.tensor(count)
         *vectors, history = self._program(*state, history, *span, block.rates, *block.episodes)
         return OuterState(*vectors), history[place : place + count]
-
-
-def _sources() -> str:
-    """A digest of this package's code: what it computes is what the program computes."""
-    digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parents[1].rglob("*.py")):
-        digest.update(source.read_bytes())
-    return digest.hexdigest()

@@ -12,6 +12,7 @@ from torch import Generator
 
 from models.build import build_family, build_learner
 from models.episode import MetaBatch
+from models.programs.folder import ProgramFolder
 from models.spec import LabelledSpec, Signature, max_ways_of, signature_of
 from models.tasks.family import Split, TaskFamily
 from models.tasks.labelled_data import LabelledData
@@ -21,7 +22,6 @@ from models.training.evaluation import meta_test
 from models.training.meta_trainer import DivergedError, MetaTrainer
 from models.training.planner import Planner
 from models.training.program import ProgramSpec
-from models.training.program_folder import ProgramFolder
 from services.jobs.failures import Diverged, Unsuitable
 from services.storage.manifest import Manifest, encode_artifact
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from models.training.program_folder import ProgramFolder
+from models.programs.folder import ProgramFolder
 from services.clock import Clock
 from services.datasets.service import DatasetService
 from services.errors import Unavailable

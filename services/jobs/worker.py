@@ -11,7 +11,7 @@ from typing import Any
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 
-from models.training.program_folder import ProgramFolder
+from models.programs.folder import ProgramFolder
 from services.clock import Clock
 from services.datasets.service import DatasetService
 from services.jobs.carrier import APPLICATION, APPLICATION_VERSION, QUEUE, WORKFLOW, Carrier

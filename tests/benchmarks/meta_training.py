@@ -28,6 +28,7 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from models.build import build_family, build_learner
+from models.programs.folder import ProgramFolder
 from models.spec import (
     Conv4Spec,
     LabelledSpec,
@@ -39,11 +40,11 @@ from models.spec import (
     signature_of,
 )
 from models.tasks.labelled_data import LabelledData
+from models.training.compile_program import COMPILER
 from models.training.config import MetaTrainingConfig, TrainingSpec
 from models.training.meta_trainer import MetaTrainer
 from models.training.planner import Planner
 from models.training.program import CompiledPlan, ProgramSpec
-from models.training.program_folder import ProgramFolder
 from models.training.tracing import PATIENCE
 from tests.benchmarks.maml_peers import PEERS, Loss, Peer, conv4, mlp
 
@@ -301,7 +302,7 @@ def main() -> None:
     if given.only != "sinusoid":
         settings.append(omniglot(given.omniglot, os.cpu_count() or 1))
     with tempfile.TemporaryDirectory() as scratch:
-        folder = ProgramFolder(given.programs or Path(scratch))
+        folder = ProgramFolder(given.programs or Path(scratch), COMPILER)
         try:
             records = [measure(setting, folder, given.turns) for setting in settings]
         finally:

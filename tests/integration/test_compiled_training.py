@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from models.build import build_family, build_learner
+from models.programs.folder import Notes, ProgramFolder, has_compiler
 from models.spec import LearnerSpec, MamlSpec, MlpSpec, SinusoidSpec, signature_of
 from models.training.checkpoint import decode_checkpoint, encode_checkpoint
+from models.training.compile_program import COMPILER
 from models.training.config import TrainingSpec
 from models.training.meta_trainer import MetaTrainer
 from models.training.planner import Planner
 from models.training.program import CompiledPlan, ProgramSpec
-from models.training.program_folder import Notes, ProgramFolder, has_compiler
 
 pytestmark = [pytest.mark.skipif(not has_compiler(), reason="no C++ compiler"), pytest.mark.timeout(900)]
 
@@ -36,7 +37,7 @@ def program() -> ProgramSpec:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProgramFolder]:
     """A folder that a process of its own has compiled the program into, which takes half a minute."""
     torch.set_num_threads(1)
-    made, spec = ProgramFolder(tmp_path_factory.mktemp("compiled")), program()
+    made, spec = ProgramFolder(tmp_path_factory.mktemp("compiled"), COMPILER), program()
     made.compile(spec.key, msgspec.json.encode(spec))
     while made.program(spec.key) is None:
         assert made.failure(spec.key) is None
@@ -91,7 +92,7 @@ def test_a_run_measures_it_and_goes_over_to_it(folder: ProgramFolder) -> None:
 
 
 def test_what_is_no_program_is_no_failure(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    damaged, run = ProgramFolder(tmp_path), trainer()
+    damaged, run = ProgramFolder(tmp_path, COMPILER), trainer()
     (tmp_path / f"{program().key}.pt2").write_bytes(b"half a file")
     planner = Planner(run, program(), damaged)
     planner.begin()

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.programs.folder import Notes, ProgramFolder
 from models.training import planner as planner_module
 from models.training import tracing
 from models.training.blocks import Block
@@ -20,7 +21,6 @@ from models.training.meta_trainer import MetaTrainer, Stretch
 from models.training.outer_step import OuterState
 from models.training.planner import Planner
 from models.training.plans import LoopPlan, Plan, VmapPlan
-from models.training.program_folder import Notes, ProgramFolder
 from tests.unit.models.training.conftest import SHORT, MakeTrainer, program_of
 
 COMPILED = "compiled 0123"
@@ -46,7 +46,7 @@ class Folder(ProgramFolder):
     """Takes requests and compiles nothing."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+        super().__init__(folder, "a compiler that is never started")
         self.requests: list[str] = []
         self.failed: str | None = None
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.programs.folder import ProgramFolder
+from models.training.compile_program import COMPILER
 from models.training.planner import Planner
 from models.training.plans import LoopPlan
-from models.training.program_folder import ProgramFolder
 from services.errors import Unavailable
 from services.jobs.ledger import Ledger
 from services.jobs.meta_training import MetaTraining
@@ -74,7 +75,7 @@ def test_a_version_says_which_iterations_were_taken_how(
 
     monkeypatch.setattr(Planner, "turn", to_loop)
     settings = SETTINGS.model_copy(update={"worker_checkpoint_seconds": 1e-3})
-    hand = Hand(bench, settings=settings, programs=ProgramFolder(tmp_path / "compiled"))
+    hand = Hand(bench, settings=settings, programs=ProgramFolder(tmp_path / "compiled", COMPILER))
     ended = hand.carry(bench.jobs.submit(small()))
     assert ended.status is JobState.SUCCEEDED, ended.error
     first, second = bench.registry.resolve("m").training["plans"]
@@ -85,7 +86,7 @@ def test_a_version_says_which_iterations_were_taken_how(
 
 def test_with_one_plan_nothing_is_measured(bench: Bench, tmp_path: Path) -> None:
     settings = SETTINGS.model_copy(update={"worker_plans": "vmap"})
-    hand = Hand(bench, settings=settings, programs=ProgramFolder(tmp_path / "compiled"))
+    hand = Hand(bench, settings=settings, programs=ProgramFolder(tmp_path / "compiled", COMPILER))
     assert hand.carry(bench.jobs.submit(small())).status is JobState.SUCCEEDED
     assert bench.registry.resolve("m").training["plans"] == [{"first": 0, "plan": "vmap"}]
     assert not (tmp_path / "compiled").exists()

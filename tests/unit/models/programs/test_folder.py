@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from models.training import program_folder
-from models.training.program_folder import Notes, ProgramFolder
+from models.programs import folder as folder_module
+from models.programs.folder import Notes, ProgramFolder
+from models.training.compile_program import COMPILER
 
 
 def test_notes_are_kept_and_damage_is_no_notes(tmp_path: Path) -> None:
-    folder = ProgramFolder(tmp_path / "compiled")
+    folder = ProgramFolder(tmp_path / "compiled", COMPILER)
     assert folder.notes("k") == Notes()
     folder.note("k", Notes(eager="loop", eager_seconds=3.5, verdict="slower"))
-    assert ProgramFolder(tmp_path / "compiled").notes("k") == Notes(
+    assert ProgramFolder(tmp_path / "compiled", COMPILER).notes("k") == Notes(
         eager="loop", eager_seconds=3.5, verdict="slower"
     )
     (tmp_path / "compiled" / "k.json").write_bytes(b"{")
@@ -24,7 +25,7 @@ def test_a_folder_that_cannot_be_written_is_no_failure(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_bytes(b"")
-    folder = ProgramFolder(tmp_path / "file")
+    folder = ProgramFolder(tmp_path / "file", COMPILER)
     folder.note("k", Notes())
     folder.compile("k", b"{}")
     assert "not kept" in caplog.text
@@ -34,7 +35,7 @@ def test_a_folder_that_cannot_be_written_is_no_failure(
 
 @pytest.fixture
 def folder(tmp_path: Path) -> ProgramFolder:
-    return ProgramFolder(tmp_path)
+    return ProgramFolder(tmp_path, COMPILER)
 
 
 def test_a_compiler_that_fails_says_why_and_leaves_nothing(folder: ProgramFolder) -> None:
@@ -64,7 +65,7 @@ def test_the_programs_unused_for_longest_leave(
 ) -> None:
     import os
 
-    monkeypatch.setattr(program_folder, "KEPT", 2)
+    monkeypatch.setattr(folder_module, "KEPT", 2)
     for age, key in enumerate("abcd"):
         (folder.folder / f"{key}.pt2").write_bytes(b"")
         os.utime(folder.folder / f"{key}.pt2", (1000 - age, 1000 - age))

@@ -8,6 +8,7 @@ will run, so nobody else may be able to write here.
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -34,11 +35,19 @@ class Notes(msgspec.Struct, kw_only=True):
 class ProgramFolder:
     """One a process. Compiles one program at a time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, compiler: str) -> None:
+        """`compiler` is the module that compiles, run as a process: a main that calls `child.compile_one`."""
         self.folder = folder
+        self._compiler = compiler
         self._lock = Lock()
         self._compiling: subprocess.Popen[bytes] | None = None
         self._key = ""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a program is being compiled."""
+        with self._lock:
+            return self._compiling is not None and self._compiling.poll() is None
 
     def program(self, key: str) -> Path | None:
         """The program's file, if it is there."""
@@ -55,7 +64,7 @@ class ProgramFolder:
     def note(self, key: str, notes: Notes) -> None:
         """Keep notes; a folder that cannot be written is logged, and costs the next job its trial."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             written = self.folder / f"{key}.{os.getpid()}.json"
             written.write_bytes(msgspec.json.encode(notes))
             written.replace(self.folder / f"{key}.json")
@@ -90,14 +99,15 @@ class ProgramFolder:
             self._end()
 
     def _begin(self, key: str, request: bytes) -> subprocess.Popen[bytes]:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._prune()
         with (self.folder / _LOG).open("wb") as log:
             process = subprocess.Popen(  # noqa: S603 - our own command line
-                [sys.executable, "-P", "-m", "models.training.compile_program", str(self.folder), key],
+                [sys.executable, "-P", "-m", self._compiler, str(self.folder), key],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
+                start_new_session=True,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
         assert process.stdin is not None
@@ -108,7 +118,9 @@ class ProgramFolder:
 
     def _end(self) -> None:
         if self._compiling is not None:
-            self._compiling.kill()
+            if self._compiling.poll() is None:
+                # With what it has started itself: the C++ compiler takes seconds to notice.
+                os.killpg(self._compiling.pid, signal.SIGKILL)
             self._compiling.communicate()
             self._compiling = None
 
