@@ -51,6 +51,7 @@ class EngineLoop:
         self._timeout_seconds = settings.engine_timeout_seconds
         self._max_queued = settings.engine_max_queued
         self._loader = loader
+        self._fetching: set[Hashable] = set()  # names of calls whose adapted model is being fetched
         self._fetched: list[tuple[str, bytes]] = []
         self._waiting: Scheduler[Answer] = Scheduler(settings.queue_limits, settings.pass_limits)
         self._wake = threading.Condition()
@@ -84,8 +85,9 @@ class EngineLoop:
     def cancel(self, name: Hashable) -> None:
         """Forget a call that still waits: it is not run and not answered. One that is being run is answered."""
         with self._wake:
-            ticket = self._waiting.cancel(name)
-        if ticket is not None:
+            was_there = name in self._fetching or self._waiting.cancel(name) is not None
+            self._fetching.discard(name)
+        if was_there:
             self._metrics.dropped("cancelled")
 
     def status(self) -> EngineStatus:
@@ -116,11 +118,16 @@ class EngineLoop:
             return
 
         def then(file: bytes | None) -> None:
-            if file is not None:
-                with self._wake:
+            with self._wake:
+                if file is not None:
                     self._fetched.append((digest, file))
-            self._enter(call, answer, name)
+                is_wanted = name in self._fetching
+                self._fetching.discard(name)
+            if is_wanted:
+                self._enter(call, answer, name)
 
+        with self._wake:
+            self._fetching.add(name)
         self._loader.fetch(digest, then)
 
     def _enter(self, call: DeviceCall, answer: Answer, name: Hashable) -> None:

@@ -304,18 +304,22 @@ def test_a_call_whose_model_is_far_keeps_nobody_waiting(clock: HandClock) -> Non
     far_call = PredictCall("a", "far", X)
     loop.submit(far_call, far)
     assert reading.acquire(timeout=10)
+    left = Answers()
+    loop.submit(far_call, left, name="left")
+    loop.cancel("left")
     executor.let_go.release(10)
     loop.submit(PREDICT, near)
     near.wait(1)
     assert far.replies == []
     assert executor.brought == []
-    may_read.release()
+    may_read.release(2)
     far.wait(1)
-    assert executor.brought == [("far", b"file")]
+    assert executor.brought[0] == ("far", b"file")
     assert executor.passes == [[PREDICT], [far_call]]
     loop.submit(far_call, far)
     far.wait(1)  # near by now
     assert len(executor.passes) == 3
+    assert left.replies == []
     loop.stop()
     loop.join(10)
     assert not loop.alive
