@@ -18,8 +18,8 @@ demo: .venv/service  ## The same in a throw-away folder, then exit (non-zero whe
 test: .venv/dev  ## Run the whole suite: unit, contract, integration
 	$(BIN)/pytest
 
-bench: .venv/service  ## Measure the service on this machine and write docs/benchmarks.md
-	$(BIN)/python -P -m tests.benchmarks.service
+bench: .venv/service  ## Measure everything on this machine and write docs/benchmarks; SUITE=serving measures one suite
+	$(BIN)/python -P -m tests.benchmarks $(SUITE)
 
 check: .venv/dev  ## Format, lint, types, import contracts, tests
 	$(BIN)/ruff format --check .
