@@ -55,6 +55,9 @@ def ours(folder: Path, compiled: Path | None = None, **settings: str) -> Iterato
         (folder / "compiled").symlink_to(compiled, target_is_directory=True)
     server = ChildServer(folder, choose_port(0), folder / "serve.log")
     before = dict(os.environ)
+    for name in before:
+        if name.startswith("INNERLOOP_"):
+            del os.environ[name]
     os.environ.update({f"INNERLOOP_{name.upper()}": value for name, value in settings.items()})
     try:
         server.start()

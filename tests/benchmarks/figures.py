@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+TIMES = "\N{MULTIPLICATION SIGN}"
 FOLDER = Path(__file__).parents[2] / "docs" / "benchmarks"
 
 
@@ -100,7 +101,7 @@ def read_report(path: Path) -> Report:
 
 def number(value: float) -> str:
     """Four digits at least, thousands parted; no decimals where there are as many before the point."""
-    if abs(value) >= 1000 or value == int(value):
+    if abs(value) >= 1000 or float(value).is_integer():
         return f"{value:,.0f}"
     return f"{value:.4g}"
 
@@ -126,7 +127,7 @@ def ratio(
     return Figure(
         what=what,
         value=statistics.median(ratios),
-        unit="×",
+        unit=TIMES,
         at_least=at_least,
         at_most=at_most,
         aim=aim,

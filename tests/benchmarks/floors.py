@@ -46,7 +46,7 @@ def write_rate(folder: Path, blocks: int = 32) -> float:
 
 
 def adapt_operations(artifact: bytes, support: int, options: dict[str, int]) -> float:
-    """Multiplications and additions of one adaptation's matrix products, for S = `support` rows; regression only."""
+    """Multiplications and additions of one adaptation's matrix products, of S = `support` rows; regression."""
     manifest, arrays = decode_artifact(artifact)
     algorithm = with_options(manifest.learner.algorithm, options)
     learner = build_learner(

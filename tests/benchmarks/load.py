@@ -9,7 +9,7 @@ import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -157,7 +157,13 @@ class LoadProcess:
         self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
 
     def run(self, port: int, requests: Sequence[bytes], *, clients: int, seconds: float) -> LoadResult:
-        return self._pool.submit(run, port, requests, clients=clients, seconds=seconds).result()
+        return self.begin(port, requests, clients=clients, seconds=seconds).result()
+
+    def begin(
+        self, port: int, requests: Sequence[bytes], *, clients: int, seconds: float
+    ) -> Future[LoadResult]:
+        """The same without waiting for its end."""
+        return self._pool.submit(run, port, requests, clients=clients, seconds=seconds)
 
     def ask(self, port: int, requests: Sequence[bytes], *, clients: int) -> list[Answer]:
         return self._pool.submit(ask, port, requests, clients=clients).result()

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tests.benchmarks.figures import FOLDER, Figure, Report, number, read_report, rows_of
+from tests.benchmarks.figures import FOLDER, TIMES, Figure, Report, number, read_report, rows_of
 
 ORDER = ("service", "serving", "tiers", "million", "invariance", "soak", "meta_training")
 
@@ -54,7 +54,7 @@ def meta_training_report(path: Path) -> Report:
                 Figure(
                     what=f"{setting['setting']}: against {row['contender']}",
                     value=row["ours_is_faster_by"],
-                    unit="×",
+                    unit=TIMES,
                     at_least=row["gate"],
                     beside=beside,
                 )

@@ -1,4 +1,4 @@
-"""Processes by what they are, from the kernel's own books (Linux). Knows /proc; nothing of the service but its words."""
+"""Processes by what they are, from the kernel's own books (Linux). Knows /proc, and the service's command words."""
 
 import os
 from contextlib import suppress

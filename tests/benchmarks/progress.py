@@ -13,11 +13,11 @@ def say(text: str) -> None:
     Console(stderr=True, highlight=False).log(text)
 
 
-def follow(what: str, items: Iterable[T], total: int, advance: int = 1) -> Iterator[T]:
-    """The items, and a bar of how many of `total` are done; each is worth `advance`."""
+def follow(what: str, groups: Iterable[list[T]], total: int) -> Iterator[list[T]]:
+    """The groups, and a bar of how many of `total` have come in them."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), refresh_per_second=1) as progress:
         task = progress.add_task(what, total=total)
-        for item in items:
-            yield item
-            progress.advance(task, advance)
+        for group in groups:
+            yield group
+            progress.advance(task, len(group))

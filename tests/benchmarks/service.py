@@ -14,7 +14,7 @@ import numpy as np
 
 from app.cli.child_server import ChildServer, choose_port
 from innerloop import Client
-from tests.benchmarks.figures import Figure, Report
+from tests.benchmarks.figures import TIMES, Figure, Report
 from tests.benchmarks.options import Options
 from tests.benchmarks.progress import say
 
@@ -129,7 +129,7 @@ def latencies(client: Client, url: str) -> list[Figure]:
         for name, call, status, gate in (("adapt", adapt, 201, 15.0), ("predict", predict, 200, 5.0)):
             times = milliseconds(call, status)
             middle, late = statistics.median(times), float(np.percentile(times, 99))
-            beside = f"p99 {late:.4g} ms; {middle / floor:.1f}× `/livez` by the same client"
+            beside = f"p99 {late:.4g} ms; {middle / floor:.1f}{TIMES} `/livez` by the same client"
             figures.append(at_most(f"one {name} call on `functions`, p50", middle, gate, " ms", beside))
         figures.append(Figure(what="`/livez` beside them, p50", value=floor, unit=" ms"))
     return figures

@@ -7,7 +7,6 @@ two figures of one round, and the median of the rounds is told. The load comes f
 import json
 import statistics
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory

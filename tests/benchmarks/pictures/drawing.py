@@ -3,9 +3,15 @@
 from pathlib import Path
 
 from tests.benchmarks.figures import Report
-from tests.benchmarks.pictures import gates, serving
+from tests.benchmarks.pictures import gates, invariance, million, serving, soak, tiers
 
-_OWN = {"serving": serving.draw}
+_OWN = {
+    "serving": serving.draw,
+    "tiers": tiers.draw,
+    "million": million.draw,
+    "invariance": invariance.draw,
+    "soak": soak.draw,
+}
 
 
 def draw(report: Report, path: Path) -> None:

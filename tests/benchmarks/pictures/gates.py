@@ -1,4 +1,4 @@
-"""Every gated figure as a part of its gate: how much room there is. For suites that have no picture of their own."""
+"""Every gated figure beside its gate: how much room there is. For suites that have no picture of their own."""
 
 import math
 from pathlib import Path
