@@ -18,9 +18,8 @@ demo: .venv/service  ## The same in a throw-away folder, then exit (non-zero whe
 test: .venv/dev  ## Run the whole suite: unit, contract, integration
 	$(BIN)/pytest
 
-bench: .venv/bench  ## Measure the service and meta-training on this machine; write docs/benchmarks
-	$(BIN)/python -P -m tests.benchmarks.service
-	$(BIN)/python -P -m tests.benchmarks.meta_training
+bench: .venv/bench  ## Measure everything on this machine and write docs/benchmarks; SUITE=serving measures one suite
+	$(BIN)/python -P -m tests.benchmarks $(SUITE)
 
 check: .venv/dev  ## Format, lint, types, import contracts, tests
 	$(BIN)/ruff format --check .

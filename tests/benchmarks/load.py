@@ -5,9 +5,11 @@ load takes as little as it can from what it measures. Loopback only; bounded in 
 """
 
 import asyncio
+import multiprocessing
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +33,18 @@ class LoadResult(NamedTuple):
         return float(np.percentile(self.milliseconds, percent))
 
 
+class Answer(NamedTuple):
+    """`number` is the request's place among those given."""
+
+    number: int
+    seconds: float
+    status: int
+    body: bytes
+
+
+Numbered = tuple[int, bytes]
+
+
 def post(path: str, body: bytes, headers: Sequence[tuple[str, str]] = ()) -> bytes:
     """A rendered HTTP/1.1 request."""
     lines = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json"]
@@ -39,14 +53,19 @@ def post(path: str, body: bytes, headers: Sequence[tuple[str, str]] = ()) -> byt
     return "\r\n".join(lines).encode() + body
 
 
+def get(path: str) -> bytes:
+    """The same without a body."""
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+
+
 class _Connection(asyncio.Protocol):
     """Sends one request at a time. Reads answers that have a Content-Length, which all of ours have."""
 
     def __init__(
-        self, requests: Iterator[bytes], result: list[tuple[float, int]], done: asyncio.Future[None]
+        self, requests: Iterator[Numbered], answered: Callable[[Answer], None], done: asyncio.Future[None]
     ) -> None:
         self._requests = requests
-        self._result = result
+        self._answered = answered
         self._done = done
         self._buffer = b""
 
@@ -59,13 +78,13 @@ class _Connection(asyncio.Protocol):
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
             return
-        head = self._buffer[:end].lower()
-        at = head.find(b"content-length:") + 15
-        length = int(head[at : head.find(b"\r", at) if head.find(b"\r", at) > 0 else None])
+        head = self._buffer[: end + 2].lower()
+        at = head.find(b"\r\ncontent-length:")
+        length = int(head[at + 17 : head.find(b"\r", at + 17)]) if at >= 0 else 0
         if len(self._buffer) < end + 4 + length:
             return
-        self._buffer = b""
-        self._result.append((time.perf_counter() - self._began, int(head[9:12])))
+        body, self._buffer = self._buffer[end + 4 :], b""
+        self._answered(Answer(self._number, time.perf_counter() - self._began, int(head[9:12]), body))
         self._next()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -79,38 +98,75 @@ class _Connection(asyncio.Protocol):
                 self._done.set_result(None)
             self._transport.close()
             return
+        self._number = request[0]
         self._began = time.perf_counter()
-        self._transport.write(request)
+        self._transport.write(request[1])
 
 
 def run(port: int, requests: Sequence[bytes], *, clients: int, seconds: float) -> LoadResult:
-    """Let `clients` connections send `requests` over and over for so many seconds."""
+    """Let `clients` connections send `requests` over and over for so many seconds.
 
-    async def scenario() -> LoadResult:
-        loop = asyncio.get_running_loop()
-        result: list[tuple[float, int]] = []
-        end = time.perf_counter() + seconds
+    Raises ConnectionError where the server ends a connection.
+    """
+    milliseconds: list[float] = []
+    statuses: Counter[int] = Counter()
+    end = time.perf_counter() + seconds
+
+    def endless() -> Iterator[Numbered]:
         place = 0
+        while time.perf_counter() < end:
+            yield place, requests[place]
+            place = (place + 1) % len(requests)
 
-        def endless() -> Iterator[bytes]:
-            nonlocal place
-            while time.perf_counter() < end:
-                place += 1
-                yield requests[place % len(requests)]
+    def note(answer: Answer) -> None:
+        milliseconds.append(answer.seconds * 1000)
+        statuses[answer.status] += 1
 
-        dones = []
-        began = time.perf_counter()
-        shared = endless()
-        for _ in range(clients):
-            done = loop.create_future()
-            dones.append(done)
-            await loop.create_connection(
-                lambda done=done: _Connection(shared, result, done), "127.0.0.1", port
-            )  # type: ignore[misc]
-        await asyncio.gather(*dones)
-        took = time.perf_counter() - began
-        return LoadResult(
-            took, np.array([each for each, _ in result]) * 1000, Counter(code for _, code in result)
+    took = uvloop.run(_drive(port, endless(), note, clients))
+    return LoadResult(took, np.array(milliseconds), statuses)
+
+
+def ask(port: int, requests: Sequence[bytes], *, clients: int) -> list[Answer]:
+    """Send each request once, and give every answer as it came, in the order of the answers."""
+    answers: list[Answer] = []
+    uvloop.run(_drive(port, iter(enumerate(requests)), answers.append, clients))
+    return answers
+
+
+async def _drive(
+    port: int, requests: Iterator[Numbered], answered: Callable[[Answer], None], clients: int
+) -> float:
+    """The seconds that it took; all connections take from the one iterator."""
+    loop = asyncio.get_running_loop()
+    dones: list[asyncio.Future[None]] = [loop.create_future() for _ in range(clients)]
+    began = time.perf_counter()
+    for done in dones:
+        await loop.create_connection(
+            lambda done=done: _Connection(requests, answered, done),  # type: ignore[misc]
+            "127.0.0.1",
+            port,
         )
+    await asyncio.gather(*dones)
+    return time.perf_counter() - began
 
-    return uvloop.run(scenario())
+
+class LoadProcess:
+    """The same from a process of its own, so that what is measured does not share its lock with the measuring."""
+
+    def __init__(self) -> None:
+        self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+
+    def run(self, port: int, requests: Sequence[bytes], *, clients: int, seconds: float) -> LoadResult:
+        return self.begin(port, requests, clients=clients, seconds=seconds).result()
+
+    def begin(
+        self, port: int, requests: Sequence[bytes], *, clients: int, seconds: float
+    ) -> Future[LoadResult]:
+        """The same without waiting for its end."""
+        return self._pool.submit(run, port, requests, clients=clients, seconds=seconds)
+
+    def ask(self, port: int, requests: Sequence[bytes], *, clients: int) -> list[Answer]:
+        return self._pool.submit(ask, port, requests, clients=clients).result()
+
+    def close(self) -> None:
+        self._pool.shutdown()

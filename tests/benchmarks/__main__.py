@@ -1,0 +1,76 @@
+"""Every benchmark, or those that are named: one table, docs/benchmarks.md, and a JSON and a picture for each.
+
+    python -P -m tests.benchmarks                    everything
+    python -P -m tests.benchmarks serving tiers      these
+
+Each suite runs in a process of its own. Times are this machine's, and only say something about an idle one.
+"""
+
+import argparse
+import importlib
+import importlib.util
+import subprocess
+import sys
+from tempfile import TemporaryDirectory
+
+from tests.benchmarks import page
+from tests.benchmarks.figures import FOLDER, Report
+from tests.benchmarks.options import Options, add_options, options_of
+from tests.benchmarks.pictures.drawing import draw
+from tests.benchmarks.progress import say
+
+SUITES = ("service", "serving", "tiers", "million", "invariance", "soak")
+OWN_COMMANDS = ("meta_training",)
+"""Suites that write their own JSON when they are run as modules."""
+
+
+def run_here(suite: str, options: Options) -> Report:
+    """Measure one suite in this process, and write its JSON and its picture."""
+    report: Report = importlib.import_module(f"tests.benchmarks.{suite}").measure(options)
+    report.write()
+    draw(report, FOLDER / f"{suite}.png")
+    return report
+
+
+def run_apart(suite: str, options: Options) -> bool:
+    """Run one suite as a process; whether its gates held."""
+    command = [sys.executable, "-P", "-m"]
+    command += (
+        [f"tests.benchmarks.{suite}"] if suite in OWN_COMMANDS else ["tests.benchmarks", "--alone", suite]
+    )
+    words = [] if suite in OWN_COMMANDS else options.words()
+    return subprocess.run([*command, *words], stdout=sys.stderr, check=False).returncode == 0
+
+
+def there_is(suite: str) -> bool:
+    return importlib.util.find_spec(f"tests.benchmarks.{suite}") is not None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    known = [suite for suite in (*SUITES, *OWN_COMMANDS) if there_is(suite)]
+    parser.add_argument("suites", nargs="*", metavar="suite", help=f"of {', '.join(known)}; all without")
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
+    add_options(parser)
+    given = parser.parse_args()
+    if unknown := set(given.suites) - set(known):
+        parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    options, wanted = options_of(given), given.suites or known
+    if given.alone:
+        sys.exit(0 if run_here(wanted[0], options).held else 1)
+    with TemporaryDirectory() as scratch:
+        options = options._replace(compiled=options.compiled or f"{scratch}/compiled")
+        missed = []
+        for suite in wanted:
+            say(f"suite {suite}")
+            if not run_apart(suite, options):
+                missed.append(suite)
+    print(page.write(wanted))
+    if missed:
+        sys.exit(f"a gate was missed, or the suite failed: {', '.join(missed)}")
+
+
+if __name__ == "__main__":
+    main()

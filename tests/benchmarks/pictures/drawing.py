@@ -1,0 +1,19 @@
+"""The picture of a report: the suite's own, or its figures beside their gates."""
+
+from pathlib import Path
+
+from tests.benchmarks.figures import Report
+from tests.benchmarks.pictures import gates, invariance, million, serving, soak, tiers
+
+_OWN = {
+    "serving": serving.draw,
+    "tiers": tiers.draw,
+    "million": million.draw,
+    "invariance": invariance.draw,
+    "soak": soak.draw,
+}
+
+
+def draw(report: Report, path: Path) -> None:
+    """Raises ImportError where matplotlib is not installed."""
+    _OWN.get(report.suite, gates.draw)(report, path)
