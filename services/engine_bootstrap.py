@@ -30,9 +30,10 @@ from services.telemetry.metrics import EngineMetrics
 
 logger = logging.getLogger(__name__)
 
-# The first gradient of `torch.func` imports the compiler, for seconds: better before than in a call, but not
-# while the other processes start and need the cores.
+# The first gradient of `torch.func` imports one part of the compiler, loading the first compiled program the rest,
+# for seconds each: better before than in a call, but not while the other processes start and need the cores.
 _WARM_UP_SECONDS = 5.0
+_WARM_UP = ("torch._dynamo", "torch._inductor.codecache", "torch._inductor.package")
 
 
 def build_loop(
@@ -86,7 +87,7 @@ def run_engine(settings: EngineSettings, storage: StorageSettings) -> None:
         server = EngineServer(loop, settings.address)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: server.stop())
-        warm_up = threading.Timer(_WARM_UP_SECONDS, importlib.import_module, ["torch._dynamo"])
+        warm_up = threading.Timer(_WARM_UP_SECONDS, lambda: [*map(importlib.import_module, _WARM_UP)])
         warm_up.daemon = True
         warm_up.start()
         server.run()
