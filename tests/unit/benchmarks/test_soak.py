@@ -1,6 +1,8 @@
 """Growth is told from the middle of many looks, not from one."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -26,7 +28,10 @@ def test_this_process_is_found_in_the_kernels_books() -> None:
     own = os.getpid()
     assert own in children_of(os.getppid())
     assert any("python" in word for word in command_of(own))
-    assert family_of(own)["serve"] == own
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as idle:
+        assert idle.pid in children_of(own)
+        assert family_of(idle.pid) == {"serve": idle.pid}
+        idle.communicate(b"\n")
     assert resident_bytes() == pytest.approx(resident_bytes(own), rel=0.2)
     assert resident_bytes() > 1 << 20
     assert command_of(1 << 30) == []
