@@ -18,7 +18,7 @@ demo: .venv/service  ## The same in a throw-away folder, then exit (non-zero whe
 test: .venv/dev  ## Run the whole suite: unit, contract, integration
 	$(BIN)/pytest
 
-bench: .venv/service  ## Measure everything on this machine and write docs/benchmarks; SUITE=serving measures one suite
+bench: .venv/bench  ## Measure everything on this machine and write docs/benchmarks; SUITE=serving measures one suite
 	$(BIN)/python -P -m tests.benchmarks $(SUITE)
 
 check: .venv/dev  ## Format, lint, types, import contracts, tests
@@ -41,9 +41,15 @@ clean:  ## Forget the environment and the caches, keep the data
 	@touch $@
 
 .venv/service: pyproject.toml | .venv/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[service,engine,plots]"
+	@echo "Installing into .venv (about a minute; torch is large) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[service,engine,plots]"
+	@touch $@
+
+.venv/bench: pyproject.toml | .venv/service
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[service,engine,plots,bench]"
 	@touch $@
 
 .venv/dev: pyproject.toml | .venv/service
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[service,engine,plots,dev]"
+	@echo "Installing what the tests and checks need ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[service,engine,plots,dev]"
 	@touch $@

@@ -11,11 +11,12 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import problem_of
+from app.loopback import refusal
+from app.problems import Problem
 from services.access.service import AccessService
 from services.errors import ServiceError, Unauthenticated
+from services.ids import ANONYMOUS
 
-ANONYMOUS = "anonymous"
-"""The principal where the service has no keys at all."""
 CONFIGURED = "configured"
 """The principal of the key that the settings name."""
 
@@ -27,7 +28,7 @@ _OPEN_SECONDS = 0.25
 
 
 class Authentication:
-    """Leaves the principal's id in `request.state.principal`, or answers 401."""
+    """Leaves the principal's id in `request.state.principal`, or answers 401; without any key perhaps 403."""
 
     def __init__(self, app: ASGIApp, api_key: SecretStr | None) -> None:
         self._app = app
@@ -43,6 +44,8 @@ class Authentication:
             principal = await self._principal(access, Headers(scope=scope).get("authorization"))
         except ServiceError as error:
             return await problem_of(error, scope["state"]["request_id"])(scope, receive, send)
+        if principal == ANONYMOUS and (reason := refusal(scope["headers"])) is not None:
+            return await Problem(403, reason, scope["state"]["request_id"])(scope, receive, send)
         scope["state"]["principal"] = principal
         return await self._app(scope, receive, send)
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 
 from app.drain import Drain
+from app.few import Few
 from app.settings import HttpSettings
 from services.api_bootstrap import ApiServices
 
@@ -34,9 +35,16 @@ async def _drain(request: Request) -> Drain:
     return drain
 
 
+async def _files(request: Request) -> Few:
+    files: Few = request.app.state.files
+    return files
+
+
 Services = Annotated[ApiServices, Depends(_services)]
 Settings = Annotated[HttpSettings, Depends(_settings)]
 Draining = Annotated[Drain, Depends(_drain)]
+Files = Annotated[Few, Depends(_files)]
+"""The turns of uploaded files."""
 
 Limit = Annotated[int, Query(ge=1, le=100, description="The most entries to answer with.", examples=[20])]
 After = Annotated[

@@ -1,11 +1,13 @@
 """Every error that leaves a route, as a problem. Knows which HTTP status each of the services' errors has."""
 
 import math
+from collections.abc import Iterable, Sequence
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 
 from app.problems import Problem
 from services.errors import (
@@ -15,6 +17,7 @@ from services.errors import (
     Malformed,
     NotFound,
     PreconditionFailed,
+    QuotaExceeded,
     ServiceError,
     TooLarge,
     Unauthenticated,
@@ -31,6 +34,7 @@ _STATUSES: dict[type[ServiceError], int] = {
     TooLarge: 413,
     UnsupportedMediaType: 415,
     Invalid: 422,
+    QuotaExceeded: 429,
     Unavailable: 503,
 }
 
@@ -38,9 +42,12 @@ _STATUSES: dict[type[ServiceError], int] = {
 def problem_of(error: ServiceError, request_id: str | None) -> Problem:
     """The answer to an error of the services."""
     status = next(_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES)
-    faults = error.faults if isinstance(error, Invalid) else ()
+    faults: Sequence[Fault] = ()
+    if isinstance(error, Invalid):
+        # What is wrong with a file, a header or a parameter has no place in a JSON body.
+        faults = error.faults or (Fault("", error.detail),)
     headers = {}
-    if isinstance(error, Unavailable):
+    if isinstance(error, QuotaExceeded | Unavailable):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="innerloop"'
@@ -55,10 +62,16 @@ def defect(request_id: str | None) -> Problem:
     return Problem(500, "the service has a defect; its log tells more under the request id", request_id)
 
 
-def install_error_handlers(app: FastAPI) -> None:
-    """Let every error that leaves a route be answered as a problem."""
+def install_error_handlers(app: FastAPI, routes: Iterable[BaseRoute]) -> None:
+    """Let every error that leaves one of the routes be answered as a problem."""
+    known = tuple(routes)
+
+    async def http_exception(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return _http_problem(request, error, known)
+
     app.add_exception_handler(ServiceError, _service_error)
-    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(HTTPException, http_exception)
     app.add_exception_handler(RequestValidationError, _parameters_invalid)
 
 
@@ -67,13 +80,21 @@ async def _service_error(request: Request, error: Exception) -> Response:
     return problem_of(error, request.state.request_id)
 
 
-async def _http_exception(request: Request, error: Exception) -> Response:
+def _http_problem(request: Request, error: HTTPException, routes: Iterable[BaseRoute]) -> Problem:
     """The framework's own: no such route (404), no such method there (405)."""
-    assert isinstance(error, HTTPException)
     details = {404: f"there is nothing at {request.scope['path']}", 405: f"not with {request.method}"}
     detail = details.get(error.status_code, error.detail)
-    headers = dict(error.headers) if error.headers else None
+    headers = dict(error.headers) if error.headers else {}
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_allowed(request, routes))
     return Problem(error.status_code, detail, request.state.request_id, headers=headers)
+
+
+def _allowed(request: Request, routes: Iterable[BaseRoute]) -> list[str]:
+    """Every method of the path; the framework names those of the first route that has the path."""
+    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    methods = {method for route in matching for method in getattr(route, "methods", None) or ()}
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
 async def _parameters_invalid(request: Request, error: Exception) -> Response:

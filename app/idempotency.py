@@ -1,9 +1,11 @@
 """Idempotency-Key on POST: the first request does the work, a repeat gets the first one's answer.
 
-Knows which answers are kept: those that the same request would get again. A 5xx, 408 or 429 is not one.
+Knows which answers are kept: those that the same request would get again, and that are not long. A 5xx, 408 or
+429 is not one; and thousands of predictions are sooner made again than kept for a day.
 """
 
 import hashlib
+import logging
 import re
 from collections.abc import Awaitable, Callable
 
@@ -18,6 +20,8 @@ from services.errors import Conflict, Malformed, ServiceError
 from services.idempotency.records import Fresh, Replay
 from services.idempotency.service import IdempotencyService
 
+logger = logging.getLogger(__name__)
+
 Work = Callable[[str | None], Awaitable[Response]]
 """Does the work and answers; takes the random part for the id of what it makes, None without a key."""
 
@@ -25,6 +29,7 @@ HEADER = "idempotency-key"
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 _KEPT_HEADERS = frozenset({"content-type", "location", "etag", LENGTH_HEADER})
 _NOT_KEPT = frozenset({408, 429})
+MOST_KEPT_BYTES = 1 << 20
 
 
 def fingerprint_of(body_sha256: str, query: str, frame_length: str | None) -> str:
@@ -61,14 +66,19 @@ async def once(
     try:
         response = await _answered(request, work, begun.resource_token)
     except BaseException:
-        await _shielded(lambda: idempotency.abandon(*slot))
+        await _remember(lambda: idempotency.abandon(*slot))
         raise
-    if response.status_code >= 500 or response.status_code in _NOT_KEPT:
-        await _shielded(lambda: idempotency.abandon(*slot))
-    else:
+    if _is_kept(response):
         kept = {name: value for name, value in response.headers.items() if name in _KEPT_HEADERS}
-        await _shielded(lambda: idempotency.finish(*slot, response.status_code, kept, bytes(response.body)))
+        await _remember(lambda: idempotency.finish(*slot, response.status_code, kept, bytes(response.body)))
+    else:
+        await _remember(lambda: idempotency.abandon(*slot))
     return response
+
+
+def _is_kept(response: Response) -> bool:
+    passing = response.status_code >= 500 or response.status_code in _NOT_KEPT
+    return not passing and len(response.body) <= MOST_KEPT_BYTES
 
 
 async def _answered(request: Request, work: Work, token: str) -> Response:
@@ -78,10 +88,17 @@ async def _answered(request: Request, work: Work, token: str) -> Response:
         return problem_of(error, request.state.request_id)
 
 
-async def _shielded(call: Callable[[], None]) -> None:
-    """The work is done; that its caller has gone away must not keep it from being remembered."""
+async def _remember(call: Callable[[], None]) -> None:
+    """The work is done; that its caller has gone away must not keep it from being remembered.
+
+    And that it cannot be remembered must not keep its caller from the answer: a repeat then has to wait for the
+    lease to end, and does the work again, which makes nothing twice.
+    """
     with anyio.CancelScope(shield=True):
-        await anyio.to_thread.run_sync(call)
+        try:
+            await anyio.to_thread.run_sync(call)
+        except ServiceError:
+            logger.warning("the answer to an Idempotency-Key cannot be kept now", exc_info=True)
 
 
 def _key_of(request: Request) -> str | None:

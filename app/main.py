@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from app import routes
 from app.auth import Authentication
 from app.errors import install_error_handlers
+from app.head import Head
 from app.lifespan import OpenServices, lifespan_of
 from app.middleware import RequestContext
 from app.openapi import install_openapi
@@ -97,15 +98,21 @@ def create_app(settings: HttpSettings, open_services: OpenServices) -> FastAPI:
         lifespan=lifespan_of(open_services),
         # A redirect would answer a POST with something that is neither done nor a problem.
         redirect_slashes=False,
+        # What generated clients call their methods.
+        generate_unique_id_function=lambda route: route.name,
         redoc_url=None,
     )
     app.state.settings = settings
     app.state.registry = CollectorRegistry()
     for router in routes.ROUTERS:
         app.include_router(router)
-    install_error_handlers(app)
+    # The application keeps each router as one; its routes are asked for the methods of a path.
+    install_error_handlers(
+        app, (route for router in (*routes.ROUTERS, app.router) for route in router.routes)
+    )
     install_openapi(app, WIRE_TYPES)
     app.add_middleware(Authentication, api_key=settings.api_key)
-    # Added last, it is outermost.
+    # Each is outside of those before it.
     app.add_middleware(RequestContext, metrics=HttpMetrics(app.state.registry))
+    app.add_middleware(Head)
     return app

@@ -61,6 +61,7 @@ def _document(app: FastAPI, kinds: list[type[pydantic.BaseModel]]) -> dict[str, 
             if path not in OPEN_PATHS:
                 described["security"] = [{}, {"key": []}]
                 described["responses"]["401"] = problem(401)
+                described["responses"]["403"] = problem(403)
                 described["responses"].setdefault("503", problem(503))
             if speaks_inference(path):
                 described["responses"] = in_inference_dialect(described["responses"])

@@ -19,30 +19,36 @@ REFERENCE = "#/components/schemas/"
 _DETAILS = {
     400: "the body is not JSON: expected value at line 1 column 2",
     401: "send a key: Authorization: Bearer …",
+    403: "the request comes from a web page of another Origin",
     404: "no model 'nope'",
     409: "the job has already succeeded",
     412: "the alias is at revision 4, not 3",
     413: "the body is larger than 16777216 bytes; /v1/limits tells every limit",
     415: "send application/json, or application/octet-stream with Inference-Header-Content-Length",
     422: "a string where a number is expected",
+    429: "this key has its share of the engine's queue waiting already",
     503: "the engine does not answer",
 }
 _MEANINGS = {
     400: "The body cannot be read: not JSON, or a binary frame that contradicts itself.",
     401: "The service has keys, and the request brought none that is known.",
+    403: "The service has no keys, and the request came by another name or from a web page elsewhere.",
     404: "Nothing has this name or id, or it has expired or was deleted.",
     409: "The thing's state does not allow this, or the first request with this Idempotency-Key still runs.",
     412: "If-Match or If-None-Match does not hold.",
     413: "The body is larger than the limit; it is refused before it is read whole.",
     415: "A media type or content encoding that this route does not read.",
     422: "Well-formed, but it breaks a rule; `errors` points at every place.",
-    503: "The engine or the database cannot answer now; `Retry-After` says when to try again.",
+    429: "This key has more under way than its share of the service; `Retry-After` says when that is done.",
+    503: "The engine or the database cannot answer now, or the engine has as much waiting as it takes; "
+    "`Retry-After` says when to try again.",
 }
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "1 to 255 printable ASCII characters, quoted or bare. The same request with the same key is "
-    "done once: a repeat within 24 hours gets the first answer again, with `Idempotent-Replayed: true`.",
+    "done once: a repeat within 24 hours gets the first answer again, with `Idempotent-Replayed: true`. An answer "
+    "of more than 1 MiB is not kept: the repeat is computed again, and makes nothing twice.",
     "schema": {"type": "string", "maxLength": 255},
     "example": "b7c1d0de-5a2f-4f0e-9d63-3d0a5a7a9a11",
 }
@@ -101,15 +107,15 @@ def operation(
     }
 
 
-def json_body(kind: type[pydantic.BaseModel], *, binary: bool = False) -> dict[str, Any]:
-    """A request body of a wire type, whose own examples are shown; `binary` adds the frame form."""
+def json_body(kind: type[pydantic.BaseModel], *names: str, binary: bool = False) -> dict[str, Any]:
+    """A request body of a wire type, whose own examples are shown by `names`; `binary` adds the frame form."""
     examples = kind.model_config.get("json_schema_extra")
     listed = examples["examples"] if isinstance(examples, dict) else []
     assert isinstance(listed, list)
     content: dict[str, Any] = {
         "application/json": {
             "schema": {"$ref": _ref(kind)},
-            "examples": {f"example {number}": {"value": value} for number, value in enumerate(listed, 1)},
+            "examples": {name: {"value": value} for name, value in zip(names, listed, strict=True)},
         }
     }
     if binary:
@@ -146,7 +152,7 @@ def problem(status: int) -> dict[str, Any]:
         example["errors"] = [{"pointer": "/support/targets/3", "detail": _DETAILS[status]}]
     content = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": _ref(ProblemResponse)}, "example": example}}
     documented: dict[str, Any] = {"description": _MEANINGS[status], "content": content}
-    if status == 503:
+    if status in (429, 503):
         documented["headers"] = {
             "Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}
         }

@@ -22,6 +22,7 @@ TYPE_PREFIX = "urn:innerloop:problem:"
 TITLES = {
     400: "Malformed request",
     401: "Credentials needed",
+    403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
     409: "Conflict with the present state",
@@ -29,6 +30,7 @@ TITLES = {
     413: "Too large",
     415: "Unsupported media type",
     422: "Invalid input",
+    429: "Quota exceeded",
     500: "Defect in the service",
     501: "Not supported",
     503: "Unavailable",

@@ -17,6 +17,7 @@ from services.clock import SystemClock
 from services.datasets.limits import DatasetLimits
 from services.engine.settings import EngineSettings
 from services.errors import Unavailable
+from services.jobs.settings import WorkerSettings
 from services.storage.database import Database
 from services.storage.settings import StorageSettings
 
@@ -58,10 +59,11 @@ def serve_api(
     settings: HttpSettings,
     storage: StorageSettings,
     engine: EngineSettings,
+    worker: WorkerSettings,
     dataset_limits: DatasetLimits,
 ) -> None:
     """Serve until SIGTERM or SIGINT: then readiness says no, streams end, and requests in flight are finished."""
-    app = create_app(settings, partial(open_services, storage, engine, dataset_limits))
+    app = create_app(settings, partial(open_services, storage, engine, worker, dataset_limits))
     # uvicorn raises the signal again once it is done; by then there is nothing left to do but to end.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))

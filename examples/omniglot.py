@@ -4,15 +4,17 @@ The characters of 25 alphabets are uploaded and ProtoNet is meta-trained on them
 episodes of the classical protocol (Lake et al. 2015): 20 characters of one of the 5 other alphabets, one drawing
 each by one person to adapt to, one drawing each by another person to classify. All of it goes over HTTP.
 
-    python examples/omniglot.py --data omniglot_background.npz --serve
+    python examples/omniglot.py --data images_background.zip --serve
 
-The data file holds `images` uint8 [N, 28, 28], `labels` and `drawer` [N], and `class_alphabet` by class.
-Only innerloop, numpy and (for the picture) matplotlib are used, but `--serve` needs the service installed.
+The data file is `images_background.zip` of https://github.com/brendenlake/omniglot (`python/`), or an npz file that
+holds `images` uint8 [N, 28, 28], `labels` and `drawer` [N], and `class_alphabet` by class. Only innerloop, numpy,
+Pillow (for the zip) and matplotlib (for the picture) are used, but `--serve` needs the service installed.
 """
 
 import argparse
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -22,7 +24,9 @@ import numpy as np
 
 from innerloop import Client, ConnectionFailed
 
+SOURCE = "https://github.com/brendenlake/omniglot"
 WAYS = 20
+SIDE = 28
 HELD_OUT = 5
 MODEL = "omniglot"
 
@@ -58,6 +62,38 @@ class Answered(NamedTuple):
 
 
 def read(path: Path) -> Omniglot:
+    """The drawings of a file. Raises SystemExit, with what is wrong with it."""
+    if not path.is_file():
+        raise SystemExit(
+            f"{path} is not there; --data names images_background.zip of {SOURCE}, or an npz file"
+        )
+    try:
+        return read_zip(path) if path.suffix.lower() == ".zip" else read_npz(path)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise SystemExit(f"{path} does not hold Omniglot as `--help` describes it: {error}") from error
+
+
+def read_zip(path: Path) -> Omniglot:
+    """The official archive: Alphabet/characterNN/NNNN_DD.png, black on white, DD the drawer; 105 to 28 pixels."""
+    from PIL import Image
+
+    images, places = [], []
+    with zipfile.ZipFile(path) as archive:
+        for name in sorted(archive.namelist()):
+            if not name.endswith(".png") or "__MACOSX" in name:
+                continue
+            *_, alphabet, character, file = name.split("/")
+            with archive.open(name) as stored, Image.open(stored) as image:
+                small = image.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
+            images.append(255 - np.asarray(small))
+            places.append((f"{alphabet}/{character}", alphabet, int(Path(file).stem.rpartition("_")[2])))
+    if not images:
+        raise ValueError("no drawings in it")
+    characters, alphabets, drawers = (np.array(column) for column in zip(*places, strict=True))
+    return Omniglot(np.stack(images), np.unique(characters, return_inverse=True)[1], drawers, alphabets)
+
+
+def read_npz(path: Path) -> Omniglot:
     with np.load(path, allow_pickle=False) as file:
         labels = file["labels"].astype(int)
         return Omniglot(file["images"], labels, file["drawer"].astype(int), file["class_alphabet"][labels])
@@ -197,7 +233,7 @@ def service(options: argparse.Namespace) -> Iterator[str | None]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="omniglot_background.npz")
+    parser.add_argument("--data", type=Path, required=True, help="images_background.zip, or an npz file")
     parser.add_argument("--url", help="the service; else INNERLOOP_URL, else http://127.0.0.1:8000")
     parser.add_argument(
         "--serve", action="store_true", help="start a service of our own and stop it at the end"

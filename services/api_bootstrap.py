@@ -13,12 +13,14 @@ from services.adaptation.service import AdaptationService
 from services.clock import Clock, SystemClock
 from services.datasets.limits import DatasetLimits
 from services.datasets.service import DatasetService
+from services.engine.admission import QueueLimits
 from services.engine.client import EngineClient
 from services.engine.remote_client import RemoteEngineClient
 from services.engine.settings import EngineSettings
 from services.idempotency.service import IdempotencyService
 from services.jobs.carrier import Carrier
 from services.jobs.service import JobService
+from services.jobs.settings import WorkerSettings
 from services.registry.service import RegistryService
 from services.storage.artifacts import ArtifactStore, FolderArtifactStore
 from services.storage.database import Database
@@ -37,8 +39,8 @@ class ApiServices:
     idempotency: IdempotencyService
     jobs: JobService
     limits: Limits
-    queue_depth: int
-    """Calls that may wait for the engine."""
+    queue: QueueLimits
+    """What may wait for the engine."""
     registry: RegistryService
 
 
@@ -50,7 +52,8 @@ def build_services(
     clock: Clock,
     limits: Limits,
     dataset_limits: DatasetLimits,
-    queue_depth: int,
+    queue: QueueLimits,
+    max_step_bytes: int,
 ) -> ApiServices:
     """Every use case on the given infrastructure; the tests' in-process engine goes in here."""
     registry = RegistryService(database, artifacts, clock)
@@ -62,16 +65,16 @@ def build_services(
         datasets=datasets,
         engine=engine,
         idempotency=IdempotencyService(database, clock),
-        jobs=JobService(database, carrier, datasets, clock),
+        jobs=JobService(database, carrier, datasets, clock, max_step_bytes),
         limits=limits,
-        queue_depth=queue_depth,
+        queue=queue,
         registry=registry,
     )
 
 
 @asynccontextmanager
 async def open_services(
-    storage: StorageSettings, engine: EngineSettings, dataset_limits: DatasetLimits
+    storage: StorageSettings, engine: EngineSettings, worker: WorkerSettings, dataset_limits: DatasetLimits
 ) -> AsyncIterator[ApiServices]:
     """The services of the api process: the engine and the database are elsewhere, and may come later."""
     database = Database(storage.tables_url)
@@ -84,9 +87,10 @@ async def open_services(
             client,
             carrier,
             SystemClock(),
-            Limits(),
+            Limits(call_operations=engine.engine_call_operations, call_bytes=engine.engine_call_bytes),
             dataset_limits,
-            engine.engine_max_queued,
+            engine.queue_limits,
+            worker.worker_step_bytes,
         )
     finally:
         await client.aclose()

@@ -9,9 +9,12 @@ from collections.abc import Callable
 import torch
 from prometheus_client import CollectorRegistry
 
-from services.engine.adapted_models import AdaptedModels, reader_of
+from models.programs.folder import ProgramFolder, has_compiler
+from services.engine.adapted_models import AdaptedModels, many_reader_of, reader_of
+from services.engine.compiling import COMPILER
 from services.engine.device import pick_device
 from services.engine.executor import Executor
+from services.engine.loader import Loader
 from services.engine.loop import EngineLoop
 from services.engine.passes import Passes
 from services.engine.plans import Plans
@@ -19,7 +22,7 @@ from services.engine.residents import ResidentModels
 from services.engine.server import EngineServer
 from services.engine.settings import EngineSettings
 from services.engine.tier import Tier
-from services.engine.workshop import Workshop, has_compiler
+from services.engine.workshop import Workshop
 from services.storage.artifacts import ArtifactStore, FolderArtifactStore
 from services.storage.database import Database
 from services.storage.settings import StorageSettings
@@ -27,9 +30,10 @@ from services.telemetry.metrics import EngineMetrics
 
 logger = logging.getLogger(__name__)
 
-# The first gradient of `torch.func` imports the compiler, for seconds: better before than in a call, but not
-# while the other processes start and need the cores.
+# The first gradient of `torch.func` imports one part of the compiler, loading the first compiled program the rest,
+# for seconds each: better before than in a call, but not while the other processes start and need the cores.
 _WARM_UP_SECONDS = 5.0
+_WARM_UP = ("torch._dynamo", "torch._inductor.codecache", "torch._inductor.package")
 
 
 def build_loop(
@@ -38,6 +42,7 @@ def build_loop(
     read_adapted: Callable[[str], bytes],
     metrics: EngineMetrics,
     workshop: Workshop | None = None,
+    loader: Loader | None = None,
 ) -> EngineLoop:
     """An engine that is not started yet; `read_adapted` gives the stored bytes of adapted parameters.
 
@@ -51,7 +56,7 @@ def build_loop(
         Passes(plans, device, settings.engine_max_batch_numbers),
         device,
     )
-    return EngineLoop(executor, settings, metrics)
+    return EngineLoop(executor, settings, metrics, loader=loader)
 
 
 def _tiers(settings: EngineSettings, device: torch.device) -> list[Tier]:
@@ -77,11 +82,12 @@ def run_engine(settings: EngineSettings, storage: StorageSettings) -> None:
             reader_of(database),
             EngineMetrics(CollectorRegistry()),
             workshop,
+            Loader(many_reader_of(database)),
         )
         server = EngineServer(loop, settings.address)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: server.stop())
-        warm_up = threading.Timer(_WARM_UP_SECONDS, importlib.import_module, ["torch._dynamo"])
+        warm_up = threading.Timer(_WARM_UP_SECONDS, lambda: [*map(importlib.import_module, _WARM_UP)])
         warm_up.daemon = True
         warm_up.start()
         server.run()
@@ -97,5 +103,5 @@ def _workshop(settings: EngineSettings) -> Workshop | None:
     if not has_compiler():
         logger.info("there is no C++ compiler here: every program runs as it is")
         return None
-    folder = settings.data_dir.absolute() / "compiled"
+    folder = ProgramFolder(settings.data_dir.absolute() / "compiled", COMPILER)
     return Workshop(folder, pick_device(settings.engine_device), settings.engine_threads)

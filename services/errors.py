@@ -5,7 +5,10 @@ from typing import NamedTuple
 
 
 class Fault(NamedTuple):
-    """One thing wrong with the input; `pointer` is a JSON Pointer into the request's body, or empty."""
+    """One thing wrong with the input; `pointer` is a JSON Pointer into the request's body.
+
+    It is empty where the fault is in all of it, or in no JSON: a file, a header, a query parameter.
+    """
 
     pointer: str
     detail: str
@@ -57,6 +60,14 @@ class TooLarge(ServiceError):
 
 class UnsupportedMediaType(ServiceError):
     """A body of a kind that this route does not read."""
+
+
+class QuotaExceeded(ServiceError):
+    """The caller has more under way than its share of the service; `retry_after` is in seconds."""
+
+    def __init__(self, detail: str, retry_after: float = 1.0) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class Unavailable(ServiceError):

@@ -4,6 +4,9 @@ import base64
 import os
 import time
 
+ANONYMOUS = "anonymous"
+"""The principal where callers bring no keys: all of them are one."""
+
 _ALPHABET = b"0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 _TO_CROCKFORD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ALPHABET)
 

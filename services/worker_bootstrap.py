@@ -4,6 +4,8 @@ import os
 import signal
 from threading import Event
 
+from models.programs.folder import ProgramFolder
+from models.training.compile_program import COMPILER
 from services.adaptation.sweep import AdaptationSweep
 from services.clock import SystemClock
 from services.datasets.limits import DatasetLimits
@@ -32,6 +34,7 @@ def run_worker(settings: WorkerSettings, storage: StorageSettings) -> None:
     clock = SystemClock()
     database = Database(storage.tables_url)
     artifacts = FolderArtifactStore(storage.artifacts_path)
+    programs = ProgramFolder(storage.programs_path, COMPILER)
     worker = Worker(
         settings,
         storage.jobs_url,
@@ -45,8 +48,10 @@ def run_worker(settings: WorkerSettings, storage: StorageSettings) -> None:
             "purge idempotency keys": IdempotencyService(database, clock).purge,
             "purge artifacts": ArtifactSweep(database, artifacts, clock).purge,
         },
+        programs,
     )
     try:
         worker.run(stop)
     finally:
+        programs.close()
         database.close()

@@ -21,7 +21,7 @@ def variables() -> dict[str, FieldInfo]:
 
 
 def table() -> str:
-    """The README's table of them."""
+    """The table of them in docs/configuration.md."""
     rows = [
         f"| `{name}` | {_default(field)} | {' '.join((field.description or '').split())} |"
         for name, field in variables().items()

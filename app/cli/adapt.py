@@ -2,14 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli.examples import Examples, parse_values, read_examples
 from app.cli.options import Json, Url, connect
 from app.cli.output import print_details, print_json
-from innerloop import InvalidInput
+from innerloop import InnerloopError, InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from innerloop import Client
 
 
 def adapt(
@@ -17,7 +20,8 @@ def adapt(
     x: Annotated[str | None, typer.Option("--x", help="Inputs: 1,2,3,4 or 0,1;2,3 or JSON.")] = None,
     y: Annotated[str | None, typer.Option("--y", help="Targets or labels: 2,4,6,8 or cat,dog.")] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", "-f", help="Examples from a csv, json or npz file.")
+        Path | None,
+        typer.Option("--file", "-f", help="A csv, json or npz file, or a folder or zip of class folders."),
     ] = None,
     inputs: Annotated[
         str | None, typer.Option(help="csv: input columns, comma-separated; all others unless given.")
@@ -35,12 +39,17 @@ def adapt(
     """Adapt a model to labelled examples; the service keeps the result.
 
     innerloop adapt functions --x 1,2,3,4 --y 2,4,6,8
+
+    innerloop adapt letters --file my-classes/
     """
     examples = _examples(x, y, file, inputs, target)
     with connect(url) as client:
-        made = client.adapt(
-            model, examples.inputs, examples.targets, options=parse_options(option), ttl_seconds=ttl
-        )
+        try:
+            made = client.adapt(
+                model, examples.inputs, examples.targets, options=parse_options(option), ttl_seconds=ttl
+            )
+        except NotFound as error:
+            raise InnerloopError(f"{error}; {_way_out(model, client)}") from error
     if as_json:
         print_json(made.response)
         return
@@ -55,7 +64,15 @@ def adapt(
             ("expires", made.expires_at or "when deleted"),
         ]
     )
-    print(f"\nNow query it: innerloop predict {made.id} --x …")
+    print(f"\nNow query it: innerloop predict {made.id} {'--x …' if x else '--file …'}")
+
+
+def _way_out(model: str, client: "Client") -> str:
+    """What makes a model that is not there: a fresh service has none."""
+    name = model.partition("@")[0]
+    if name in {recipe.name for recipe in client.recipes()}:
+        return f"train it: innerloop train {name} --alias champion"
+    return f"`innerloop models list` shows what is there, `innerloop train RECIPE --model {name}` makes one"
 
 
 def parse_options(given: list[str] | None) -> dict[str, Any] | None:

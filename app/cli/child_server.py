@@ -20,6 +20,8 @@ from innerloop import Client, ConnectionFailed, InnerloopError
 READY_PATIENCE_S = 120.0
 # The service drains and ends its own processes in order; this is longer than all of that may take.
 STOP_PATIENCE_S = 30.0
+# Where a port is in use the next ones are tried: an address that somebody keeps then survives a restart.
+NEIGHBOURS = 20
 _LOOK_S = 0.1
 _TAIL_LINES = 25
 
@@ -99,8 +101,9 @@ class ChildServer:
 
 
 def choose_port(wanted: int) -> int:
-    """`wanted` if it is free on loopback, else any free one."""
-    for port in (wanted, 0):
+    """`wanted` if it is free on loopback, else the first free one of the next, else any free one."""
+    neighbours = range(wanted, min(wanted + NEIGHBOURS, 1 << 16)) if wanted else ()
+    for port in (*neighbours, 0):
         with suppress(OSError), listening_socket("127.0.0.1", port) as probe:
             chosen: int = probe.getsockname()[1]
             return chosen

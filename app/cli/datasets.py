@@ -29,14 +29,22 @@ def upload(
     inputs: Annotated[str | None, typer.Option(help="Tables: input columns, comma-separated.")] = None,
     target: Annotated[str | None, typer.Option(help="Tables: the target column.")] = None,
     task: Annotated[str | None, typer.Option(help="Tables: the column that names a row's task.")] = None,
+    media_type: Annotated[
+        str | None, typer.Option("--type", help="The media type, where the suffix does not tell it.")
+    ] = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Upload a dataset; the same bytes again give the one that is there."""
+    """Upload a dataset; the same bytes again give the one that is there.
+
+    innerloop datasets upload letters.zip
+    """
     if target is None and file.suffix.lower() in _TABLES:
         raise InvalidInput(f"{file.name} is a table: name the column to predict with --target{_header(file)}")
     with connect(url) as client:
-        made = client.datasets.upload(file, name, inputs=inputs, target=target, task=task)
+        made = client.datasets.upload(
+            file, name, media_type=media_type, inputs=inputs, target=target, task=task
+        )
     print_json(made) if as_json else print_details(made)
 
 

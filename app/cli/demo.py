@@ -1,5 +1,6 @@
 """`innerloop demo`: start the service, train the starter, adapt it to four points, show what changed."""
 
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -29,31 +30,41 @@ def demo(
     ] = False,
     data_dir: Annotated[
         Path | None,
-        typer.Option(help="Where to keep data; ./data with --keep-serving, else a folder that is removed."),
+        typer.Option(help="Where data is kept: ./data with --keep-serving, else a folder that is removed."),
     ] = None,
-    port: Annotated[int, typer.Option(help="Any free port is taken where this one is in use.", min=1)] = 8000,
+    port: Annotated[
+        int | None,
+        typer.Option(help="8000 unless given; where it is in use, one of the next is taken.", min=1),
+    ] = None,
 ) -> None:
     """Start a service, meta-train the starter model, adapt it to four points over HTTP, show what changed.
 
     Ends with 0 where the predictions at 5 and 6 are right, with 1 where one misses.
     """
     from app.cli.child_server import ChildServer, choose_port, ending_on_signals
+    from app.cli.configuration import configured
+    from app.settings import HttpSettings
+    from services.storage.settings import StorageSettings
 
+    wanted = configured(HttpSettings, port=port).port
+    kept = configured(StorageSettings, data_dir=data_dir).data_dir
     with ExitStack() as stack:
         stack.enter_context(ending_on_signals())
-        folder = data_dir or (Path("data") if keep_serving else stack.enter_context(_throw_away()))
-        server = ChildServer(folder, choose_port(port), folder / "serve.log")
+        folder = kept if keep_serving or data_dir else stack.enter_context(_throw_away())
+        server = ChildServer(folder, choose_port(wanted), folder / "serve.log")
         stack.callback(_stop, server)
-        if server.port != port:
-            _say(
-                f"Port {port} is in use; taking {server.port}. Others find it with INNERLOOP_URL={server.url}"
-            )
+        if wanted not in (0, server.port):
+            _say(f"Port {wanted} is in use; taking {server.port}.")
         _say(f"Starting the service at {server.url} …")
         server.start()
         _say(f"Ready after {server.wait_ready():.1f} s. Its log: {server.log}")
         result = _demonstrate(server, may_be_refused=keep_serving)
         if keep_serving:
+            if result is not None:
+                _next_steps(server.url, result.adaptation)
             _keep_serving(server, result)
+        else:
+            _next_steps(f"http://127.0.0.1:{wanted or server.port}", None)
     if result is not None and not result.hit:
         _say("A prediction missed.")
         raise typer.Exit(MISSED)
@@ -66,8 +77,8 @@ def _demonstrate(server: "ChildServer", *, may_be_refused: bool) -> "Result | No
 
     with Client(server.url) as client:
         try:
-            job = _starter(client)
-            result = four_points.adapt(client, job)
+            _have_starter(client)
+            result = four_points.adapt(client)
         except AuthenticationError:
             if not may_be_refused:
                 raise
@@ -78,28 +89,25 @@ def _demonstrate(server: "ChildServer", *, may_be_refused: bool) -> "Result | No
             raise
     _report(result)
     _draw(result)
-    _next_steps(server.url, result)
     return result
 
 
-def _starter(client: "Client") -> str:
-    """The id of the job that trained the starter: one that ran before, else one that runs now."""
+def _have_starter(client: "Client") -> None:
+    """Train the starter, unless that was done before."""
     from app.cli import four_points
     from innerloop.progress import display
 
     reference = f"{four_points.MODEL}@{four_points.ALIAS}"
-    before = four_points.trained(client)
-    if before is not None:
+    if four_points.trained(client):
         _say(f"\nThe starter model {reference} is here already; it is used as it is.")
         _say(f"To train it again: innerloop train {four_points.RECIPE} --alias {four_points.ALIAS}\n")
-        return before
+        return
     _say(f"\nMeta-training the starter model {reference} as a background job …")
     with display(sys.stdout) as show:
         job = four_points.train(client, show)
     started, finished = job.response.started_at, job.response.finished_at
     if started and finished:
         _say(f"Trained in {(finished - started).total_seconds():.0f} s.\n")
-    return job.id
 
 
 def _report(result: "Result") -> None:
@@ -131,15 +139,33 @@ def _draw(result: "Result") -> None:
         _say(f"The curves are in {PICTURE.absolute()}")
 
 
-def _next_steps(url: str, result: "Result") -> None:
+def _next_steps(url: str, adaptation: str | None) -> None:
+    """What to type next; `adaptation` is one that is still there to be asked."""
+    from innerloop.address import DEFAULT_URL
+
+    key = ' -H "Authorization: Bearer $INNERLOOP_API_KEY"' if os.environ.get("INNERLOOP_API_KEY") else ""
+    headers = f"-H 'Content-Type: application/json'{key}"
+    if adaptation is None:
+        _say(
+            "\nThe service stops now. `make run` shows the same and keeps one up; with it, try more yourself."
+        )
+    else:
+        _say("\nTry it yourself, in another terminal.")
+        if url != DEFAULT_URL:
+            _say(f"The port is not the usual one, so tell the client:\n\n  export INNERLOOP_URL={url}")
+        _say(
+            f"""
+With curl, the adaptation from above:
+
+  curl {url}/v1/adaptations/{adaptation}/predictions {headers} \\
+    -d '{{"inputs": [5, 6, 7]}}'"""
+        )
     _say(
         f"""
-Try it yourself. With curl, the adaptation from above, and one to other points:
+With curl, other points, adapted to and queried in one call:
 
-  curl {url}/v1/adaptations/{result.adaptation}/predictions -H 'Content-Type: application/json' \\
-    -d '{{"inputs": [5, 6, 7]}}'
-  curl {url}/v1/adaptations -H 'Content-Type: application/json' \\
-    -d '{{"model": "functions", "support": {{"inputs": [1, 2, 3, 4], "targets": [1, 4, 9, 16]}}}}'
+  curl {url}/v1/predictions {headers} \\
+    -d '{{"model": "functions", "support": {{"inputs": [1, 2, 3, 4], "targets": [1, 4, 9, 16]}}, "inputs": [5, 6]}}'
 
 With Python ({_interpreter()}):
 
@@ -159,8 +185,8 @@ def _interpreter() -> Path:
 
 def _keep_serving(server: "ChildServer", result: "Result | None") -> None:
     note = "" if result is None or result.hit else " (although a prediction missed)"
-    _say(f"Serving at {server.url}{note}, documentation at {server.url}/docs. Ctrl-C ends it.")
     try:
+        _say(f"Serving at {server.url}{note}, documentation at {server.url}/docs. Ctrl-C ends it.")
         server.wait()
     except KeyboardInterrupt:
         return

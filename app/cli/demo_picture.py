@@ -1,11 +1,13 @@
-"""Draws the demonstration: how the training went, and what four points did to the model's answers."""
+"""Draws the demonstration: what four points did to the model's answers, and what a few do of other curves."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app.cli.four_points import QUERIES, SUPPORT_X, SUPPORT_Y, Result
+from app.cli.four_points import QUERIES, SUPPORT_X, SUPPORT_Y, Result, Sketch
 
 _INK, _GREY, _BEFORE, _AFTER, _TRUTH = "#1b2330", "#8a94a6", "#c2703d", "#1f6fb2", "#11151c"
+_HEIGHT = (-8.0, 24.0)
 _STYLE: Any = {
     "font.size": 10,
     "axes.edgecolor": _GREY,
@@ -30,32 +32,31 @@ def draw(result: Result, path: Path) -> None:
     from matplotlib.figure import Figure
 
     with rc_context(_STYLE):
-        figure = Figure(figsize=(12, 5), layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=(2, 3))
-        _training(left, result)
-        _curves(right, result)
+        figure = Figure(figsize=(12, 6.2), layout="constrained")
+        left, right = figure.subfigures(1, 2, width_ratios=(3, 2), squeeze=False)[0]
+        _curves(left.subplots(), result)
+        if result.sketches:
+            right.suptitle(
+                "The same base, other tasks", x=0.09, ha="left", weight="bold", fontsize=12, color=_INK
+            )
+            for axes, sketch in zip(
+                right.subplots(len(result.sketches), sharex=True), result.sketches, strict=True
+            ):
+                _sketch(axes, sketch)
         figure.savefig(path, dpi=130)
 
 
-def _training(axes: Any, result: Result) -> None:
-    axes.set_title("Meta-training")
-    axes.set_xlabel("iteration")
-    axes.set_ylabel("meta-loss")
-    if not result.losses:
-        axes.text(0.5, 0.5, "trained before", transform=axes.transAxes, ha="center", color=_GREY)
-        return
-    iterations, losses = zip(*result.losses, strict=True)
-    axes.plot(iterations, losses, color=_GREY, linewidth=1, alpha=0.7, label="mean over a window")
-    axes.plot(iterations, _smooth(losses), color=_INK, linewidth=2, label="smoothed")
-    axes.legend(loc="upper right")
-
-
-def _smooth(values: tuple[float, ...], weight: float = 0.85) -> list[float]:
-    smoothed, level = [], values[0]
-    for value in values:
-        level = weight * level + (1 - weight) * value
-        smoothed.append(level)
-    return smoothed
+def _sketch(axes: Any, sketch: Sketch) -> None:
+    task = sketch.task
+    truth = [task.curve(x) for x in sketch.x]
+    axes.set_title(task.title, weight="normal", fontsize=10)
+    _band(axes, sketch.x, sketch.values, sketch.stds, _AFTER, 0.25)
+    axes.plot(sketch.x, sketch.values, color=_AFTER, linewidth=2)
+    axes.plot(sketch.x, truth, color=_TRUTH, linewidth=1.4, linestyle=(0, (1, 2)), zorder=4)
+    axes.scatter(task.measured, [task.curve(x) for x in task.measured], s=32, color=_INK, zorder=5)
+    axes.set_xlim(min(sketch.x), max(sketch.x))
+    room = 0.35 * (max(truth) - min(truth))
+    axes.set_ylim(min(truth) - room, max(truth) + room)
 
 
 def _curves(axes: Any, result: Result) -> None:
@@ -64,8 +65,15 @@ def _curves(axes: Any, result: Result) -> None:
     axes.set_title("Four points of y = 2x, before and after adapting")
     axes.set_xlabel("x")
     axes.set_ylabel("y")
-    _band(axes, x, before, [point.before_std for point in result.curve], _BEFORE, 0.12)
-    axes.plot(x, before, color=_BEFORE, linewidth=1.5, linestyle="--", label="before adapting (± 2 std)")
+    _band(axes, x, before, [point.before_std for point in result.curve], _BEFORE, 0.08)
+    axes.plot(
+        x,
+        before,
+        color=_BEFORE,
+        linewidth=1.5,
+        linestyle="--",
+        label="before adapting (± 2 std reaches beyond)",
+    )
     _band(axes, x, after, [point.after_std for point in result.curve], _AFTER, 0.25)
     axes.plot(x, after, color=_AFTER, linewidth=2.2, label="after adapting (± 2 std)")
     truth = [point.truth for point in result.curve]
@@ -94,19 +102,13 @@ def _curves(axes: Any, result: Result) -> None:
             weight="bold",
         )
     axes.set_xlim(min(x), max(x))
-    axes.set_ylim(*_height(result))
+    # Before adapting it is sure of nothing: its band leaves the picture.
+    axes.set_ylim(*_HEIGHT)
     axes.legend(loc="upper left")
 
 
-def _height(result: Result) -> tuple[float, float]:
-    """Room for the answers, and for where the base model is surest; elsewhere its band leaves the picture."""
-    surest = min(2 * point.before_std for point in result.curve)
-    answers = [point.after for point in result.curve]
-    return min(-1.25 * surest, min(answers) - 2), max(1.5 * surest, max(answers) + 8)
-
-
 def _band(
-    axes: Any, x: list[float], middle: list[float], stds: list[float], color: str, alpha: float
+    axes: Any, x: Sequence[float], middle: list[float], stds: list[float], color: str, alpha: float
 ) -> None:
     low = [value - 2 * std for value, std in zip(middle, stds, strict=True)]
     high = [value + 2 * std for value, std in zip(middle, stds, strict=True)]

@@ -1,18 +1,23 @@
-"""Examples as the command line gives them: numbers after an option, or a csv, json or npz file."""
+"""Examples as the command line gives them: numbers after an option, or a csv, json, npz or image file."""
 
 import csv
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from app.cli.image_files import holds_images, labels_of, read_images
 from innerloop import InvalidInput
 
 
 class Examples(NamedTuple):
-    """`targets` is None where only inputs were given. Values as the client takes them."""
+    """`targets` is None where only inputs were given. Values as the client takes them.
+
+    `names` says of images which file each one is.
+    """
 
     inputs: Any
     targets: Any
+    names: list[str] | None = None
 
 
 def parse_values(given: str, option: str) -> list[Any]:
@@ -39,12 +44,20 @@ def read_examples(path: Path, inputs: str | None, target: str | None, *, labelle
     """From a file, by its suffix.
 
     csv: `inputs` names columns (comma-separated; all but the target unless given) and `target` one (`target`
-    unless given). json and npz: the members `inputs` and, where labelled, `targets`.
+    unless given). json and npz: the members `inputs` and, where labelled, `targets`. Images: a folder or zip of
+    them, where labelled in one folder a class; without labels a single one will do.
     """
+    if holds_images(path):
+        _only_for_tables(path, inputs, target)
+        images = read_images(path)
+        labels = labels_of(images, path) if labelled else None
+        return Examples([image.content for image in images], labels, [str(image.path) for image in images])
     readers = {".csv": _from_csv, ".json": _from_json, ".npz": _from_npz}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise InvalidInput(f"{path.name}: examples are .csv, .json or .npz files")
+        raise InvalidInput(
+            f"{path.name}: examples are .csv, .json or .npz files, or a folder or .zip of images"
+        )
     found = reader(path, inputs, target)
     if labelled and found.targets is None:
         raise InvalidInput(f"{path.name} has no targets")

@@ -1,13 +1,16 @@
 """The demonstration itself: a starter model, four points of y = 2x, and what is predicted before and after.
 
+The same base is adapted to a few points of other curves too: many tasks of one model are what the service is for.
 Talks to a running service as any caller would. Knows nothing of processes, terminals or pictures.
 """
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from innerloop import Client, Job, NotFound
-from innerloop.progress import Display, loss_of
+from innerloop.progress import Display
 
 MODEL = RECIPE = "functions"
 ALIAS = "champion"
@@ -18,6 +21,22 @@ TOLERANCE = 0.3
 """The most that a prediction may be off, in units of y."""
 
 _GRID = tuple(-2.0 + 0.1 * i for i in range(111))
+_SKETCH_GRID = tuple(-5.0 + 0.1 * i for i in range(101))
+
+
+class Task(NamedTuple):
+    """Another curve, and where it is measured."""
+
+    title: str
+    curve: Callable[[float], float]
+    measured: tuple[float, ...]
+
+
+TASKS = (
+    Task("a line from four points", lambda x: 4 - 1.5 * x, (-3, -1, 1, 4)),
+    Task("a parabola from five", lambda x: 0.6 * x * x - x - 5, (-4, -2, 0, 2, 4)),
+    Task("a sinusoid from six", lambda x: 4 * math.sin(1.1 * x), (-4, -2.5, -1, 1, 2.5, 4)),
+)
 
 
 def truth(x: float) -> float:
@@ -48,15 +67,24 @@ class Point(NamedTuple):
         return self.error <= TOLERANCE and self.within_two_std
 
 
+class Sketch(NamedTuple):
+    """A task's answers over a grid of x, with their stds."""
+
+    task: Task
+    x: tuple[float, ...]
+    values: list[float]
+    stds: list[float]
+
+
 @dataclass(frozen=True)
 class Result:
-    """`points` are the queries, `curve` the same over a grid of x, `losses` (iteration, meta-loss) in training."""
+    """`points` are the queries, `curve` the same over a grid of x, `sketches` what came of each of `TASKS`."""
 
     adaptation: str
     model: str
     points: list[Point]
     curve: list[Point]
-    losses: list[tuple[int, float]]
+    sketches: list[Sketch]
 
     @property
     def hit(self) -> bool:
@@ -64,13 +92,13 @@ class Result:
         return all(point.hit for point in self.points)
 
 
-def trained(client: Client) -> str | None:
-    """The job that trained the present champion (empty where it was imported); None where there is none."""
+def trained(client: Client) -> bool:
+    """Whether there is a champion already, trained or imported."""
     try:
-        alias = client.models.alias(MODEL, ALIAS)
+        client.models.alias(MODEL, ALIAS)
     except NotFound:
-        return None
-    return str(client.models.version(MODEL, alias.version).training.get("job") or "")
+        return False
+    return True
 
 
 def train(client: Client, show: Display) -> Job:
@@ -78,23 +106,12 @@ def train(client: Client, show: Display) -> Job:
     return client.train(MODEL, recipe=RECIPE, alias=ALIAS).wait(progress=show)
 
 
-def losses_of(client: Client, job: str) -> list[tuple[int, float]]:
-    """A job's meta-loss by iteration, from its metric events; nothing where the job is gone."""
-    if not job:
-        return []
-    try:
-        events = list(client.jobs.get(job).past_events())
-    except NotFound:
-        return []
-    pairs = [(event.data.get("iteration"), loss_of(event.data)) for event in events if event.type == "metric"]
-    return [(iteration, loss) for iteration, loss in pairs if iteration is not None and loss is not None]
-
-
-def adapt(client: Client, job: str) -> Result:
-    """Ask for the queries and the grid before adapting, adapt to the four points, ask again."""
+def adapt(client: Client) -> Result:
+    """Ask for the queries and the grid before adapting, adapt to the four points, ask again; then other tasks."""
+    reference = f"{MODEL}@{ALIAS}"
     asked = [*QUERIES, *_GRID]
-    before = client.adapt_and_predict(f"{MODEL}@{ALIAS}", None, None, asked)
-    adaptation = client.adapt(f"{MODEL}@{ALIAS}", SUPPORT_X, SUPPORT_Y)
+    before = client.adapt_and_predict(reference, None, None, asked)
+    adaptation = client.adapt(reference, SUPPORT_X, SUPPORT_Y)
     after = adaptation.predict(asked)
     columns = zip(asked, before.values, before.stds, after.values, after.stds, strict=True)
     points = [Point(x, truth(x), *said) for x, *said in columns]
@@ -103,5 +120,11 @@ def adapt(client: Client, job: str) -> Result:
         model=str(adaptation.model),
         points=points[: len(QUERIES)],
         curve=points[len(QUERIES) :],
-        losses=losses_of(client, job),
+        sketches=[_sketch(client, reference, task) for task in TASKS],
     )
+
+
+def _sketch(client: Client, reference: str, task: Task) -> Sketch:
+    targets = [task.curve(x) for x in task.measured]
+    said = client.adapt_and_predict(reference, task.measured, targets, _SKETCH_GRID)
+    return Sketch(task, _SKETCH_GRID, said.values, said.stds)

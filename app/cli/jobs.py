@@ -51,7 +51,7 @@ def show(job: JobId, url: Url = None, as_json: Json = False) -> None:
 def watch(job: JobId, url: Url = None, as_json: Json = False) -> None:
     """Wait for a job with a live progress bar; ends in an error where the job did."""
     with connect(url) as client:
-        finished = client.jobs.get(job).wait(progress=True)
+        finished = wait_for(client.jobs.get(job))
     print_json(finished.response) if as_json else print(
         f"{finished.id} {finished.status}: {_result(finished)}"
     )
@@ -59,19 +59,19 @@ def watch(job: JobId, url: Url = None, as_json: Json = False) -> None:
 
 @app.command()
 def cancel(job: JobId, url: Url = None, as_json: Json = False) -> None:
-    """End a job for good."""
+    """End a job for good, wherever it stands."""
     _act(job, "cancel", url, as_json)
 
 
 @app.command()
 def pause(job: JobId, url: Url = None, as_json: Json = False) -> None:
-    """Stop a job for now."""
+    """Stop a job for now; what it has learned is kept in a checkpoint."""
     _act(job, "pause", url, as_json)
 
 
 @app.command()
 def resume(job: JobId, url: Url = None, as_json: Json = False) -> None:
-    """Let a paused job go on."""
+    """Let a paused job go on from its checkpoint."""
     _act(job, "resume", url, as_json)
 
 
@@ -87,6 +87,15 @@ def events(
         found = client.jobs.get(job)
         for event in found.events() if follow else found.past_events():
             print_json_line(event) if as_json else print(_event_line(event), flush=True)
+
+
+def wait_for(job: "Job") -> "Job":
+    """Wait with a progress bar. Ctrl-C ends the waiting, not the job, and says so."""
+    try:
+        return job.wait(progress=True)
+    except KeyboardInterrupt:
+        print(f"\n{job.id} goes on; watch it again with: innerloop jobs watch {job.id}")
+        raise typer.Exit(130) from None
 
 
 def _act(job: str, action: Literal["cancel", "pause", "resume"], url: str | None, as_json: bool) -> None:

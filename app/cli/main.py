@@ -101,6 +101,10 @@ def _print_version(wanted: bool) -> None:
 _VERSION = typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
 
 
+_SAID_IN_PYTHON = {"base_url=": "--url", "media_type=": "--type", "pass api_key= or set": "set"}
+"""What the SDK's messages call arguments of Python, by what the command line calls the same."""
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run a command. What goes wrong on purpose ends in one line on stderr and exit status 1."""
     try:
@@ -111,5 +115,8 @@ def main(arguments: list[str] | None = None) -> None:
 
         if not isinstance(error, InnerloopError | OSError):
             raise
-        print(f"innerloop: {error}", file=sys.stderr)
+        message = str(error)
+        for argument, option in _SAID_IN_PYTHON.items():
+            message = message.replace(argument, option)
+        print(f"innerloop: {message}", file=sys.stderr)
         sys.exit(1)

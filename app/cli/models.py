@@ -102,7 +102,7 @@ def download(
     model: Name,
     version: Version,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where to; MODEL-N.safetensors.")
+        Path | None, typer.Option("--output", "-o", help="Where to; MODEL-N.safetensors unless given.")
     ] = None,
     url: Url = None,
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.examples import parse_values, read_examples
+from app.cli.examples import Examples, parse_values, read_examples
 from app.cli.options import Json, Url, connect
 from app.cli.output import print_json, print_table
 from innerloop import InvalidInput
@@ -15,7 +15,8 @@ def predict(
     adaptation: Annotated[str, typer.Argument(help="adp_…, as `innerloop adapt` prints it.")],
     x: Annotated[str | None, typer.Option("--x", help="Inputs: 5,6 or 0,1;2,3 or JSON.")] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", "-f", help="Inputs from a csv, json or npz file.")
+        Path | None,
+        typer.Option("--file", "-f", help="A csv, json or npz file, an image, or a folder or zip of images."),
     ] = None,
     inputs: Annotated[
         str | None, typer.Option(help="csv: input columns, comma-separated; all others unless given.")
@@ -26,27 +27,29 @@ def predict(
     """Predict with an adaptation.
 
     innerloop predict adp_… --x 5,6
+
+    innerloop predict adp_… --file unknown.png
     """
     from innerloop import ClassPrediction  # here, so that --help need not wait for it
 
     queries = _queries(x, file, inputs)
     with connect(url) as client:
-        predictions = list(client.predict(adaptation, queries))
+        predictions = list(client.predict(adaptation, queries.inputs))
     if as_json:
         print_json(predictions)
         return
     classes = bool(predictions) and isinstance(predictions[0], ClassPrediction)
-    columns = ("#", "label", "probability") if classes else ("#", "value", "std")
+    columns = ("file" if queries.names else "#", *(("label", "probability") if classes else ("value", "std")))
     rows: list[tuple[Any, ...]] = [
-        (i, row.label, row.probability) if isinstance(row, ClassPrediction) else (i, row.value, row.std)
-        for i, row in enumerate(predictions)
+        (name, row.label, row.probability) if isinstance(row, ClassPrediction) else (name, row.value, row.std)
+        for name, row in zip(queries.names or range(len(predictions)), predictions, strict=True)
     ]
     print_table(columns, rows, "nothing was asked")
 
 
-def _queries(x: str | None, file: Path | None, inputs: str | None) -> Any:
+def _queries(x: str | None, file: Path | None, inputs: str | None) -> Examples:
     if (x is None) == (file is None):
         raise InvalidInput("give either --x or --file")
     if file is not None:
-        return read_examples(file, inputs, None, labelled=False).inputs
-    return parse_values(x or "", "--x")
+        return read_examples(file, inputs, None, labelled=False)
+    return Examples(parse_values(x or "", "--x"), None)

@@ -8,18 +8,22 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli.configuration import configured, refuse
 from app.cli.lifeline import Lifeline
 
+if TYPE_CHECKING:
+    from app.settings import HttpSettings
+    from services.storage.settings import StorageSettings
+
 _LIFELINE_SECONDS = 12.0
 
-Host = Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")]
-Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one. [default: 8000]")]
-DataDir = Annotated[Path | None, typer.Option(help="Folder for databases and files. [default: ./data]")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1 unless given.")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on, 8000 unless given; 0 takes a free one.")]
+DataDir = Annotated[Path | None, typer.Option(help="Folder for databases and files; ./data unless given.")]
 Tether = Annotated[int | None, typer.Option("--lifeline", hidden=True)]
 _Inherited = Annotated[int | None, typer.Option("--socket", hidden=True)]
 
@@ -27,11 +31,11 @@ _Inherited = Annotated[int | None, typer.Option("--socket", hidden=True)]
 def api(host: Host = None, port: Port = None, lifeline: Tether = None, inherited: _Inherited = None) -> None:
     """Run the HTTP api alone."""
     with _importing():
-        from app.cli.listening import is_loopback
-        from app.serving import keys_exist, serve_api
+        from app.serving import serve_api
         from app.settings import HttpSettings
         from services.datasets.limits import DatasetLimits
         from services.engine.settings import EngineSettings
+        from services.jobs.settings import WorkerSettings
         from services.storage.settings import StorageSettings
         from services.telemetry.logging import configure_logging
         from services.telemetry.settings import LogSettings
@@ -43,13 +47,9 @@ def api(host: Host = None, port: Port = None, lifeline: Tether = None, inherited
     listener = (
         open_port(settings.host, settings.port) if inherited is None else socket.socket(fileno=inherited)
     )
-    if not (is_loopback(listener) or keys_exist(settings, storage)):
-        refuse(
-            f"refusing to listen on {listener.getsockname()[0]} without a key: anybody could use the service.\n"
-            "Make one with `innerloop keys create --name NAME`, set INNERLOOP_API_KEY, or listen on 127.0.0.1."
-        )
+    refuse_strangers(listener, settings, storage)
     limits = DatasetLimits(upload_bytes=settings.dataset_bytes)
-    serve_api(listener, settings, storage, configured(EngineSettings), limits)
+    serve_api(listener, settings, storage, configured(EngineSettings), configured(WorkerSettings), limits)
 
 
 def engine(lifeline: Tether = None) -> None:
@@ -106,6 +106,21 @@ def open_port(host: str, port: int) -> socket.socket:
         return listening_socket(host, port)
     except OSError as error:
         refuse(f"cannot listen on {host} port {port}: {error.strerror or error}; choose another with --port")
+
+
+def refuse_strangers(listener: socket.socket, settings: "HttpSettings", storage: "StorageSettings") -> None:
+    """The end of this program where others than this machine could call, and would need no key."""
+    from app.cli.listening import is_loopback
+
+    if is_loopback(listener):
+        return
+    from app.serving import keys_exist
+
+    if not keys_exist(settings, storage):
+        refuse(
+            f"refusing to listen on {listener.getsockname()[0]} without a key: anybody could use the service.\n"
+            "Make one with `innerloop keys create --name NAME`, set INNERLOOP_API_KEY, or listen on 127.0.0.1."
+        )
 
 
 @contextmanager

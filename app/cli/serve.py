@@ -6,13 +6,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from app.cli.configuration import configured, refuse
 from app.cli.listening import url_of
-from app.cli.processes import DataDir, Host, Port, Tether, hold, open_port
+from app.cli.processes import DataDir, Host, Port, Tether, hold, open_port, refuse_strangers
 from app.cli.supervisor import Service, Supervisor, environment_with, own_command
 
 _LOCK = "serve.lock"
@@ -25,6 +25,7 @@ _SLACK_SECONDS = 3.0
 def serve(host: Host = None, port: Port = None, data_dir: DataDir = None, lifeline: Tether = None) -> None:
     """Start everything on this machine and keep it running until Ctrl-C or SIGTERM."""
     from app.settings import HttpSettings
+    from services.engine.settings import EngineSettings
     from services.jobs.settings import WorkerSettings
     from services.storage.settings import StorageSettings
     from services.telemetry.logging import configure_logging
@@ -33,10 +34,15 @@ def serve(host: Host = None, port: Port = None, data_dir: DataDir = None, lifeli
     configure_logging(configured(LogSettings), "serve")
     hold(lifeline)
     settings = configured(HttpSettings, host=host, port=port)
-    folder = configured(StorageSettings, data_dir=data_dir).data_dir.absolute()
-    with _sole_server(folder), open_port(settings.host, settings.port) as listener:
+    storage = configured(StorageSettings, data_dir=data_dir)
+    # Everything that a child would refuse is refused here, once, before there are any.
+    configured(EngineSettings)
+    leaving = configured(WorkerSettings).worker_leave_seconds
+    folder = storage.data_dir.absolute()
+    with open_port(settings.host, settings.port) as listener, ExitStack() as held:
+        refuse_strangers(listener, settings, storage)
+        held.enter_context(_sole_server(folder))
         url = url_of(listener)
-        leaving = configured(WorkerSettings).worker_leave_seconds
         inherited = str(listener.fileno())
         services = (
             Service(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli.adapt import json_or_text
+from app.cli.jobs import wait_for
 from app.cli.options import Json, Url, connect
 from app.cli.output import print_json
 from innerloop import InvalidInput
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 def train(
     recipe: Annotated[str | None, typer.Argument(help="A recipe, as `innerloop recipes` lists them.")] = None,
-    model: Annotated[str | None, typer.Option(help="What to call the model; the recipe's name.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="What to call the model; the recipe's name unless given.")
+    ] = None,
     alias: Annotated[str | None, typer.Option(help="Move this alias to the new version.")] = None,
     changes: Annotated[
         list[str] | None, typer.Option("--set", help="A value to change: training.iterations=2000.")
@@ -29,7 +32,9 @@ def train(
             help="A job as a json or toml file: what POST /v1/jobs takes.", exists=True, dir_okay=False
         ),
     ] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Submit and return.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Submit and return; the job goes on in the service.")
+    ] = False,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -41,7 +46,7 @@ def train(
     with connect(url) as client:
         job = client.train(**draft)
         if not detach:
-            _watch(job)
+            wait_for(job)
     if as_json:
         print_json(job.response)
     elif detach:
@@ -102,14 +107,6 @@ def _set(document: dict[str, Any], change: str) -> None:
         if not isinstance(document, dict):
             raise InvalidInput(f"--set {change}: {parent} holds no names")
     document[last] = json_or_text(value)
-
-
-def _watch(job: "Job") -> None:
-    try:
-        job.wait(progress=True)
-    except KeyboardInterrupt:
-        print(f"\n{job.id} goes on; watch it again with: innerloop jobs watch {job.id}")
-        raise typer.Exit(130) from None
 
 
 def _summary(job: "Job") -> str:

@@ -4,6 +4,7 @@ import re
 from typing import Annotated, Any
 
 from fastapi import Path, Query
+from pydantic import BeforeValidator
 from starlette.requests import Request
 
 from services.errors import NotFound
@@ -26,8 +27,18 @@ JobId = Annotated[str, _id("job", "A job.", f"job_{_TOKEN}")]
 DatasetId = Annotated[str, _id("ds", "A dataset.", f"ds_{_TOKEN}")]
 ModelName = Annotated[str, Path(pattern=_NAME, description="A model.", examples=["functions"])]
 AliasName = Annotated[str, Path(pattern=_NAME, description="An alias.", examples=["champion"])]
-Revision = Annotated[int, Path(ge=1, le=2**31 - 1, description="An adaptation's revision.", examples=[1])]
-VersionNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="A version's number.", examples=[3])]
+
+
+def _as_it_is_written(text: str) -> str:
+    """A version has one address: neither 03 nor 3.0 is another."""
+    if not text.isdecimal() or text.startswith("0"):
+        raise ValueError("not a number as it is written")
+    return text
+
+
+_Number = Annotated[int, BeforeValidator(_as_it_is_written)]
+Revision = Annotated[_Number, Path(ge=1, le=2**31 - 1, description="An adaptation's revision.", examples=[1])]
+VersionNumber = Annotated[_Number, Path(ge=1, le=2**31 - 1, description="A version's number.", examples=[3])]
 ModelFilter = Annotated[
     str | None, Query(pattern=_NAME, description="Only those of this model.", examples=["functions"])
 ]

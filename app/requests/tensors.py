@@ -49,8 +49,9 @@ def read_targets(value: Any, pointer: str, attached: Attached) -> Targets:
             return [_text(label, f"{pointer}/{index}") for index, label in enumerate(labels)]
         if elements.dtype == np.bool_:
             raise Invalid.at(f"{pointer}/datatype", "BOOL is not a kind of target")
-        if elements.ndim == 1 and elements.dtype.kind in "iu":
-            return _integers(elements.tolist(), pointer)
+        column = elements.ndim == 1 or elements.shape[1:] == (1,)
+        if column and elements.dtype.kind in "iu":
+            return _integers(elements.ravel().tolist(), pointer)
         return float32(elements, pointer)
     nested = unnest(value, pointer)
     if len(nested.shape) == 1:

@@ -11,7 +11,6 @@ import anyio.to_thread
 from starlette.requests import Request
 
 from app.requests.bodies import pieces_of, refuse_coding
-from services.errors import Malformed
 
 _PIECE_BYTES = 1 << 20
 
@@ -34,7 +33,7 @@ def upload_file(folder: Path | None) -> Iterator[Any]:
 
 
 async def receive_file(request: Request, file: Any, max_bytes: int) -> Upload:
-    """Write the body to an open file, a piece at a time. Raises as `read_body`, and Malformed if it is empty."""
+    """Write the body to an open file, a piece at a time. Raises as `read_body`."""
     refuse_coding(request)
     digest = hashlib.sha256()
     size = 0
@@ -56,6 +55,4 @@ async def receive_file(request: Request, file: Any, max_bytes: int) -> Upload:
             held.clear()
             waiting = 0
     await anyio.to_thread.run_sync(write)
-    if size == 0:
-        raise Malformed("the body is empty: it has to be the file")
     return Upload(Path(file.name), digest.hexdigest(), size)

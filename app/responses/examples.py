@@ -189,7 +189,11 @@ LIMITS: dict[str, Any] = {
     "query_examples": 16384,
     "ways": 1000,
     "input_width": 1048576,
+    "call_operations": 100000000000,
+    "call_bytes": 4294967296,
     "queue_depth": 1024,
+    "queue_seconds": 10.0,
+    "queue_share": 0.5,
 }
 READY: dict[str, Any] = {
     "status": "ready",

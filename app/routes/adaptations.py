@@ -9,6 +9,7 @@ from app.idempotency import once
 from app.operations import Answer, json_body, operation
 from app.requests.bodies import off_loop, parse_body, read_body, sha256_of
 from app.requests.conditions import etag_of, expected_revision
+from app.requests.connection import while_connected
 from app.requests.finite import refuse_infinities
 from app.requests.parameters import AdaptationId, ReferenceFilter
 from app.requests.supports import support_of
@@ -35,8 +36,8 @@ router = APIRouter(prefix="/v1/adaptations", tags=["Adaptations"])
                 "The adaptation; it is stored.", AdaptationResponse, examples.ADAPTATION, ("Location", "ETag")
             )
         },
-        (404,),
-        body=json_body(AdaptationRequest, binary=True),
+        (404, 429),
+        body=json_body(AdaptationRequest, "four points of a line", "images by class", binary=True),
         idempotent=True,
     ),
 )
@@ -55,7 +56,7 @@ async def create_adaptation(request: Request) -> Response:
             raise Invalid.at("/model", "give exactly one of `model` and `from`")
         refuse_infinities(draft.options, "/options")
         refuse_infinities(draft.metadata, "/metadata")
-        made = await services.adaptations.create(
+        making = services.adaptations.create(
             model=draft.model,
             start_from=draft.start_from,
             support=await off_loop(len(body), lambda: support_of(draft.support, attached)),
@@ -63,7 +64,9 @@ async def create_adaptation(request: Request) -> Response:
             ttl_seconds=draft.ttl_seconds,
             metadata=draft.metadata,
             token=token,
+            principal=request.state.principal,
         )
+        made = await while_connected(request, making)
         headers = {"Location": f"/v1/adaptations/{made.id}", "ETag": etag_of(made.revision)}
         return answer(_wire(made), 201, headers)
 

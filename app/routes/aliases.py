@@ -39,7 +39,7 @@ async def get_alias(request: Request, name: ModelName, alias: AliasName, service
     **operation(
         {200: Answer("The alias.", AliasResponse, examples.ALIAS, ("ETag",))},
         (404, 412),
-        body=json_body(AliasRequest),
+        body=json_body(AliasRequest, "a version"),
         headers=("If-Match", "If-None-Match"),
     ),
 )

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from msgspec import to_builtins
 from starlette.responses import Response
 
-from app.dependencies import After, Limit, Services, Settings
+from app.dependencies import After, Files, Limit, Services, Settings
 from app.idempotency import once
 from app.operations import Answer, file_body, operation
 from app.requests.bodies import media_type_of
@@ -20,7 +20,7 @@ from innerloop.schemas.datasets import DatasetResponse
 from innerloop.schemas.listing import ListResponse
 from innerloop.schemas.models import SignatureResponse
 from services.datasets.records import Dataset, DatasetColumns
-from services.errors import UnsupportedMediaType
+from services.errors import Malformed, UnsupportedMediaType
 
 router = APIRouter(prefix="/v1/datasets", tags=["Datasets"])
 
@@ -45,7 +45,7 @@ _FILES = {
                 ("Location", "ETag"),
             ),
         },
-        (422,),
+        (422, 503),
         body=file_body(_FILES),
         idempotent=True,
     ),
@@ -54,6 +54,7 @@ async def upload_dataset(
     request: Request,
     services: Services,
     settings: Settings,
+    files: Files,
     name: Annotated[
         str, Query(min_length=1, max_length=128, description="What to call it.", examples=["letters"])
     ],
@@ -79,11 +80,14 @@ async def upload_dataset(
     columns = DatasetColumns(inputs=_names(inputs), target=target, task=task)
     with upload_file(settings.upload_dir) as file:
         upload = await receive_file(request, file, settings.dataset_bytes)
+        if upload.size == 0:
+            raise Malformed("the body is empty: it has to be the file")
 
         async def work(token: str | None) -> Response:
-            made, created = await anyio.to_thread.run_sync(
-                lambda: services.datasets.create(name, media_type, upload.path, columns, token)
-            )
+            async with files.turn():
+                made, created = await anyio.to_thread.run_sync(
+                    lambda: services.datasets.create(name, media_type, upload.path, columns, token)
+                )
             headers = {"Location": f"/v1/datasets/{made.id}", "ETag": etag_of(made.sha256)}
             return answer(_wire(made), 201 if created else 200, headers)
 

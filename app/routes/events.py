@@ -1,5 +1,6 @@
 """A job's events over HTTP: a list, or server-sent events while the job lasts."""
 
+import re
 from typing import Annotated
 
 import anyio.to_thread
@@ -19,6 +20,7 @@ from services.jobs.records import JobEvent
 router = APIRouter(prefix="/v1/jobs", tags=["Jobs"])
 
 _MOST_DIGITS = 9
+_WEIGHT = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?", re.ASCII)
 
 
 @router.get(
@@ -78,8 +80,19 @@ async def list_events(
 
 
 def _wants_stream(request: Request) -> bool:
-    kinds = request.headers.get("accept", "").lower().split(",")
-    return any(kind.partition(";")[0].strip() == "text/event-stream" for kind in kinds)
+    """Whether the stream is named in Accept, and the list is not liked better."""
+    liked = {"text/event-stream": 0.0, "application/json": 0.0}
+    for entry in request.headers.get("accept", "").lower().split(","):
+        kind, *parameters = (part.strip() for part in entry.split(";"))
+        if kind in liked:
+            liked[kind] = _quality(parameters)
+    return 0.0 < liked["text/event-stream"] >= liked["application/json"]
+
+
+def _quality(parameters: list[str]) -> float:
+    """The weight of an entry of Accept (RFC 9110, section 12.4.2): 1 where none is given, 0 for no weight."""
+    given = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+    return float(given) if _WEIGHT.fullmatch(given) else 0.0
 
 
 def _place(after: str | None) -> Place:

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import anyio.to_thread
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from app.dependencies import Draining, Services
 from app.drain import Drain
@@ -20,6 +20,12 @@ from services.errors import Unavailable
 from services.telemetry.metrics import CONTENT_TYPE, render
 
 router = APIRouter(tags=["Operations"])
+
+
+@router.get("/", include_in_schema=False)
+async def front_page() -> Response:
+    """The address alone is what people click: they are shown the documentation."""
+    return RedirectResponse("/docs", status_code=303)
 
 
 @router.get(

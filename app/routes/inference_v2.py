@@ -16,6 +16,7 @@ from app.operations import Answer, json_body, operation
 from app.readiness import engine_readiness
 from app.requests.binary_frame import LENGTH_HEADER, read_length
 from app.requests.bodies import off_loop, read_coded_body, sha256_of
+from app.requests.connection import while_connected
 from app.requests.infer_requests import (
     INPUT_NAME,
     INPUT_POINTER,
@@ -66,8 +67,8 @@ _INFER = operation(
             headers=("Inference-Header-Content-Length",),
         )
     },
-    (404,),
-    body=json_body(InferRequest, binary=True),
+    (404, 429),
+    body=json_body(InferRequest, "two numbers", "the value alone", binary=True),
     idempotent=True,
 )
 
@@ -187,9 +188,10 @@ async def _infer(
 
     async def work(_token: str | None) -> Response:
         query = await _query(request, body, services, adaptation_id, revision)
-        batch = await services.adaptations.predict(
-            adaptation_id, query.inputs, revision=revision, pointer=INPUT_POINTER
+        asking = services.adaptations.predict(
+            adaptation_id, query.inputs, request.state.principal, revision=revision, pointer=INPUT_POINTER
         )
+        batch = await while_connected(request, asking)
         numbers = batch.values if batch.probabilities is None else batch.probabilities
         # As text a number takes about 16 bytes.
         size = 0 if numbers is None else 16 * numbers.size

@@ -30,7 +30,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["Jobs"])
     **operation(
         {202: Answer("The job; it is queued.", JobResponse, examples.QUEUED_JOB, ("Location",))},
         (422, 503),
-        body=json_body(JobRequest),
+        body=json_body(JobRequest, "a recipe", "a dataset of your own"),
         idempotent=True,
     ),
 )

@@ -19,14 +19,19 @@ router = APIRouter(prefix="/v1/limits", tags=["Operations"])
     **operation({200: Answer("Every bound.", LimitsResponse, examples.LIMITS)}, ()),
 )
 async def get_limits(services: Services, settings: Settings) -> Response:
-    """How large a body, a support set, a query or a file may be. Beyond them is 413 or 422."""
+    """How large a body, a support set, a query or a file may be; beyond them is 413 or 422.
+
+    And how much may wait for the engine: beyond one key's share is 429, beyond the whole queue 503.
+    """
     dataset = to_builtins(services.datasets.limits)
     return answer(
         LimitsResponse(
             body_bytes=settings.body_bytes,
             dataset_bytes=settings.dataset_bytes,
             artifact_bytes=settings.artifact_bytes,
-            queue_depth=services.queue_depth,
+            queue_depth=services.queue.calls,
+            queue_seconds=services.queue.seconds,
+            queue_share=services.queue.share,
             **to_builtins(services.limits),
             **{f"dataset_{name}": value for name, value in dataset.items() if name != "upload_bytes"},
         )

@@ -10,6 +10,7 @@ from app.dependencies import services_of, settings_of
 from app.idempotency import once
 from app.operations import Answer, json_body, operation
 from app.requests.bodies import off_loop, parse_body, read_body, sha256_of
+from app.requests.connection import while_connected
 from app.requests.finite import refuse_infinities
 from app.requests.parameters import ADAPTATION_ID, adaptation_id_of
 from app.requests.supports import support_of
@@ -27,9 +28,9 @@ router = APIRouter(prefix="/v1", tags=["Predictions"])
     summary="Query an adaptation",
     **operation(
         {200: Answer("One prediction an input, in order.", PredictionsResponse, examples.PREDICTIONS)},
-        (404,),
+        (404, 429),
         path=(ADAPTATION_ID,),
-        body=json_body(PredictionsRequest, binary=True),
+        body=json_body(PredictionsRequest, "two numbers", binary=True),
         idempotent=True,
     ),
 )
@@ -41,7 +42,8 @@ async def predict(request: Request) -> Response:
     async def work(_token: str | None) -> Response:
         draft, attached = await parse_body(request, body, PredictionsRequest)
         inputs = await off_loop(len(body), lambda: read_inputs(draft.inputs, "/inputs", attached))
-        return await _answered(await services.adaptations.predict(adaptation_id, inputs))
+        asking = services.adaptations.predict(adaptation_id, inputs, request.state.principal)
+        return await _answered(await while_connected(request, asking))
 
     return await once(request, lambda: sha256_of(body), services.idempotency, work)
 
@@ -51,8 +53,8 @@ async def predict(request: Request) -> Response:
     summary="Adapt and query in one call",
     **operation(
         {200: Answer("One prediction an input, in order.", PredictionsResponse, examples.ADAPT_PREDICTIONS)},
-        (404,),
-        body=json_body(AdaptPredictRequest, binary=True),
+        (404, 429),
+        body=json_body(AdaptPredictRequest, "four points of a line", binary=True),
         idempotent=True,
     ),
 )
@@ -73,14 +75,15 @@ async def adapt_predict(request: Request) -> Response:
             return support, read_inputs(draft.inputs, "/inputs", attached)
 
         support, inputs = await off_loop(len(body), read)
-        batch = await services.adaptations.adapt_predict(
+        asking = services.adaptations.adapt_predict(
             model=draft.model,
             start_from=draft.start_from,
             support=support,
             inputs=inputs,
             options=draft.options,
+            principal=request.state.principal,
         )
-        return await _answered(batch)
+        return await _answered(await while_connected(request, asking))
 
     return await once(request, lambda: sha256_of(body), services.idempotency, work)
 

@@ -1,16 +1,19 @@
 """Model versions over HTTP: immutable, listed, imported from and downloaded as one safetensors file."""
 
+from pathlib import Path
+
 import anyio.to_thread
 import msgspec
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from app.dependencies import After, Limit, Services, Settings
+from app.dependencies import After, Files, Limit, Services, Settings
 from app.idempotency import once
 from app.operations import Answer, file_body, operation
-from app.requests.bodies import media_type_of, read_body, sha256_of
+from app.requests.bodies import media_type_of
 from app.requests.conditions import digest_etag, etag_of, tagged
 from app.requests.parameters import ModelName, VersionNumber
+from app.requests.uploads import receive_file, upload_file
 from app.responses import examples
 from app.responses.answers import answer, answer_tagged, listed
 from innerloop.schemas.listing import ListResponse
@@ -20,7 +23,7 @@ from innerloop.schemas.models import (
     ModelVersionResponse,
     SignatureResponse,
 )
-from services.engine.messages import InspectCall
+from services.api_bootstrap import ApiServices
 from services.errors import UnsupportedMediaType
 from services.registry.records import ModelVersion
 
@@ -66,6 +69,7 @@ async def import_version(
     name: ModelName,
     services: Services,
     settings: Settings,
+    files: Files,
     alias: str | None = Query(
         None, description="An alias to move to the new version.", examples=["champion"]
     ),
@@ -77,22 +81,32 @@ async def import_version(
     """
     if media_type_of(request) not in _ARTIFACT_TYPES:
         raise UnsupportedMediaType(f"send the safetensors file as {_ARTIFACT_TYPES[0]}")
-    artifact = await read_body(request, settings.artifact_bytes)
+    with upload_file(settings.upload_dir) as file:
+        upload = await receive_file(request, file, settings.artifact_bytes)
 
-    async def work(token: str | None) -> Response:
-        staged = await anyio.to_thread.run_sync(services.registry.stage, artifact)
-        try:
-            await services.engine.inspect(InspectCall(staged))
-            made = await anyio.to_thread.run_sync(services.registry.publish, name, artifact, alias, token)
-        finally:
-            # A file that a version names stays.
-            await anyio.to_thread.run_sync(services.registry.discard, staged)
-        response = answer(_version_wire(made), 201)
-        response.headers["Location"] = f"/v1/models/{made.model}/versions/{made.version}"
-        response.headers["ETag"] = digest_etag(bytes(response.body))
-        return response
+        async def work(token: str | None) -> Response:
+            # Only with a turn is the file in memory.
+            async with files.turn():
+                made = await _publish(services, name, upload.path, alias, token)
+            response = answer(_version_wire(made), 201)
+            response.headers["Location"] = f"/v1/models/{made.model}/versions/{made.version}"
+            response.headers["ETag"] = digest_etag(bytes(response.body))
+            return response
 
-    return await once(request, lambda: sha256_of(artifact), services.idempotency, work)
+        return await once(request, lambda: upload.sha256, services.idempotency, work)
+
+
+async def _publish(
+    services: ApiServices, name: str, path: Path, alias: str | None, token: str | None
+) -> ModelVersion:
+    artifact = await anyio.to_thread.run_sync(path.read_bytes)
+    staged = await anyio.to_thread.run_sync(services.registry.stage, artifact)
+    try:
+        await services.adaptations.try_out(staged)
+        return await anyio.to_thread.run_sync(services.registry.publish, name, artifact, alias, token)
+    finally:
+        # A file that a version names stays.
+        await anyio.to_thread.run_sync(services.registry.discard, staged.artifact_sha256)
 
 
 @router.get(

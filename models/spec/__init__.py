@@ -12,6 +12,7 @@ from models.spec.algorithms import (
     RidgeSpec,
     with_options,
 )
+from models.spec.cost import NetworkCost, network_cost
 from models.spec.derived import max_ways_of, signature_of
 from models.spec.learner import LearnerSpec
 from models.spec.networks import Conv4Spec, MlpSpec, NetworkSpec
@@ -29,6 +30,7 @@ __all__ = [
     "LearnerSpec",
     "MamlSpec",
     "MlpSpec",
+    "NetworkCost",
     "NetworkSpec",
     "ProtoNetSpec",
     "RidgeSpec",
@@ -38,6 +40,7 @@ __all__ = [
     "TaskFamilySpec",
     "TensorSpec",
     "max_ways_of",
+    "network_cost",
     "signature_of",
     "with_options",
 ]

@@ -1,14 +1,17 @@
-"""The outer loop: Adam on the mean loss of a meta-batch. Knows learners and families by their protocols alone."""
+"""The outer loop: Adam on the mean loss of a meta-batch. Knows learners, families and plans by their protocols."""
 
-import math
+from collections.abc import Mapping
 
+import msgspec
 import torch
 from torch import Tensor
 
 from models.algorithms.learner import MetaLearner
-from models.episode import MetaBatch, QuerySet, SupportSet
 from models.tasks.family import TaskFamily
+from models.training.blocks import Blocks
 from models.training.config import TrainingSpec
+from models.training.outer_step import Layout, OuterState, OuterStep
+from models.training.plans import Plan, VmapPlan
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -24,11 +27,19 @@ class DivergedError(RuntimeError):
         self.iteration = iteration
 
 
+class Stretch(msgspec.Struct, frozen=True, array_like=True):
+    """Outer steps that one plan took: from an iteration on, until the next stretch."""
+
+    first: int
+    plan: str
+
+
 class MetaTrainer:
     """Meta-trains one learner on one family; its whole state goes into a checkpoint and comes back from one.
 
-    On the CPU, at one number of threads, a run that was stopped and resumed equals an uninterrupted one bit for
-    bit: episodes are drawn from the run's own generator, always on the CPU.
+    Its bytes depend on the configuration, the seed and its stretches alone: on the CPU, at one number of threads,
+    a run that was stopped and resumed equals an uninterrupted one of the same stretches bit for bit. All tasks go
+    in one pass, from the first iteration to the last, unless somebody says otherwise by `use`.
     """
 
     def __init__(
@@ -43,15 +54,20 @@ class MetaTrainer:
         self.learner = learner
         self.device = torch.device(device)
         self.iteration = 0
-        self.generator = torch.Generator().manual_seed(training.seed)
-        initial = learner.init(self.generator)
-        self._params = {name: value.to(self.device).requires_grad_() for name, value in initial.items()}
-        self._optimizer = torch.optim.Adam(list(self._params.values()), lr=training.meta_lr, fused=True)
+        generator = torch.Generator().manual_seed(training.seed)
+        initial = learner.init(generator)
+        self._layout = Layout(initial)
+        params = self._layout.pack(initial).to(self.device)
+        self.outer_state = OuterState(params, torch.zeros_like(params), torch.zeros_like(params))
+        self.blocks = Blocks(training, family, generator, self.device)
+        self.step = OuterStep(learner, self._layout, training.clip_norm, self.blocks.example)
+        self.plan: Plan = VmapPlan(self.step)
+        self.stretches: tuple[Stretch, ...] = ()
 
     @property
     def meta_params(self) -> dict[str, Tensor]:
         """The meta-parameters as they are now, float32 on the CPU, detached."""
-        return {name: value.detach().to("cpu", copy=True) for name, value in self._params.items()}
+        return self._named(self.outer_state.params)
 
     @property
     def finished(self) -> bool:
@@ -63,73 +79,72 @@ class MetaTrainer:
         `meta_loss` is what is minimised; the others are the learner's. Raises DivergedError.
         """
         first = self.iteration
-        history: list[dict[str, Tensor]] = []
-        for _ in range(min(iterations, self.training.iterations - first)):
-            history.append(self._outer_step())
-            self.iteration += 1
-        if not history:
+        last = min(first + iterations, self.training.iterations)
+        if first >= last:
             return {}
-        metrics = {name: torch.stack([step[name] for step in history]).cpu() for name in history[0]}
-        broken = (~metrics["meta_loss"].isfinite()).nonzero()
+        self._note_plan()
+        history = []
+        while self.iteration < last:
+            block = self.blocks.at(self.iteration)
+            place = self.iteration - block.first
+            count = min(self.blocks.length - place, last - self.iteration)
+            self.outer_state, metrics_IK = self.plan.run(self.outer_state, block, place, count)
+            history.append(metrics_IK)
+            self.iteration += count
+        metrics_IK = torch.cat(history).cpu()
+        broken = (~metrics_IK[:, 0].isfinite()).nonzero()
         if len(broken):
             raise DivergedError(first + int(broken[0]) + 1)
-        if not all(bool(param.isfinite().all()) for param in self._params.values()):
+        if not bool(self.outer_state.params.isfinite().all()):
             raise DivergedError(self.iteration)
-        return {name: values.mean().item() for name, values in metrics.items()}
+        return dict(zip(self.step.metric_names, metrics_IK.mean(0).tolist(), strict=True))
+
+    def use(self, plan: Plan) -> None:
+        """Take the steps from here on by another plan."""
+        self.plan = plan
+        self._note_plan()
 
     def state(self) -> dict[str, Tensor]:
         """Everything that the next step depends on, by name, on the CPU."""
         state = {
             "iteration": torch.tensor(self.iteration),
-            "generator": self.generator.get_state(),
+            "generator": self.blocks.generator_state(self.iteration),
+            "stretches": _bytes(msgspec.json.encode(self.stretches)),
             **{f"meta_params/{name}": value for name, value in self.meta_params.items()},
         }
-        for name, param in self._params.items():
-            for moment in _MOMENTS if self.iteration else ():
-                state[f"{moment}/{name}"] = self._optimizer.state[param][moment].to("cpu", copy=True)
+        for moment in _MOMENTS if self.iteration else ():
+            named = self._named(getattr(self.outer_state, moment))
+            state |= {f"{moment}/{name}": value for name, value in named.items()}
         return state
 
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Goes on from what `state` gave, for the same configuration. Raises ValueError where it does not fit."""
-        expected = {f"meta_params/{name}": value.shape for name, value in self._params.items()}
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Goes on from what `state` gave, for the same configuration, by the present plan.
+
+        Raises ValueError where it does not fit.
+        """
         given = {name: value.shape for name, value in state.items() if name.startswith("meta_params/")}
-        if expected != given:
+        if given != {f"meta_params/{name}": shape for name, shape in self._layout.shapes.items()}:
             raise ValueError("the checkpoint is not one of this learner")
         self.iteration = int(state["iteration"])
-        self.generator.set_state(state["generator"])
-        with torch.no_grad():
-            for name, param in self._params.items():
-                param.copy_(state[f"meta_params/{name}"])
-                if self.iteration:
-                    # fused Adam keeps its step count beside the parameter, as float32
-                    self._optimizer.state[param] = {
-                        "step": torch.tensor(float(self.iteration), device=self.device),
-                        **{key: state[f"{key}/{name}"].to(self.device, copy=True) for key in _MOMENTS},
-                    }
+        self.blocks.restore(state["generator"])
+        if "stretches" in state:
+            plain = bytes(state["stretches"].tolist())
+            self.stretches = msgspec.json.decode(plain, type=tuple[Stretch, ...])
+        parts = ("meta_params", *(_MOMENTS if self.iteration else ()))
+        vectors = [
+            self._layout.pack({name: state[f"{part}/{name}"] for name in self._layout.shapes}).to(self.device)
+            for part in parts
+        ]
+        self.outer_state = OuterState(*vectors, *self.outer_state[len(vectors) :])
 
-    def _outer_step(self) -> dict[str, Tensor]:
-        batch = _to_device(self.family.sample(self.generator, self.training.meta_batch_size), self.device)
-        losses_M, metrics_M = torch.vmap(self.learner.meta_loss, in_dims=(None, 0))(self._params, batch)
-        loss = losses_M.mean()
-        params = list(self._params.values())
-        for param, gradient in zip(params, torch.autograd.grad(loss, params), strict=True):
-            param.grad = gradient
-        torch.nn.utils.clip_grad_norm_(params, self.training.clip_norm)
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._meta_lr()
-        self._optimizer.step()
-        return {
-            "meta_loss": loss.detach(),
-            **{name: value.detach().mean() for name, value in metrics_M.items()},
-        }
+    def _note_plan(self) -> None:
+        if not self.stretches or self.stretches[-1].plan != self.plan.name:
+            kept = tuple(stretch for stretch in self.stretches if stretch.first < self.iteration)
+            self.stretches = (*kept, Stretch(self.iteration, self.plan.name))
 
-    def _meta_lr(self) -> float:
-        rate = self.training.meta_lr
-        if self.training.schedule == "cosine":
-            rate *= 0.5 * (1 + math.cos(math.pi * self.iteration / self.training.iterations))
-        return rate
+    def _named(self, vector: Tensor) -> dict[str, Tensor]:
+        return {name: value.to("cpu", copy=True) for name, value in self._layout.unpack(vector).items()}
 
 
-def _to_device(batch: MetaBatch, device: torch.device) -> MetaBatch:
-    support = SupportSet(*(tensor.to(device) for tensor in batch.support))
-    return MetaBatch(support, QuerySet(*(tensor.to(device) for tensor in batch.query)))
+def _bytes(data: bytes) -> Tensor:
+    return torch.tensor(list(data), dtype=torch.uint8)

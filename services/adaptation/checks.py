@@ -9,19 +9,22 @@ import msgspec
 from models.spec import AlgorithmSpec, InvalidOption, with_options
 from services.adaptation.limits import Limits
 from services.errors import Invalid
+from services.storage.free_form import MAX_DEPTH, is_too_deep
 
 
-def check_options(algorithm: AlgorithmSpec, options: Mapping[str, Any]) -> None:
-    """Raises Invalid unless the algorithm lets a caller set these options to these values."""
+def check_options(algorithm: AlgorithmSpec, options: Mapping[str, Any]) -> AlgorithmSpec:
+    """The algorithm with a caller's options. Raises Invalid for one that it does not let a caller set so."""
     try:
-        with_options(algorithm, options)
+        return with_options(algorithm, options)
     except InvalidOption as error:
         name = error.option.replace("~", "~0").replace("/", "~1")
         raise Invalid.at(f"/options/{name}", error.detail) from error
 
 
 def check_metadata(metadata: Mapping[str, Any], limits: Limits) -> None:
-    """Raises Invalid unless it is JSON within the limit."""
+    """Raises Invalid unless it is JSON within the limits of size and depth."""
+    if is_too_deep(metadata):
+        raise Invalid.at("/metadata", f"nested more than {MAX_DEPTH} deep")
     try:
         size = len(msgspec.json.encode(metadata))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -31,10 +34,10 @@ def check_metadata(metadata: Mapping[str, Any], limits: Limits) -> None:
 
 
 def check_ttl(ttl_seconds: float | None, limits: Limits) -> None:
-    """Raises Invalid unless it is absent, or a positive time within the limit."""
-    if ttl_seconds is None or 0 < ttl_seconds <= limits.ttl_seconds:
+    """Raises Invalid unless it is absent, or a second at least and within the limit."""
+    if ttl_seconds is None or 1 <= ttl_seconds <= limits.ttl_seconds:
         return
-    least = "more than 0" if math.isfinite(ttl_seconds) else "a finite number"
+    least = "at least 1" if math.isfinite(ttl_seconds) else "a finite number"
     raise Invalid.at(
         "/ttl_seconds", f"{least}, and at most {limits.ttl_seconds:g}; null keeps it until deleted"
     )

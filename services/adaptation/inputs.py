@@ -13,6 +13,10 @@ from services.errors import Invalid, TooLarge
 
 # Slack for images that went through somebody's own arithmetic.
 _ROUNDING = 1e-3
+_IMAGES = (
+    'images: {"b64": …} of a PNG, JPEG or WebP file in JSON; '
+    "bytes, pathlib.Path, Pillow images or arrays in Python"
+)
 
 
 def read_inputs(raw: Inputs, signature: Signature, pointer: str, limits: Limits) -> Array:
@@ -67,9 +71,7 @@ def _pictures(raw: Array, signature: Signature, pointer: str) -> Array:
 
 def _files(raw: list[Any], signature: Signature, pointer: str, limits: Limits) -> Array:
     if isinstance(raw[0], str):
-        raise Invalid.at(
-            pointer, "texts; this model takes " + ("images" if signature.is_image else "numbers")
-        )
+        raise Invalid.at(pointer, f"texts; this model takes {_IMAGES if signature.is_image else 'numbers'}")
     if not signature.is_image:
         raise Invalid.at(pointer, "image files; this model takes numbers")
     height, width, channels = signature.inputs.example_shape

@@ -19,6 +19,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Inputs of one query times the numbers in each one's answer: classes, or target columns."""
     call_pixels: int = 1 << 28
     """The same of all image files of one call together."""
+    call_operations: int = 100_000_000_000
+    """Multiply-adds that one call may take, as estimated from its examples, its steps and its network."""
+    call_bytes: int = 4 << 30
+    """Working memory that one call may take, estimated likewise."""
     label_characters: int = 256
     metadata_bytes: int = 16_384
     """An adaptation's metadata as JSON."""

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from services.adaptation import repository
 from services.adaptation.checks import check_metadata, check_options, check_ttl
+from services.adaptation.cost import check_cost, learner_cost
 from services.adaptation.inputs import read_inputs
 from services.adaptation.limits import Limits
 from services.adaptation.live import LiveAdaptations
@@ -29,10 +30,19 @@ from services.adaptation.versions import ServedVersion, ServedVersions
 from services.adaptation.writer import AdaptationWriter
 from services.clock import Clock
 from services.engine.client import EngineClient
-from services.engine.messages import AdaptCall, AdaptPredictCall, AdaptReply, Array, PredictCall, PredictReply
+from services.engine.messages import (
+    AdaptCall,
+    AdaptPredictCall,
+    AdaptReply,
+    Array,
+    InspectCall,
+    PredictCall,
+    PredictReply,
+)
 from services.errors import Invalid, NotFound, PreconditionFailed, Unavailable
-from services.ids import new_id
+from services.ids import ANONYMOUS, new_id
 from services.registry.names import parse_reference
+from services.registry.records import StagedVersion
 from services.registry.service import RegistryService
 from services.storage.database import Database
 from services.storage.paging import DEFAULT_LIMIT, Page
@@ -41,6 +51,7 @@ T = TypeVar("T")
 
 # What is converted on the event loop; more goes to a thread.
 _QUICK_BYTES = 1 << 18
+_TRIED = 2  # examples, and as many queries, of the task that the engine tries a version on
 
 
 class _Start(NamedTuple):
@@ -60,7 +71,8 @@ class ServedAdaptation(NamedTuple):
 class AdaptationService:
     """Coroutines run the engine's calls and await the database; plain methods block on it.
 
-    All raise Unavailable where engine or database cannot answer, and NotFound for what does not exist.
+    All raise Unavailable where engine or database cannot answer, and NotFound for what does not exist. Those that
+    ask the engine also raise QuotaExceeded, where `principal` has its share of the engine's queue waiting already.
     """
 
     def __init__(
@@ -89,6 +101,7 @@ class AdaptationService:
         ttl_seconds: float | None = None,
         metadata: Mapping[str, Any],
         token: str | None = None,
+        principal: str = ANONYMOUS,
     ) -> Adaptation:
         """Adapt `model` (a reference), or the adaptation `start_from` further, and store the result.
 
@@ -102,7 +115,8 @@ class AdaptationService:
             return made
         start = await self._start(model, start_from)
         version, earlier = start
-        check_options(version.learner.algorithm, options)
+        algorithm = check_options(version.learner.algorithm, options)
+        check_cost(version.cost, algorithm, len(support.inputs), 0, self._limits)
         classes = earlier.classes if earlier is not None else None
         prepared = await self._prepared(support, version, classes)
         call = AdaptCall(
@@ -110,6 +124,7 @@ class AdaptationService:
             prepared.support,
             dict(options),
             start=earlier.digest if earlier is not None else None,
+            principal=principal,
         )
         reply = await self._ask(self._engine.adapt(call), "/support", lambda: self._check(start))
         now = self._clock.now()
@@ -130,12 +145,19 @@ class AdaptationService:
         return await self._store(adaptation, reply)
 
     async def predict(
-        self, adaptation_id: str, inputs: Inputs, *, revision: int | None = None, pointer: str = "/inputs"
+        self,
+        adaptation_id: str,
+        inputs: Inputs,
+        principal: str = ANONYMOUS,
+        *,
+        revision: int | None = None,
+        pointer: str = "/inputs",
     ) -> PredictionBatch:
         """Query a stored adaptation, at one revision where named. Raises Invalid, at `pointer`."""
         made, version = await self._adapted(adaptation_id, revision)
+        check_cost(version.cost, version.learner.algorithm, 0, len(inputs), self._limits, pointer)
         query = await self._query(inputs, version, made.classes, pointer)
-        call = PredictCall(version.artifact, made.digest, query)
+        call = PredictCall(version.artifact, made.digest, query, principal)
         reply = await self._ask(self._engine.predict(call), pointer, lambda: self._still_there(adaptation_id))
         return _batch(reply, version, made.classes, made)
 
@@ -146,6 +168,7 @@ class AdaptationService:
         inputs: Inputs,
         options: Mapping[str, Any],
         start_from: str | None = None,
+        principal: str = ANONYMOUS,
     ) -> PredictionBatch:
         """Adapt `model`, or `start_from` further, and query in one pass; nothing is stored. Raises Invalid.
 
@@ -153,7 +176,9 @@ class AdaptationService:
         """
         start = await self._start(model, start_from)
         version, earlier = start
-        check_options(version.learner.algorithm, options)
+        algorithm = check_options(version.learner.algorithm, options)
+        examples = 0 if support is None else len(support.inputs)
+        check_cost(version.cost, algorithm, examples, len(inputs), self._limits)
         if support is None:
             prepared = no_support(version.signature)
         else:
@@ -166,10 +191,20 @@ class AdaptationService:
             query,
             dict(options),
             start=earlier.digest if earlier is not None else None,
+            principal=principal,
         )
         answer = self._engine.adapt_predict(call)
         reply = await self._ask(answer, "/support", lambda: self._check(start))
         return _batch(reply, version, prepared.classes)
+
+    async def try_out(self, staged: StagedVersion) -> None:
+        """Let the engine rebuild a version that is not published yet, and adapt and query it once.
+
+        Raises Invalid where that cannot be, or where even the smallest task is beyond the limits.
+        """
+        cost = learner_cost(staged.learner, staged.signature, staged.max_ways)
+        check_cost(cost, staged.learner.algorithm, _TRIED, _TRIED, self._limits)
+        await self._engine.inspect(InspectCall(staged.artifact_sha256))
 
     def get(self, adaptation_id: str) -> Adaptation:
         """One live adaptation."""

@@ -66,7 +66,10 @@ def read_labels(
 def _labels(raw: Targets, pointer: str, limits: Limits) -> list[Label]:
     if isinstance(raw, np.ndarray):
         if raw.ndim != 1 or raw.dtype.kind not in "ui":
-            raise Invalid.at(pointer, "labels are a list of strings or of integers")
+            detail = "labels are a list of strings or of integers"
+            if raw.dtype.kind == "f":
+                detail += ": send whole numbers as integers"
+            raise Invalid.at(pointer, detail)
         return list(raw.tolist())
     kind = type(raw[0]) if raw else str
     if kind not in (str, int):

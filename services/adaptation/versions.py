@@ -6,6 +6,7 @@ import msgspec
 from anyio.to_thread import run_sync
 
 from models.spec import LearnerSpec, Signature
+from services.adaptation.cost import LearnerCost, learner_cost
 from services.registry.names import Reference, parse_reference
 from services.registry.records import ModelVersion
 from services.registry.repository import meant_version
@@ -24,6 +25,7 @@ class ServedVersion(msgspec.Struct, frozen=True, kw_only=True):
     signature: Signature
     learner: LearnerSpec
     max_ways: int | None
+    cost: LearnerCost
 
 
 class ServedVersions:
@@ -67,6 +69,7 @@ class ServedVersions:
             signature=found.signature,
             learner=found.learner,
             max_ways=found.max_ways,
+            cost=learner_cost(found.learner, found.signature, found.max_ways),
         )
         if len(self._held) >= _MOST_HELD:
             self._held.clear()

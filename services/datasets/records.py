@@ -17,7 +17,8 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     """An uploaded dataset. `sha256` and `bytes` are of the file as it came.
 
     `labelled`: every example belongs to one of `n_classes` classes. `regression`: targets are numbers, and
-    `n_classes` is None. `n_tasks` is None where the examples were not given tasks.
+    `n_classes` is None. `n_tasks` is None where the examples were not given tasks. `class_sizes` says of how many
+    examples how many classes are; empty where that is not known.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     n_examples: int
     n_classes: int | None
     n_tasks: int | None
+    class_sizes: tuple[tuple[int, int], ...] = ()
     signature: Signature
     sha256: str
     bytes: int

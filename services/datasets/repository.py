@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -24,6 +25,8 @@ class _Summary(msgspec.Struct, frozen=True):
     n_classes: int | None
     n_tasks: int | None
     signature: Signature
+    # Rows of datasets that were uploaded before this was kept have none.
+    class_sizes: tuple[tuple[int, int], ...] = ()
 
 
 def summary_of(arrays: LabelledArrays) -> dict[str, Any]:
@@ -34,9 +37,17 @@ def summary_of(arrays: LabelledArrays) -> dict[str, Any]:
         n_classes=len(arrays.classes) or None,
         n_tasks=None if arrays.tasks is None else len(arrays.task_names),
         signature=arrays.signature,
+        class_sizes=_class_sizes(arrays),
     )
     plain: dict[str, Any] = msgspec.to_builtins(summary)
     return plain
+
+
+def _class_sizes(arrays: LabelledArrays) -> tuple[tuple[int, int], ...]:
+    if not arrays.classes:
+        return ()
+    sizes, counts = np.unique(np.bincount(arrays.targets), return_counts=True)
+    return tuple(zip(sizes.tolist(), counts.tolist(), strict=True))
 
 
 def dataset_row(session: Session, dataset_id: str, *, lock: bool = False) -> DatasetRow:
@@ -75,6 +86,7 @@ def dataset_record(row: DatasetRow) -> Dataset:
         n_examples=summary.n_examples,
         n_classes=summary.n_classes,
         n_tasks=summary.n_tasks,
+        class_sizes=summary.class_sizes,
         signature=summary.signature,
         sha256=row.source_sha256,
         bytes=row.source_bytes,

@@ -5,12 +5,15 @@ is known to be what was stored.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import torch
+from sqlalchemy import select
 from torch import Tensor
 
 from services.engine.layout import Layout, read_row
+from services.engine.loader import ReadMany
 from services.engine.tier import Held, Tier
 from services.errors import Invalid, NotFound
 from services.storage.database import Database
@@ -35,6 +38,19 @@ class AdaptedModels:
     def __len__(self) -> int:
         return len(self._nearest)
 
+    def __contains__(self, digest: str) -> bool:
+        """Whether it is in any tier; from another thread a hint, for it may be leaving."""
+        return any(digest in tier for tier in self._tiers)
+
+    def accept(self, digest: str, file: bytes) -> None:
+        """Take in a file that was read from storage; one that is damaged is left to be found out by `hold`."""
+        if digest in self:
+            return
+        with suppress(NotFound):
+            layout, row = _checked(digest, file)
+            self._count_hit("store")
+            self.put(layout, [digest], row)
+
     def hold(self, digest: str) -> Held:
         """The model in the nearest tier, brought there where it is not; it stays until `release`.
 
@@ -45,8 +61,8 @@ class AdaptedModels:
             if held is not None:
                 self._count_hit(tier.name)
                 return held if tier is self._nearest else self._bring(digest, held, tier)
+        layout, row = _checked(digest, self._read(digest))
         self._count_hit("store")
-        layout, row = self._load(digest)
         self.put(layout, [digest], row)
         return self._found(digest)
 
@@ -74,15 +90,15 @@ class AdaptedModels:
         assert held is not None, "nothing leaves before the pass is over"
         return held
 
-    def _load(self, digest: str) -> tuple[Layout, Tensor]:
-        file = self._read(digest)
-        if hashlib.sha256(file).hexdigest() != digest:
-            raise NotFound(f"the adapted parameters {digest} are damaged: they no longer match their name")
-        try:
-            layout, row = read_row(file)
-        except Invalid as error:
-            raise NotFound(f"the adapted parameters {digest} cannot be read: {error.detail}") from error
-        return layout, torch.from_numpy(row.copy()).unsqueeze(0)
+
+def _checked(digest: str, file: bytes) -> tuple[Layout, Tensor]:
+    if hashlib.sha256(file).hexdigest() != digest:
+        raise NotFound(f"the adapted parameters {digest} are damaged: they no longer match their name")
+    try:
+        layout, row = read_row(file)
+    except Invalid as error:
+        raise NotFound(f"the adapted parameters {digest} cannot be read: {error.detail}") from error
+    return layout, torch.from_numpy(row.copy()).unsqueeze(0)
 
 
 def reader_of(database: Database) -> Callable[[str], bytes]:
@@ -94,5 +110,17 @@ def reader_of(database: Database) -> Callable[[str], bytes]:
             if row is None:
                 raise NotFound(f"no adapted parameters {digest}")
             return row.params
+
+    return read
+
+
+def many_reader_of(database: Database) -> ReadMany:
+    """The same for many at once, those that there are."""
+
+    def read(digests: Sequence[str]) -> Mapping[str, bytes]:
+        wanted = select(AdaptedParamsRow.digest, AdaptedParamsRow.params)
+        with database.read() as session:
+            rows = session.execute(wanted.where(AdaptedParamsRow.digest.in_(digests)))
+            return dict(rows.tuples().all())
 
     return read

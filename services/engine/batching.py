@@ -1,10 +1,11 @@
-"""Which waiting calls share one device pass, and which pass comes next. Pure policy: no torch, no clock, no thread.
+"""Which calls may share one device pass. Pure: no torch, no clock, no thread, no order (that is the scheduler's).
 
 Calls share a pass when they have the same `BatchKey`: the same model, the same kind of work, the same options,
 and sizes on the same rungs of a ladder, so that padding never doubles the work of any of them.
 """
 
-from collections import OrderedDict, deque
+from collections.abc import Hashable
+from enum import IntEnum
 from math import prod
 from typing import Generic, NamedTuple, TypeVar
 
@@ -40,7 +41,7 @@ class BatchKey(NamedTuple):
 
 
 def key_of(call: DeviceCall) -> BatchKey:
-    """The key of a call, from the sizes it declares."""
+    """The key of a call, from the sizes it declares. Whose call it is does not matter: tenants share passes."""
     match call:
         case PredictCall():
             return BatchKey(PredictCall, call.artifact, queries=rung(_rows(call.inputs)))
@@ -59,12 +60,12 @@ def key_of(call: DeviceCall) -> BatchKey:
 
 def input_numbers(call: DeviceCall) -> int:
     """How many input numbers a call brings to a pass, padding included."""
-    total = 0
-    if isinstance(call, AdaptCall | AdaptPredictCall):
-        total += _padded(call.support.inputs)
-    if isinstance(call, PredictCall | AdaptPredictCall):
-        total += _padded(call.inputs)
-    return total
+    if isinstance(call, PredictCall):
+        return _padded(call.inputs)
+    if isinstance(call, InspectCall):
+        return 0
+    support = _padded(call.support.inputs)
+    return support + _padded(call.inputs) if isinstance(call, AdaptPredictCall) else support
 
 
 def _rows(array: Array) -> int:
@@ -75,71 +76,36 @@ def _padded(array: Array) -> int:
     return rung(_rows(array)) * prod(array.shape[1:])
 
 
-class Ticket(NamedTuple, Generic[T]):
-    """A waiting call; `token` is the caller's. After `deadline` (monotonic seconds) nobody waits for a reply."""
+class Lane(IntEnum):
+    """What goes first where nothing else decides: somebody waits on a prediction, and it is short."""
 
+    PREDICT = 0
+    ADAPT = 1
+    BACKGROUND = 2
+
+
+def lane_of(key: BatchKey) -> Lane:
+    if key.kind is PredictCall:
+        return Lane.PREDICT
+    return Lane.BACKGROUND if key.kind is InspectCall else Lane.ADAPT
+
+
+class Ticket(NamedTuple, Generic[T]):
+    """A waiting call. `name` tells it from every other that waits; `token` is the caller's own.
+
+    It came at `arrived`; after `deadline` nobody waits for a reply (both monotonic seconds).
+    """
+
+    name: Hashable
     call: DeviceCall
+    key: BatchKey
     token: T
+    arrived: float
     deadline: float
 
 
 class Batch(NamedTuple, Generic[T]):
-    """Calls for one device pass, in the order they came."""
+    """Calls for one device pass; those of one principal in the order they came."""
 
     key: BatchKey
     tickets: list[Ticket[T]]
-
-
-class WaitingCalls(Generic[T]):
-    """The calls that wait, by key. Not safe for several threads.
-
-    Predictions go first, for somebody waits on each and they are short; but adaptations are passed over at most
-    `patience` times in a row. Within each lane the keys take turns.
-    """
-
-    def __init__(self, *, max_batch: int, max_numbers: int, patience: int = 8) -> None:
-        self.max_batch = max_batch
-        self.max_numbers = max_numbers
-        self.patience = patience
-        self._predictions: OrderedDict[BatchKey, deque[Ticket[T]]] = OrderedDict()
-        self._others: OrderedDict[BatchKey, deque[Ticket[T]]] = OrderedDict()
-        self._passed_over = 0
-        self._count = 0
-
-    def __len__(self) -> int:
-        return self._count
-
-    def add(self, ticket: Ticket[T]) -> None:
-        lane = self._predictions if isinstance(ticket.call, PredictCall) else self._others
-        lane.setdefault(key_of(ticket.call), deque()).append(ticket)
-        self._count += 1
-
-    def next_batch(self) -> Batch[T] | None:
-        """Take the calls of the next pass; None when nothing waits.
-
-        At most `max_batch` of them, and several only while their inputs stay within `max_numbers`.
-        """
-        others_turn = bool(self._others) and (not self._predictions or self._passed_over >= self.patience)
-        if others_turn:
-            self._passed_over = 0
-            return self._take(self._others)
-        if self._predictions:
-            self._passed_over += bool(self._others)
-            return self._take(self._predictions)
-        return None
-
-    def _take(self, lane: OrderedDict[BatchKey, deque[Ticket[T]]]) -> Batch[T]:
-        key, waiting = next(iter(lane.items()))
-        tickets = [waiting.popleft()]
-        numbers = input_numbers(tickets[0].call)
-        while waiting and len(tickets) < self.max_batch:
-            numbers += input_numbers(waiting[0].call)
-            if numbers > self.max_numbers:
-                break
-            tickets.append(waiting.popleft())
-        if waiting:
-            lane.move_to_end(key)
-        else:
-            del lane[key]
-        self._count -= len(tickets)
-        return Batch(key, tickets)

@@ -18,7 +18,9 @@ from services.engine.messages import (
 
 
 class EngineClient(Protocol):
-    """All methods raise Unavailable (engine away or full, with retry_after), Invalid, or NotFound."""
+    """All methods raise Unavailable (engine away or full), QuotaExceeded (the principal has its share waiting),
+    both with `retry_after`, Invalid, or NotFound. A coroutine that is cancelled takes its call back, if it still
+    waits."""
 
     async def adapt(self, call: AdaptCall) -> AdaptReply: ...
 

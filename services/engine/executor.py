@@ -59,6 +59,20 @@ class Executor:
         self._passes = passes
         self._device = device
 
+    def lacks(self, call: DeviceCall) -> str | None:
+        """The digest of the adapted model that the call needs from storage, if it does; from any thread a hint."""
+        digest = call.digest if isinstance(call, PredictCall) else None
+        if isinstance(call, AdaptCall | AdaptPredictCall):
+            digest = call.start
+        return None if digest is None or digest in self._adapted else digest
+
+    def accept(self, digest: str, file: bytes) -> None:
+        """Take in an adapted model that was fetched from storage. What it cannot, `run` finds out."""
+        try:
+            self._adapted.accept(digest, file)
+        except Exception:
+            logger.warning("an adapted model could not be taken in", exc_info=True)
+
     def status(self) -> EngineStatus:
         return EngineStatus(str(self._device), os.getpid(), len(self._models), len(self._adapted))
 

@@ -3,7 +3,7 @@
 from typing import TypeVar
 
 from services.engine.messages import EngineFault, Reply
-from services.errors import Invalid, NotFound, ServiceError, Unavailable
+from services.errors import Invalid, NotFound, QuotaExceeded, ServiceError, Unavailable
 
 T = TypeVar("T")
 
@@ -13,14 +13,16 @@ def fault_of(error: ServiceError) -> EngineFault:
     if isinstance(error, NotFound):
         return EngineFault("missing", error.detail)
     if isinstance(error, Unavailable):
-        return EngineFault("busy", error.detail)
+        return EngineFault("busy", error.detail, error.retry_after)
+    if isinstance(error, QuotaExceeded):
+        return EngineFault("quota", error.detail, error.retry_after)
     return EngineFault("invalid", error.detail)
 
 
 def expect(reply: Reply, kind: type[T]) -> T:
     """The reply as what was asked for.
 
-    Raises Invalid, NotFound or Unavailable for a fault, RuntimeError for a defect of the engine.
+    Raises Invalid, NotFound, QuotaExceeded or Unavailable for a fault, RuntimeError for a defect of the engine.
     """
     if isinstance(reply, kind):
         return reply
@@ -31,5 +33,7 @@ def expect(reply: Reply, kind: type[T]) -> T:
     if reply.code == "missing":
         raise NotFound(reply.detail)
     if reply.code == "busy":
-        raise Unavailable(reply.detail)
+        raise Unavailable(reply.detail, reply.retry_after)
+    if reply.code == "quota":
+        raise QuotaExceeded(reply.detail, reply.retry_after)
     raise RuntimeError(f"the engine failed: {reply.detail}")

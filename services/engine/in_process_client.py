@@ -59,8 +59,12 @@ class InProcessEngineClient:
             with suppress(RuntimeError):  # the event loop was closed meanwhile: nobody waits
                 turn.call_soon_threadsafe(_settle, future, reply)
 
-        self._loop.submit(call, answer)
-        return await future
+        self._loop.submit(call, answer, future)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self._loop.cancel(future)
+            raise
 
 
 def _settle(future: asyncio.Future[Reply], reply: Reply) -> None:

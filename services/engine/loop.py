@@ -1,15 +1,19 @@
-"""The engine's thread: calls wait, batches run, replies go out. Knows no transport and no tensor."""
+"""The engine's thread: calls wait, batches run, replies go out. Knows no transport and no tensor.
+
+Which calls wait and which go next is the scheduler's to say; this gives it the time and a lock.
+"""
 
 import logging
 import threading
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Hashable
 
 import msgspec
 
-from services.engine.batching import Batch, Ticket, WaitingCalls
+from services.engine.admission import Refusal
+from services.engine.batching import Batch, DeviceCall, Ticket, key_of
 from services.engine.executor import Executor
+from services.engine.loader import Loader
 from services.engine.messages import (
     Call,
     EngineFault,
@@ -19,6 +23,7 @@ from services.engine.messages import (
     PingCall,
     Reply,
 )
+from services.engine.scheduler import Scheduler
 from services.engine.settings import EngineSettings
 from services.telemetry.metrics import EngineMetrics
 
@@ -28,60 +33,69 @@ Answer = Callable[[Reply], None]
 """Takes a reply, on whatever thread it is ready; must not block and must not raise."""
 
 
-class _Caller(NamedTuple):
-    answer: Answer
-    arrived: float  # monotonic seconds
-
-
 class EngineLoop:
     """One device's queue and the thread that works it off. Every method may be called from any thread."""
 
-    def __init__(self, executor: Executor, settings: EngineSettings, metrics: EngineMetrics) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        settings: EngineSettings,
+        metrics: EngineMetrics,
+        clock: Callable[[], float] = time.monotonic,
+        loader: Loader | None = None,
+    ) -> None:
+        """Without a `loader` the executor reads by itself what it lacks, while everybody waits."""
         self._executor = executor
         self._metrics = metrics
-        self._max_queued = settings.engine_max_queued
+        self._clock = clock
         self._timeout_seconds = settings.engine_timeout_seconds
-        self._waiting: WaitingCalls[_Caller] = WaitingCalls(
-            max_batch=settings.engine_max_batch, max_numbers=settings.engine_max_batch_numbers
-        )
-        self._inbox: list[Ticket[_Caller]] = []
+        self._max_queued = settings.engine_max_queued
+        self._loader = loader
+        self._fetching: set[Hashable] = set()  # names of calls whose adapted model is being fetched
+        self._fetched: list[tuple[str, bytes]] = []
+        self._waiting: Scheduler[Answer] = Scheduler(settings.queue_limits, settings.pass_limits)
         self._wake = threading.Condition()
         self._stopping = False
         self._busy_since: float | None = None
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
+        metrics.watch_queue(lambda: len(self._waiting), lambda: self._waiting.seconds)
 
     def start(self) -> None:
         self._thread.start()
+        if self._loader is not None:
+            self._loader.start()
 
     @property
     def alive(self) -> bool:
         """Whether the thread runs; False after `stop`, and after a defect that ended it."""
         return self._thread.is_alive()
 
-    def submit(self, call: Call, answer: Answer) -> None:
-        """Queue a call. Its one reply goes to `answer`; at once where it needs no device or finds no room."""
+    def submit(self, call: Call, answer: Answer, name: Hashable = None) -> None:
+        """Queue a call. Its one reply goes to `answer`; at once where it needs no device or finds no room.
+
+        `name` is what `cancel` takes; no two calls that wait may have the same.
+        """
         if isinstance(call, PingCall):
             answer(self.status())
-            return
-        if isinstance(call, MetricsCall):
+        elif isinstance(call, MetricsCall):
             answer(MetricsReply(self._metrics.text()))
-            return
-        arrived = time.monotonic()
-        ticket = Ticket(call, _Caller(answer, arrived), arrived + self._timeout_seconds)
+        else:
+            self._take(call, answer, object() if name is None else name)
+
+    def cancel(self, name: Hashable) -> None:
+        """Forget a call that still waits: it is not run and not answered. One that is being run is answered."""
         with self._wake:
-            refusal = self._refusal()
-            if refusal is None:
-                self._inbox.append(ticket)
-                self._wake.notify()
-        if refusal is not None:
-            answer(EngineFault("busy", refusal))
+            was_there = name in self._fetching or self._waiting.cancel(name) is not None
+            self._fetching.discard(name)
+        if was_there:
+            self._metrics.dropped("cancelled")
 
     def status(self) -> EngineStatus:
         since = self._busy_since
         return msgspec.structs.replace(
             self._executor.status(),
-            queued=self._queued(),
-            busy_seconds=0.0 if since is None else time.monotonic() - since,
+            queued=len(self._waiting),
+            busy_seconds=0.0 if since is None else self._clock() - since,
         )
 
     def stop(self) -> None:
@@ -89,61 +103,107 @@ class EngineLoop:
         with self._wake:
             self._stopping = True
             self._wake.notify()
+        if self._loader is not None:
+            self._loader.stop()
 
     def join(self, timeout_seconds: float) -> None:
         """Wait for the thread to end, after `stop`."""
         self._thread.join(timeout_seconds)
 
-    def _queued(self) -> int:
-        return len(self._inbox) + len(self._waiting)
+    def _take(self, call: DeviceCall, answer: Answer, name: Hashable) -> None:
+        """Queue a call, once its adapted model is near."""
+        digest = None if self._loader is None else self._executor.lacks(call)
+        if self._loader is None or digest is None or len(self._loader) >= self._max_queued:
+            self._enter(call, answer, name)
+            return
 
-    def _refusal(self) -> str | None:
-        if self._stopping:
-            return "the engine is stopping"
-        if self._queued() >= self._max_queued:
-            return "the engine has as many calls waiting as it takes"
-        return None
+        def then(file: bytes | None) -> None:
+            with self._wake:
+                if file is not None:
+                    self._fetched.append((digest, file))
+                is_wanted = name in self._fetching
+                self._fetching.discard(name)
+            if is_wanted:
+                self._enter(call, answer, name)
+
+        with self._wake:
+            self._fetching.add(name)
+        self._loader.fetch(digest, then)
+
+    def _enter(self, call: DeviceCall, answer: Answer, name: Hashable) -> None:
+        fault = self._admit(call, answer, name)
+        if fault is not None:
+            answer(fault)
+
+    def _admit(self, call: DeviceCall, answer: Answer, name: Hashable) -> EngineFault | None:
+        now = self._clock()
+        ticket = Ticket(name, call, key_of(call), answer, now, now + self._timeout_seconds)
+        with self._wake:
+            if self._stopping:
+                return EngineFault("busy", "the engine is stopping")
+            try:
+                refusal = self._waiting.offer(ticket, now)
+            except ValueError as error:
+                return EngineFault("internal", str(error))
+            if refusal is None:
+                self._wake.notify()
+                return None
+        self._metrics.dropped(refusal.reason)
+        return self._fault(refusal)
+
+    def _fault(self, refusal: Refusal) -> EngineFault:
+        # What waits longer than this is dropped, so that the queue is never longer.
+        retry_after = min(refusal.retry_after, self._timeout_seconds)
+        if refusal.reason == "share":
+            detail = "this key has its share of the engine's queue waiting already"
+            return EngineFault("quota", detail, retry_after)
+        return EngineFault("busy", "the engine has as much waiting as it takes", retry_after)
 
     def _work(self) -> None:
         while True:
             with self._wake:
-                while not (self._inbox or len(self._waiting) or self._stopping):
+                while not (len(self._waiting) or self._stopping):
                     self._wake.wait()
-                arrived, self._inbox = self._inbox, []
-            for ticket in arrived:
-                self._waiting.add(ticket)
-            batch = self._waiting.next_batch()
-            if batch is None:
-                return
-            try:
-                self._run(batch)
-            except Exception:
-                logger.critical("the device is lost: this engine ends", exc_info=True)
-                self._give_up(batch)
+                now = self._clock()
+                fetched, self._fetched = self._fetched, []
+                late = self._waiting.expire(now)
+                batch = self._waiting.next_batch(now)
+                delay = self._waiting.delay(now)
+            if late:
+                self._drop(late, min(delay, self._timeout_seconds))
+            for digest, file in fetched:
+                self._executor.accept(digest, file)
+            if batch is not None:
+                try:
+                    self._run(batch, now)
+                except Exception:
+                    logger.critical("the device is lost: this engine ends", exc_info=True)
+                    self._give_up(batch)
+                    return
+            elif self._stopping:
                 return
 
-    def _give_up(self, batch: Batch[_Caller]) -> None:
+    def _drop(self, late: list[Ticket[Answer]], delay: float) -> None:
+        self._metrics.dropped("deadline", len(late))
+        for ticket in late:
+            ticket.token(EngineFault("busy", "the call waited too long for the engine", delay))
+
+    def _give_up(self, batch: Batch[Answer]) -> None:
         with self._wake:
             self._stopping = True
-            left = [*batch.tickets, *self._inbox]
-        while (waiting := self._waiting.next_batch()) is not None:
-            left.extend(waiting.tickets)
+            left = [*batch.tickets, *self._waiting.drain()]
         for ticket in left:
-            ticket.token.answer(EngineFault("busy", "the engine lost its device; it is being restarted"))
+            ticket.token(EngineFault("busy", "the engine lost its device; it is being restarted"))
 
-    def _run(self, batch: Batch[_Caller]) -> None:
-        begun = time.monotonic()
-        tickets = [ticket for ticket in batch.tickets if ticket.deadline > begun]
-        for ticket in batch.tickets:
-            if ticket.deadline <= begun:
-                ticket.token.answer(EngineFault("busy", "the call waited too long for the engine"))
-        if not tickets:
-            return
+    def _run(self, batch: Batch[Answer], begun: float) -> None:
         self._busy_since = begun
-        replies = self._executor.run([ticket.call for ticket in tickets])
+        replies = self._executor.run([ticket.call for ticket in batch.tickets])
         self._busy_since = None
+        seconds = self._clock() - begun
+        with self._wake:
+            self._waiting.finished(seconds)
         # Counted first: whoever has a reply finds it in the figures.
-        waits = (begun - ticket.token.arrived for ticket in tickets)
-        self._metrics.observe(str(batch.key.kind.__struct_config__.tag), waits, time.monotonic() - begun)
-        for ticket, reply in zip(tickets, replies, strict=True):
-            ticket.token.answer(reply)
+        waits = (begun - ticket.arrived for ticket in batch.tickets)
+        self._metrics.observe(str(batch.key.kind.__struct_config__.tag), waits, seconds)
+        for ticket, reply in zip(batch.tickets, replies, strict=True):
+            ticket.token(reply)

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
+from services.ids import ANONYMOUS
+
 ArrayDatatype = Literal["float32", "int64", "uint8"]
 
 
@@ -57,12 +59,14 @@ class AdaptCall(msgspec.Struct, frozen=True, tag="adapt"):
     """Adapt the version whose artifact is named, to a support set.
 
     `options` were checked against the algorithm. `start` is the digest of adapted parameters to go on from.
+    `principal`, here and below, is whose call it is: the tenants of the engine share it evenly.
     """
 
     artifact: str
     support: Support
     options: dict[str, Any] = {}
     start: str | None = None
+    principal: str = ANONYMOUS
 
 
 class AdaptReply(msgspec.Struct, frozen=True, tag="adapted"):
@@ -82,6 +86,7 @@ class PredictCall(msgspec.Struct, frozen=True, tag="predict"):
     artifact: str
     digest: str
     inputs: Array
+    principal: str = ANONYMOUS
 
 
 class AdaptPredictCall(msgspec.Struct, frozen=True, tag="adapt_predict"):
@@ -92,6 +97,7 @@ class AdaptPredictCall(msgspec.Struct, frozen=True, tag="adapt_predict"):
     inputs: Array
     options: dict[str, Any] = {}
     start: str | None = None
+    principal: str = ANONYMOUS
 
 
 class PredictReply(msgspec.Struct, frozen=True, tag="predicted"):
@@ -109,6 +115,11 @@ class InspectCall(msgspec.Struct, frozen=True, tag="inspect"):
     """Can this artifact be rebuilt and adapted? Asked once, when a version is imported."""
 
     artifact: str
+    principal: str = ANONYMOUS
+
+
+class CancelCall(msgspec.Struct, frozen=True, tag="cancel"):
+    """Nobody waits any more for the reply to the call that had this message's number. Is not answered."""
 
 
 class PingCall(msgspec.Struct, frozen=True, tag="ping"):
@@ -139,15 +150,17 @@ class EngineStatus(msgspec.Struct, frozen=True, tag="status"):
     busy_seconds: float = 0.0
 
 
-FaultCode = Literal["invalid", "missing", "internal", "busy"]
+FaultCode = Literal["invalid", "missing", "internal", "busy", "quota"]
 
 
 class EngineFault(msgspec.Struct, frozen=True, tag="fault"):
     """A call that failed. `invalid`: the input; `missing`: an artifact or adapted parameters that storage does
-    not have; `busy`: the queue is full; `internal`: a defect, with `detail` for the log."""
+    not have; `busy`: the queue is full; `quota`: the caller has its share of the queue already; `internal`: a
+    defect, with `detail` for the log. `retry_after` (seconds) is for `busy` and `quota`."""
 
     code: FaultCode
     detail: str
+    retry_after: float = 1.0
 
 
 Call = AdaptCall | PredictCall | AdaptPredictCall | InspectCall | PingCall | MetricsCall

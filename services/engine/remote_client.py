@@ -6,7 +6,7 @@ tens of microseconds a call, where pyzmq's asyncio wrapper takes hundreds.
 A call fails with Unavailable, and is never sent again here: whoever asked decides, and knows how long it may take.
 It fails at once when no engine is connected, when the connection is lost while it waits (a killed engine is
 noticed by its closed socket, a frozen one or a lost host by ZeroMQ's heartbeats), and after the timeout otherwise.
-What an engine answered before the loss is read all the same.
+What an engine answered before the loss is read all the same. A call that is cancelled here is cancelled there.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from services.engine.messages import (
     AdaptPredictCall,
     AdaptReply,
     Call,
+    CancelCall,
     EngineStatus,
     InspectCall,
     MetricsCall,
@@ -53,7 +54,7 @@ class RemoteEngineClient:
         self._timeout_seconds = timeout_seconds
         self._numbers = itertools.count()
         self._pending: dict[int, asyncio.Future[Reply]] = {}
-        self._outbox: list[tuple[int, Call]] = []
+        self._outbox: list[tuple[int, Call | CancelCall]] = []
         self._context = zmq.Context()
         self._dealer = self._context.socket(zmq.DEALER)
         self._dealer.linger = 0
@@ -109,29 +110,41 @@ class RemoteEngineClient:
         number = next(self._numbers)
         future: asyncio.Future[Reply] = self._turn.create_future()
         self._pending[number] = future
-        if not self._outbox:
-            self._turn.call_soon(self._send)
-        self._outbox.append((number, call))
+        self._post(number, call)
         patience = timeout_seconds or self._timeout_seconds
         timer = self._turn.call_later(patience, _fail, future, f"the engine did not answer in {patience:g} s")
         try:
             return await future
+        except asyncio.CancelledError:
+            self._post(number, CancelCall())
+            raise
         finally:
             timer.cancel()
             self._pending.pop(number, None)
+
+    def _post(self, number: int, call: Call | CancelCall) -> None:
+        """Leave with the other calls of this turn of the event loop."""
+        if not self._outbox:
+            self._turn.call_soon(self._send)
+        self._outbox.append((number, call))
 
     def _send(self) -> None:
         if self._dealer.closed:
             return
         # What was lost before these calls must not take them along.
         self._watch()
-        calls = [(number, call) for number, call in self._outbox if number in self._pending]
+        calls = [
+            (number, call)
+            for number, call in self._outbox
+            if number in self._pending or isinstance(call, CancelCall)
+        ]
         self._outbox.clear()
         if not calls:
             return
         if not self._connected:
             for number, _ in calls:
-                _fail(self._pending[number], _AWAY)
+                if number in self._pending:
+                    _fail(self._pending[number], _AWAY)
             return
         # Lost before this is noticed, it reaches the next engine, whose answer then finds nobody: harmless, for
         # calls change nothing.

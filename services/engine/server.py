@@ -15,7 +15,7 @@ import msgspec
 import zmq
 
 from services.engine.loop import EngineLoop
-from services.engine.messages import EngineFault, Reply
+from services.engine.messages import CancelCall, EngineFault, Reply
 from services.engine.socket_file import sole_listener
 from services.engine.wire import decode_calls, encode_replies
 
@@ -32,7 +32,7 @@ _DRAIN_GLANCE_MS = 20
 
 
 class EngineServer:
-    """Serves a loop on one address until `stop`."""
+    """Serves a loop on one address until `stop`, once."""
 
     def __init__(self, loop: EngineLoop, address: str) -> None:
         self._loop = loop
@@ -55,7 +55,12 @@ class EngineServer:
 
         Raises RuntimeError where the address is taken, and where the engine's thread ended by itself.
         """
-        with sole_listener(self._address, _PREDECESSOR_SECONDS), zmq.Context() as context:
+        with (
+            self._waker,
+            self._woken,
+            sole_listener(self._address, _PREDECESSOR_SECONDS),
+            zmq.Context() as context,
+        ):
             router = context.socket(zmq.ROUTER)
             router.linger = _LINGER_MS
             # What waits is bounded by the loop, in calls; here nothing may be dropped silently.
@@ -107,16 +112,18 @@ class EngineServer:
         for number, call in calls:
             if isinstance(call, EngineFault):
                 self._outbox.append((peer, number, call))
+            elif isinstance(call, CancelCall):
+                self._loop.cancel((peer, number))
             else:
-                self._loop.submit(call, partial(self._post, peer, number))
+                self._loop.submit(call, partial(self._post, peer, number), (peer, number))
 
     def _post(self, peer: bytes, number: int, reply: Reply) -> None:
         self._outbox.append((peer, number, reply))
         self._wake()
 
     def _wake(self) -> None:
-        # A full pipe means that a wake-up is pending already.
-        with suppress(BlockingIOError):
+        # A full pipe means that a wake-up is pending already; a closed one, that nobody is there to be woken.
+        with suppress(OSError):
             self._waker.send(b"\0")
 
     def _send(self, router: zmq.Socket[bytes]) -> None:

@@ -41,6 +41,9 @@ class Tier:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __contains__(self, digest: str) -> bool:
+        return bytes.fromhex(digest) in self._entries
+
     def find(self, digest: str) -> Held | None:
         """The model, which is now the last to leave; None where it is not here."""
         name = bytes.fromhex(digest)

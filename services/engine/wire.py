@@ -9,19 +9,21 @@ from collections.abc import Sequence
 
 import msgspec
 
-from services.engine.messages import Call, EngineFault, Reply
+from services.engine.messages import Call, CancelCall, EngineFault, Reply
+
+Incoming = Call | CancelCall
 
 _encoder = msgspec.msgpack.Encoder()
 _numbered = msgspec.msgpack.Decoder(list[tuple[int, msgspec.Raw]])
-_call: msgspec.msgpack.Decoder[Call] = msgspec.msgpack.Decoder(Call)
+_call: msgspec.msgpack.Decoder[Incoming] = msgspec.msgpack.Decoder(Incoming)
 _replies = msgspec.msgpack.Decoder(list[tuple[int, Reply]])
 
 
-def encode_calls(calls: Sequence[tuple[int, Call]]) -> bytes:
+def encode_calls(calls: Sequence[tuple[int, Incoming]]) -> bytes:
     return _encoder.encode(calls)
 
 
-def decode_calls(data: bytes | memoryview) -> list[tuple[int, Call | EngineFault]]:
+def decode_calls(data: bytes | memoryview) -> list[tuple[int, Incoming | EngineFault]]:
     """The calls of a message; one that cannot be read stands as the fault to answer it with.
 
     Raises msgspec.DecodeError where not even the numbers can be read.
@@ -29,7 +31,7 @@ def decode_calls(data: bytes | memoryview) -> list[tuple[int, Call | EngineFault
     return [(number, _decode_call(raw)) for number, raw in _numbered.decode(data)]
 
 
-def _decode_call(raw: msgspec.Raw) -> Call | EngineFault:
+def _decode_call(raw: msgspec.Raw) -> Incoming | EngineFault:
     try:
         return _call.decode(raw)
     except msgspec.DecodeError as error:

@@ -13,6 +13,7 @@ from models.training.config import MetaTrainingConfig
 from models.training.recipes import Recipe
 from services.errors import Fault, Invalid
 from services.jobs.faults import fault_of
+from services.jobs.hints import with_hint
 
 _PARTS = ("learner", "tasks", "training")
 # A mapping with another tag is another kind of thing: it replaces what was there, for its fields do not apply.
@@ -34,11 +35,7 @@ def resolve(draft: Mapping[str, Any], recipes: Mapping[str, Recipe]) -> MetaTrai
         return _convert({part: draft[part] for part in given}, "")
     if given:
         raise Invalid(
-            "a recipe is changed through overrides",
-            [
-                Fault(f"/{part}", "give either a recipe or this; a recipe is changed by overrides")
-                for part in given
-            ],
+            "a recipe is changed by overrides", [Fault(f"/{part}", "not beside a recipe") for part in given]
         )
     recipe = recipes.get(name) if isinstance(name, str) else None
     if recipe is None:
@@ -80,8 +77,10 @@ def _with_family(parts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _convert(plain: Mapping[str, Any], prefix: str) -> MetaTrainingConfig:
+    document = _with_family(plain)
     try:
-        return msgspec.convert(_with_family(plain), MetaTrainingConfig)
+        return msgspec.convert(document, MetaTrainingConfig)
     except msgspec.ValidationError as error:
-        fault = fault_of(error, prefix)
+        found = with_hint(fault_of(error), MetaTrainingConfig, document)
+        fault = Fault(prefix + found.pointer, found.detail)
         raise Invalid(f"the configuration is not valid: {fault.detail}", (fault,)) from error

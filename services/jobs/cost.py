@@ -5,21 +5,28 @@ worker's memory: widths, ways, shots and inner steps each have sane bounds, and 
 """
 
 import math
-from itertools import pairwise
 
-from models.spec import FunctionsSpec, LabelledSpec, MamlSpec, MlpSpec, NetworkSpec, RidgeSpec, Signature
+from models.spec import (
+    FunctionsSpec,
+    LabelledSpec,
+    MamlSpec,
+    MlpSpec,
+    NetworkSpec,
+    RidgeSpec,
+    Signature,
+    network_cost,
+)
 from models.training.config import MetaTrainingConfig
 
-MAX_STEP_BYTES = 64 << 30
-
 _FLOAT = 4
-_KEPT = 3  # copies of every activation and parameter that autograd keeps: value, gradient, working copy
+_KEPT = 4  # copies of every activation and parameter that autograd keeps, as measured with conv4
 
 
 def step_bytes(config: MetaTrainingConfig, signature: Signature) -> int:
     """Roughly the memory that one outer step needs, in bytes."""
     support, query = _examples(config)
-    values, weights = _network_floats(config.learner.network, signature.inputs.example_shape)
+    network = network_cost(config.learner.network, signature.inputs.example_shape)
+    values, weights = network.activations, network.weights
     algorithm = config.learner.algorithm
     if isinstance(algorithm, MamlSpec):
         # Every inner step keeps its own copy of the parameters, and second order keeps its activations too.
@@ -47,20 +54,8 @@ def _last_layer_floats(
 ) -> int:
     """What a closed-form last layer solves: columns and a square matrix in float64, once for each prior."""
     example = signature.inputs.example_shape
+    columns = 1 + network_cost(network, example).features
     if isinstance(network, MlpSpec):
-        columns = 1 + math.prod(example) + network.hidden[-1]
-    else:
-        columns = 1 + network.hidden * (example[0] // 16) * (example[1] // 16)
+        columns += math.prod(example)
     priors = algorithm.components if signature.task == "regression" else 1
     return 2 * priors * (columns * (support + query) + min(support, columns) ** 2)
-
-
-def _network_floats(network: NetworkSpec, example_shape: tuple[int, ...]) -> tuple[int, int]:
-    """Activations of one example, and parameters."""
-    if isinstance(network, MlpSpec):
-        widths = (math.prod(example_shape), *network.hidden)
-        return sum(widths), sum(before * after for before, after in pairwise(widths))
-    height, width, channels = example_shape
-    # Each block convolves at full size and then halves: 1 + 1/4 + 1/16 + 1/64 of the first block's maps.
-    values = 2 * network.hidden * height * width * 4 // 3
-    return values, 9 * network.hidden * (channels + 3 * network.hidden)

@@ -12,6 +12,7 @@ from torch import Generator
 
 from models.build import build_family, build_learner
 from models.episode import MetaBatch
+from models.programs.folder import ProgramFolder
 from models.spec import LabelledSpec, Signature, max_ways_of, signature_of
 from models.tasks.family import Split, TaskFamily
 from models.tasks.labelled_data import LabelledData
@@ -19,6 +20,8 @@ from models.training.checkpoint import decode_checkpoint, encode_checkpoint
 from models.training.config import MetaTrainingConfig
 from models.training.evaluation import meta_test
 from models.training.meta_trainer import DivergedError, MetaTrainer
+from models.training.planner import Planner
+from models.training.program import ProgramSpec
 from services.jobs.failures import Diverged, Unsuitable
 from services.storage.manifest import Manifest, encode_artifact
 
@@ -30,9 +33,15 @@ class MetaTraining:
     """A trainer with what it was made from. Not safe for several threads; every job has its own."""
 
     def __init__(
-        self, config: MetaTrainingConfig, signature: Signature, family: TaskFamily, device: torch.device
+        self,
+        config: MetaTrainingConfig,
+        signature: Signature,
+        family: TaskFamily,
+        device: torch.device,
+        programs: ProgramFolder | None = None,
     ) -> None:
-        """Raises Unsuitable where learner and signature do not fit."""
+        """With `programs` the run's plans are measured, else it has one. Raises Unsuitable where learner and
+        signature do not fit."""
         self._config = config
         self._signature = signature
         self._max_ways = max_ways_of(config.learner, config.tasks)
@@ -43,10 +52,19 @@ class MetaTraining:
         except ValueError as error:
             raise Unsuitable(str(error)) from error
         self._trainer = MetaTrainer(config.training, family, learner, device)
+        self._planner: Planner | None = None
+        if programs is not None:
+            program = ProgramSpec.of(config.learner, signature, self._max_ways, self._trainer)
+            self._planner = Planner(self._trainer, program, programs)
+        self._begun = False
 
     @classmethod
     def prepare(
-        cls, plain: Mapping[str, Any], load: Callable[[str], LabelledData], device: torch.device
+        cls,
+        plain: Mapping[str, Any],
+        load: Callable[[str], LabelledData],
+        device: torch.device,
+        programs: ProgramFolder | None = None,
     ) -> "MetaTraining":
         """From a job's configuration; `load` gives a dataset by its id. Raises Unsuitable."""
         config = msgspec.convert(plain, MetaTrainingConfig)
@@ -56,7 +74,7 @@ class MetaTraining:
             signature = signature_of(config.tasks, data.wire_shape if data else None)
         except ValueError as error:
             raise Unsuitable(str(error)) from error
-        return cls(config, signature, family, device)
+        return cls(config, signature, family, device, programs)
 
     @property
     def iteration(self) -> int:
@@ -69,10 +87,24 @@ class MetaTraining:
 
     def run(self, iterations: int) -> dict[str, float]:
         """Take outer steps; the mean of every metric over them. Raises Diverged."""
+        if not self._begun:
+            self._begun = True
+            if self._planner is not None:
+                self._planner.begin()
         try:
             return self._trainer.run(iterations)
         except DivergedError as error:
             raise Diverged(str(error)) from error
+
+    @property
+    def plan(self) -> str:
+        """What executes the outer steps."""
+        return self._trainer.plan.name
+
+    def turn(self) -> None:
+        """Go on by a better plan if there is one. Call it right before `checkpoint`, which records it."""
+        if self._planner is not None:
+            self._planner.turn()
 
     def checkpoint(self) -> bytes:
         """The whole state of the training; equal states give equal bytes."""
@@ -100,11 +132,12 @@ class MetaTraining:
         """The trained model as the file that a version is; `record` says how it came to be."""
         params = {name: value.numpy() for name, value in self._trainer.meta_params.items()}
         where = {"device": self._device.type, "torch": str(torch.__version__)}
+        plans = [msgspec.structs.asdict(stretch) for stretch in self._trainer.stretches]
         manifest = Manifest(
             learner=self._config.learner,
             signature=self._signature,
             max_ways=self._max_ways,
-            training={**record, **where},
+            training={**record, **where, "plans": plans},
             metrics=dict(metrics),
         )
         return encode_artifact(params, manifest)

@@ -45,12 +45,15 @@ class JobService:
         carrier: Carrier,
         datasets: DatasetService,
         clock: Clock,
+        max_step_bytes: int,
         max_queued: int = 1000,
     ) -> None:
+        """`max_step_bytes` is the memory that one outer step of a job may take, as estimated."""
         self._database = database
         self._carrier = carrier
         self._datasets = datasets
         self._clock = clock
+        self._max_step_bytes = max_step_bytes
         self._max_queued = max_queued
         self._recipes = {recipe.name: recipe for recipe in RECIPES}
 
@@ -66,7 +69,7 @@ class JobService:
         model, publish = _target(draft)
         config = resolve(draft, self._recipes)
         prefix = "" if draft.get("recipe") is None else "/overrides"
-        check(config, self._traits(config, prefix), prefix)
+        check(config, self._traits(config, prefix), self._max_step_bytes, prefix)
         job = Job(
             id=new_id("job", token),
             type="meta_training",
@@ -197,7 +200,12 @@ class JobService:
             raise Invalid.at(
                 f"{prefix}/tasks/dataset", "its targets are numbers, and labelled tasks need classes"
             )
-        return Traits(dataset.signature.inputs.example_shape, dataset.n_classes, dataset.n_tasks or 0)
+        return Traits(
+            dataset.signature.inputs.example_shape,
+            dataset.n_classes,
+            dataset.n_tasks or 0,
+            dataset.class_sizes,
+        )
 
 
 def _target(draft: Mapping[str, Any]) -> tuple[str, Publish]:

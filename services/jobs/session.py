@@ -78,6 +78,12 @@ class Session:
             self._advance()
             self._watch()
         self._report(ended=self.finished)
+        before = self._training.plan
+        self._training.turn()
+        if self._training.plan != before:
+            self._tell(
+                "info", f"from iteration {self._training.iteration} on by the plan {self._training.plan}"
+            )
         self._try("checkpoint", self.save)
 
     def save(self) -> None:
@@ -131,14 +137,14 @@ class Session:
         seconds = max(monotonic() - began, 1e-6)
         self._stride = max(1, min(2 * self._stride, int(count * _STRIDE_S / seconds)))
         self._windows.add(means, taken)
-        self._metrics = self._windows.means()
+        self._metrics = self._windows.recent()
         if self.finished or self._training.iteration % self._windows.length == 0:
             self._end_window()
 
     def _end_window(self) -> None:
         iteration = self._training.iteration
         if iteration > self._windows_told:
-            data = {"iteration": iteration, **self._metrics}
+            data = {"iteration": iteration, **self._windows.means()}
             self._try("metric", lambda: self._ledger.note(self.job, "metric", data))
             self._windows_told = iteration
         self._windows.clear()

@@ -6,9 +6,14 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.machine import memory_bytes
+
 
 class WorkerSettings(BaseSettings):
-    """Read by the worker process alone. What a job trains is its configuration, not a setting."""
+    """Read by the worker process, and (what a step may take) by the api.
+
+    What a job trains is its configuration, not a setting.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="INNERLOOP_", frozen=True, extra="ignore", use_attribute_docstrings=True
@@ -19,8 +24,14 @@ class WorkerSettings(BaseSettings):
     worker_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     """CPU threads of a training step at most; small networks use one. A run is repeatable bit for bit at one
     number of threads."""
+    worker_plans: Literal["measured", "vmap"] = "measured"
+    """`measured` trains by the fastest way found, compiled in the background where that pays, and records which
+    iterations were taken how, for their rounding differs; `vmap` is one way throughout."""
     worker_concurrency: int = Field(default=1, ge=1)
     """Jobs that one worker runs at a time; they share its threads and its device."""
+    worker_step_bytes: int = Field(default_factory=lambda: 3 * memory_bytes() // 4, ge=1)
+    """Memory that one outer step of a job may take, as estimated from its configuration; a job beyond is 422. By
+    default three quarters of the machine's: the api's, which refuses, where the worker is on another."""
     worker_checkpoint_seconds: float = Field(default=10.0, gt=0.0)
     """Training between two checkpoints: what a killed worker costs a job at most."""
     worker_report_seconds: float = Field(default=0.5, gt=0.0)

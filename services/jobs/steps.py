@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from models.programs.folder import ProgramFolder
 from services.clock import Clock
 from services.datasets.service import DatasetService
 from services.errors import Unavailable
@@ -45,12 +46,14 @@ class Steps:
         datasets: DatasetService,
         clock: Clock,
         settings: WorkerSettings,
+        programs: ProgramFolder | None = None,
     ) -> None:
         self._ledger = ledger
         self._artifacts = artifacts
         self._datasets = datasets
         self._clock = clock
         self._settings = settings
+        self._programs = programs if settings.worker_plans == "measured" else None
         self._leaving = Event()
         self._taken: dict[str, Job] = {}
         self._sessions: dict[str, Session] = {}
@@ -132,7 +135,7 @@ class Steps:
 
         network = job.config["learner"]["network"]["name"]
         device = choose_device(self._settings.worker_device, network, self._settings.worker_threads)
-        training = MetaTraining.prepare(job.config, self._load, device)
+        training = MetaTraining.prepare(job.config, self._load, device, self._programs)
         session = Session(job, training, self._ledger, self._leaving, self._settings.worker_report_seconds)
         session.restore(self._artifacts)
         self._sessions[job_id] = session

@@ -1,7 +1,6 @@
 """Whether the parts of a configuration fit one another and the dataset: said at once, not after queueing. Pure.
 
-What only the examples themselves can tell (classes with too few of them, tasks with too few classes) is found
-when the job prepares.
+What only the examples themselves can tell (tasks with too few classes) is found when the job prepares.
 """
 
 from collections.abc import Iterator
@@ -11,22 +10,30 @@ import msgspec
 from models.spec import Conv4Spec, LabelledSpec, MlpSpec, ProtoNetSpec, Signature, signature_of
 from models.training.config import MetaTrainingConfig
 from services.errors import Fault, Invalid
-from services.jobs.cost import MAX_STEP_BYTES, step_bytes
+from services.jobs.cost import step_bytes
 
 _SMALLEST_IMAGE = 16  # conv4 halves height and width four times
 _TURNS = 4  # `rotations` makes this many classes of one
 
 
 class Traits(msgspec.Struct, frozen=True):
-    """What has to be known of a dataset: one example's shape, (D,) or (H, W, C), and how many there are."""
+    """What has to be known of a dataset: one example's shape, (D,) or (H, W, C), and how many there are.
+
+    `class_sizes` says of how many examples how many classes are; empty where that is not known.
+    """
 
     example_shape: tuple[int, ...]
     n_classes: int
     n_tasks: int
+    class_sizes: tuple[tuple[int, int], ...] = ()
 
 
-def check(config: MetaTrainingConfig, traits: Traits | None, prefix: str = "") -> Signature:
+def check(
+    config: MetaTrainingConfig, traits: Traits | None, max_step_bytes: int, prefix: str = ""
+) -> Signature:
     """The signature that the trained model will have; `traits` belong to the dataset of labelled tasks.
+
+    `max_step_bytes` is the memory that one outer step may take.
 
     Raises Invalid with every fault, pointers below `prefix`.
     """
@@ -34,12 +41,13 @@ def check(config: MetaTrainingConfig, traits: Traits | None, prefix: str = "") -
     faults = list(_faults(config, signature))
     if isinstance(config.tasks, LabelledSpec) and traits is not None:
         faults += _dataset_faults(config.tasks, traits)
-    if not faults and step_bytes(config, signature) > MAX_STEP_BYTES:
+    if not faults and (needed := step_bytes(config, signature)) > max_step_bytes:
         faults.append(
             Fault(
                 "/training/meta_batch_size",
-                f"one outer step would take about {step_bytes(config, signature) >> 30} GiB, more than the "
-                f"{MAX_STEP_BYTES >> 30} GiB allowed: lower meta_batch_size, n_way, n_shot, n_query or inner_steps",
+                f"one outer step would take about {needed / 2**30:.1f} GiB, more than the "
+                f"{max_step_bytes / 2**30:.1f} GiB that a worker has for it: "
+                "lower meta_batch_size, n_way, n_shot, n_query or inner_steps",
             )
         )
     if faults:
@@ -70,6 +78,15 @@ def _dataset_faults(tasks: LabelledSpec, traits: Traits) -> Iterator[Fault]:
     shape = traits.example_shape
     if tasks.rotations and not (len(shape) == 3 and shape[0] == shape[1]):
         yield Fault("/tasks/rotations", "only square images can be turned")
+    taken = tasks.n_shot + tasks.n_query
+    usable = sum(classes for size, classes in traits.class_sizes if size >= taken)
+    if traits.class_sizes and not usable:
+        largest = max(size for size, _ in traits.class_sizes)
+        yield Fault(
+            "/tasks/n_query",
+            f"an episode takes n_shot + n_query = {taken} examples of a class, and the largest has {largest}",
+        )
+        return
     if tasks.within_task:
         if traits.n_tasks < 2:
             yield Fault(
@@ -82,9 +99,11 @@ def _dataset_faults(tasks: LabelledSpec, traits: Traits) -> Iterator[Fault]:
     if tasks.test_tasks:
         yield Fault("/tasks/test_tasks", "tasks are held out only where within_task is true")
     needed = tasks.n_way + (-(-tasks.n_way // _TURNS) if tasks.rotations else tasks.n_way)
-    if traits.n_classes < needed:
+    classes = usable if traits.class_sizes else traits.n_classes
+    if classes < needed:
+        small = f" of at least n_shot + n_query = {taken} examples" if classes < traits.n_classes else ""
         yield Fault(
-            "/tasks/n_way",
-            f"{tasks.n_way}-way episodes need {needed} classes, {tasks.n_way} of them held out for the "
-            f"meta-test, and the dataset has {traits.n_classes}",
+            "/tasks/n_query" if small and traits.n_classes >= needed else "/tasks/n_way",
+            f"{tasks.n_way}-way episodes need {needed} classes{small}, {tasks.n_way} of them held out for the "
+            f"meta-test, and the dataset has {classes}",
         )

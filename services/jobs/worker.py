@@ -11,6 +11,7 @@ from typing import Any
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 
+from models.programs.folder import ProgramFolder
 from services.clock import Clock
 from services.datasets.service import DatasetService
 from services.jobs.carrier import APPLICATION, APPLICATION_VERSION, QUEUE, WORKFLOW, Carrier
@@ -26,6 +27,7 @@ from services.storage.database import Database
 
 _CHORES_S = 60.0
 _TICK_S = 0.05
+_ENDING_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ class Worker:
         datasets: DatasetService,
         clock: Clock,
         chores: Mapping[str, Callable[[], object]],
+        programs: ProgramFolder | None = None,
     ) -> None:
         """`chores` are run about once a minute, by name; what they raise is logged."""
         self._settings = settings
@@ -52,7 +55,7 @@ class Worker:
         self._own = own_heartbeat(clock.now())
         self._carrier = Carrier(jobs_url)
         ledger = Ledger(database, artifacts, registry, clock, self._own.worker)
-        self._steps = Steps(ledger, artifacts, datasets, clock, settings)
+        self._steps = Steps(ledger, artifacts, datasets, clock, settings, programs)
         self._sweep = Sweep(
             database,
             artifacts,
@@ -118,10 +121,19 @@ class Worker:
         while self._steps.active and monotonic() < deadline:
             sleep(_TICK_S)
         self._attempt("leave", self._sign_off)
+        self._attempt("leave", self._let_workflows_end)
         # DBOS could wait for its workflows too, but looks only once a second; whatever it does not get to write
         # down any more, the next sweep does.
         DBOS.destroy()
         self._carrier.close()
+
+    def _let_workflows_end(self) -> None:
+        """A job that is no longer in hand has a workflow that is about to write down how it ended."""
+        deadline = monotonic() + _ENDING_S
+        while monotonic() < deadline and any(
+            one.status == "held" and one.executor == self._own.worker for one in self._carrier.unfinished()
+        ):
+            sleep(_TICK_S)
 
     def _sign_off(self) -> None:
         with self._database.write() as session:

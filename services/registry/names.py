@@ -45,6 +45,6 @@ def parse_reference(text: str) -> Reference:
     if not selector.isdecimal():
         return Reference(model, alias=selector)
     version = int(selector)
-    if not 1 <= version <= _MAX_VERSION:
+    if not 1 <= version <= _MAX_VERSION or selector.startswith("0"):
         raise NotFound(f"model {model!r} has no version {selector}")
     return Reference(model, version=version)

@@ -28,6 +28,15 @@ class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
         return self.signature.task
 
 
+class StagedVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that was read and stored, and that no version names yet."""
+
+    artifact_sha256: str
+    signature: Signature
+    learner: LearnerSpec
+    max_ways: int | None
+
+
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """A name; `latest_version` is None once every version was deleted; `aliases` maps each to its version."""
 

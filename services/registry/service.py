@@ -14,7 +14,7 @@ from services.clock import Clock
 from services.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from services.registry import repository
 from services.registry.names import CHAMPION, check_alias, check_model_name, parse_reference
-from services.registry.records import Alias, Model, ModelVersion
+from services.registry.records import Alias, Model, ModelVersion, StagedVersion
 from services.storage.artifacts import ArtifactStore
 from services.storage.database import Database
 from services.storage.manifest import Manifest, decode_artifact
@@ -75,10 +75,15 @@ class RegistryService:
         """The version as one safetensors file. Raises NotFound."""
         return self._artifacts.read(self.version(model, version).artifact_sha256)
 
-    def stage(self, artifact: bytes) -> str:
-        """Store a file that is not published yet, for the engine to try; returns its sha256. Raises Invalid."""
-        decode_artifact(artifact)
-        return self._artifacts.put(artifact)
+    def stage(self, artifact: bytes) -> StagedVersion:
+        """Store a file that is not published yet, for the engine to try. Raises Invalid."""
+        manifest, _ = decode_artifact(artifact)
+        return StagedVersion(
+            artifact_sha256=self._artifacts.put(artifact),
+            signature=manifest.signature,
+            learner=manifest.learner,
+            max_ways=manifest.max_ways,
+        )
 
     def discard(self, sha256: str) -> None:
         """Drop a staged file that will not be published; a file in use stays."""

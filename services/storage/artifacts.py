@@ -15,6 +15,7 @@ from services.errors import NotFound, Unavailable
 from services.ids import new_token
 
 _HEX = frozenset("0123456789abcdef")
+_LEVELS = 3  # folders that a file's path goes through: `ab/cd`, `ab`, and the store's own
 _DRAFT = "."  # what the name of a file begins with until it is whole
 
 
@@ -104,6 +105,9 @@ class FolderArtifactStore:
                 # A row may outlive a power cut; without this the file it names could come back empty.
                 os.fsync(file.fileno())
             draft.replace(path)
+            # And its name lies in the folder, whose own name lies in the one above.
+            for folder in path.parents[:_LEVELS]:
+                _sync(folder)
         finally:
             draft.unlink(missing_ok=True)
 
@@ -144,6 +148,14 @@ class MemoryArtifactStore:
 
 def _missing(sha256: str) -> NotFound:
     return NotFound(f"no artifact {sha256}")
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

@@ -13,11 +13,13 @@ from msgspec import Meta
 
 from models.spec import LearnerSpec, Signature
 from services.errors import Invalid
+from services.storage.free_form import MAX_DEPTH, is_too_deep
 from services.storage.tensor_file import Tensors, decode_tensors, encode_tensors, read_metadata
 
 _KEY = "manifest"
 _MAX_EXAMPLE_NUMBERS = 1 << 18  # as many as a call's inputs may have each
 _MAX_COLUMNS = 1 << 14
+_MOST_RECORD_BYTES = 1 << 20
 _MOST_WAYS = 1000  # as many as an episode may have; the engine makes room for every one of them
 
 
@@ -25,7 +27,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What a model version is, besides its weights.
 
     `max_ways` is the most classes a task may have (None: no bound, or regression). `training` is its record
-    (job, tasks, iterations, seed), `metrics` what it scored; both are JSON objects of the trainer's making.
+    (job, tasks, iterations, seed), `metrics` what it scored; both are JSON objects of the trainer's making, of a
+    bounded depth and size.
     """
 
     format: Literal[1] = 1
@@ -57,7 +60,20 @@ def read_manifest(data: bytes) -> Manifest:
     except (msgspec.DecodeError, RecursionError) as error:
         raise Invalid(f"the file's manifest cannot be read: {error}") from error
     _check_signature(manifest.signature)
+    _check_record("training", manifest.training)
+    _check_record("metrics", manifest.metrics)
     return manifest
+
+
+def _check_record(name: str, record: dict[str, Any]) -> None:
+    """It is answered with every list of the model's versions, so it must be one that can be."""
+    if is_too_deep(record):
+        raise Invalid(f"the file's manifest has {name} that nest more than {MAX_DEPTH} deep")
+    size = len(msgspec.json.encode(record))
+    if size > _MOST_RECORD_BYTES:
+        raise Invalid(
+            f"the file's manifest has {size} bytes of {name}; at most {_MOST_RECORD_BYTES} are taken"
+        )
 
 
 def _check_signature(signature: Signature) -> None:

@@ -27,6 +27,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
 
 
 class _Cursor(msgspec.Struct, frozen=True, array_like=True):
+    table: str
     created_at: datetime
     # Cursors come back from outside: no number that a column cannot hold, no character that Postgres refuses.
     key: Annotated[str, Meta(pattern="^[!-~]+$")] | Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -41,20 +42,21 @@ def paginate(
 ) -> Page[R]:
     """One page of `rows`, by the two columns of `order` (the moment of creation, then a unique key) descending.
 
-    Raises Invalid for a limit outside 1..100, or a cursor that this function did not make.
+    Raises Invalid for a limit outside 1..100, or a cursor that this function did not make for this table.
     """
     if not 1 <= limit <= MAX_LIMIT:
         raise Invalid(f"limit must lie between 1 and {MAX_LIMIT}")
     created_at, key = order
+    table = key.class_.__tablename__
     if after is not None:
-        cursor = _decode(after, key.type.python_type)
+        cursor = _decode(after, table, key.type.python_type)
         rows = rows.where(tuple_(created_at, key) < tuple_(cursor.created_at, cursor.key))
     found = list(session.scalars(rows.order_by(created_at.desc(), key.desc()).limit(limit + 1)))
     page = found[:limit]
     if len(found) <= limit:
         return Page(page)
     last = page[-1]
-    return Page(page, _encode(_Cursor(getattr(last, created_at.key), getattr(last, key.key))))
+    return Page(page, _encode(_Cursor(table, getattr(last, created_at.key), getattr(last, key.key))))
 
 
 def mapped(page: Page[R], record: Callable[[R], T]) -> Page[T]:
@@ -66,13 +68,14 @@ def _encode(cursor: _Cursor) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
 
 
-def _decode(text: str, key_type: type) -> _Cursor:
+def _decode(text: str, table: str, key_type: type) -> _Cursor:
     try:
         cursor = msgspec.json.decode(
             base64.b64decode(text + "=" * (-len(text) % 4), b"-_", True), type=_Cursor
         )
     except (ValueError, msgspec.MsgspecError):
         cursor = None
-    if cursor is None or cursor.created_at.tzinfo is None or not isinstance(cursor.key, key_type):
+    sound = cursor is not None and cursor.table == table and cursor.created_at.tzinfo is not None
+    if cursor is None or not sound or not isinstance(cursor.key, key_type):
         raise Invalid("'after' is not a cursor that this service gave")
     return cursor

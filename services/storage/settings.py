@@ -34,3 +34,8 @@ class StorageSettings(BaseSettings):
     @property
     def artifacts_path(self) -> Path:
         return self.artifact_dir or self.data_dir.absolute() / "artifacts"
+
+    @property
+    def programs_path(self) -> Path:
+        """Compiled programs: machine code that processes of this service run, so a folder of theirs alone."""
+        return self.data_dir.absolute() / "compiled"

@@ -4,6 +4,7 @@ Knows names, labels and buckets; nothing here is global, so tests and processes 
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -11,6 +12,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+DropReason = Literal["full", "share", "deadline", "cancelled"]
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -50,7 +53,7 @@ class HttpMetrics:
 
 
 class EngineMetrics:
-    """Device passes by kind of call (adapt, predict, adapt_predict)."""
+    """Device passes by kind of call (adapt, predict, adapt_predict), and the queue before them."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
@@ -75,7 +78,6 @@ class EngineMetrics:
             buckets=_SECONDS,
             registry=registry,
         )
-
         self._plans = Counter(
             "innerloop_engine_plans",
             "Device passes by how they were run.",
@@ -88,6 +90,30 @@ class EngineMetrics:
             ("tier",),
             registry=registry,
         )
+        self._dropped = Counter(
+            "innerloop_engine_dropped",
+            "Calls that were not run: refused because the queue was full or their tenant had its share of it, "
+            "or taken out of it at their deadline or by their caller.",
+            ("reason",),
+            registry=registry,
+        )
+        for reason in get_args(DropReason):
+            self._dropped.labels(reason)
+        self._queued_calls = Gauge("innerloop_engine_queued_calls", "Calls that wait.", registry=registry)
+        self._queued_seconds = Gauge(
+            "innerloop_engine_queued_seconds",
+            "Device time that the waiting calls are estimated to need.",
+            registry=registry,
+        )
+
+    def watch_queue(self, calls: Callable[[], int], seconds: Callable[[], float]) -> None:
+        """Ask these for the queue's depth whenever Prometheus asks; from whatever thread that is."""
+        self._queued_calls.set_function(calls)
+        self._queued_seconds.set_function(seconds)
+
+    def dropped(self, reason: DropReason, count: int = 1) -> None:
+        """Calls that were not run."""
+        self._dropped.labels(reason).inc(count)
 
     def count_plan(self, program: str, plan: str) -> None:
         self._plans.labels(program, plan).inc()

@@ -24,6 +24,7 @@ from services.clock import SystemClock
 from services.datasets.limits import DatasetLimits
 from services.engine.adapted_models import reader_of
 from services.engine.in_process_client import InProcessEngineClient
+from services.engine.loop import EngineLoop
 from services.engine.settings import EngineSettings
 from services.engine_bootstrap import build_loop
 from services.jobs.carrier import Carrier, migrate_jobs
@@ -37,6 +38,7 @@ from tests import small_models
 
 BODY_BYTES = 1 << 20
 LIMITS = Limits(support_examples=64, query_examples=64, ways=8, metadata_bytes=1024)
+ENGINE = EngineSettings(engine_device="cpu")
 DATASET_LIMITS = DatasetLimits(upload_bytes=2 << 20, unpacked_bytes=8 << 20)
 
 
@@ -54,20 +56,22 @@ def settings(**changes: object) -> HttpSettings:
 
 
 class Service:
-    """One running api. `services` are the very objects that its routes call."""
+    """One running api. `services` are the very objects that its routes call, `loop` is its engine's."""
 
-    def __init__(self, storage: StorageSettings) -> None:
+    def __init__(self, storage: StorageSettings, engine: EngineSettings) -> None:
         self.storage = storage
+        self.engine = engine
         self.url = ""
         self.app: FastAPI
         self.services: ApiServices
+        self.loop: EngineLoop
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[ApiServices]:
         artifacts = FolderArtifactStore(self.storage.artifacts_path)
         database, carrier = Database(self.storage.tables_url), Carrier(self.storage.jobs_url)
         metrics = EngineMetrics(CollectorRegistry())
-        loop = build_loop(EngineSettings(engine_device="cpu"), artifacts, reader_of(database), metrics)
+        loop = self.loop = build_loop(self.engine, artifacts, reader_of(database), metrics)
         loop.start()
         self.services = build_services(
             database,
@@ -77,7 +81,8 @@ class Service:
             SystemClock(),
             LIMITS,
             DATASET_LIMITS,
-            queue_depth=16,
+            queue=self.engine.queue_limits,
+            max_step_bytes=8 << 30,
         )
         try:
             yield self.services
@@ -107,9 +112,11 @@ class Service:
 
 
 @contextmanager
-def serving(storage: StorageSettings, http: HttpSettings) -> Iterator[Service]:
+def serving(
+    storage: StorageSettings, http: HttpSettings, engine: EngineSettings = ENGINE
+) -> Iterator[Service]:
     """The api on a free port until the block ends."""
-    service = Service(storage)
+    service = Service(storage, engine)
     service.app = create_app(http, service.open)
     server = api_server(service.app, http)
     with listening_socket("127.0.0.1", 0) as listener:

@@ -15,6 +15,9 @@ def check_problem(answer: httpx.Response, status: int, pointer: str | None = Non
     assert problem["title"]
     assert problem["detail"]
     assert problem["request_id"] == answer.headers["x-request-id"]
+    if status == 422:
+        assert problem["errors"], problem
+        assert all(fault["detail"] for fault in problem["errors"])
     if pointer is None:
         return problem
     assert pointer in [fault["pointer"] for fault in problem["errors"]], problem

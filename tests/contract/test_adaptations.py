@@ -14,6 +14,8 @@ from PIL import Image
 
 from innerloop.schemas.adaptations import AdaptationResponse
 from innerloop.schemas.predictions import PredictionsResponse
+from services.storage.tables import AdaptationRow
+from tests.contract.conftest import Service
 from tests.contract.shapes import check_list, check_problem
 
 LINE = {"inputs": [1, 2, 3, 4], "targets": [2, 4, 6, 8]}
@@ -231,8 +233,12 @@ def test_get_list_and_delete(http: httpx.Client) -> None:
     check_problem(http.post(f"{path}/predictions", json={"inputs": POINTS["inputs"]}), 404)
 
 
-def test_an_adaptation_ends_with_its_time_to_live(http: httpx.Client) -> None:
-    made = adapt(http, ttl_seconds=0.001)
+def test_an_adaptation_ends_with_its_time_to_live(http: httpx.Client, service: Service) -> None:
+    made = adapt(http, ttl_seconds=1)
+    assert http.get(f"/v1/adaptations/{made['id']}").status_code == 200
+    with service.services.database.write() as session:
+        row = session.get_one(AdaptationRow, made["id"])
+        row.expires_at = row.created_at
     check_problem(http.get(f"/v1/adaptations/{made['id']}"), 404)
 
 

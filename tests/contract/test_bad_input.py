@@ -75,11 +75,16 @@ def test_a_media_type_may_have_parameters(http: httpx.Client) -> None:
         ({"model": "line", "support": {**LINE, "nope": 1}}, "/support/nope"),
         ({"model": "line", "support": LINE, "ttl_seconds": -1}, "/ttl_seconds"),
         ({"model": "line", "support": LINE, "ttl_seconds": 0}, "/ttl_seconds"),
+        ({"model": "line", "support": LINE, "ttl_seconds": 1e-300}, "/ttl_seconds"),
         ({"model": "line", "support": LINE, "ttl_seconds": "60"}, "/ttl_seconds"),
         ({"model": "line", "support": LINE, "ttl_seconds": True}, "/ttl_seconds"),
         ({"model": "line", "support": LINE, "ttl_seconds": 1e999}, "/ttl_seconds"),
         ({"model": "line", "support": LINE, "options": [1]}, "/options"),
         ({"model": "line", "support": LINE, "metadata": {"a": "x" * 2000}}, "/metadata"),
+        (
+            {"model": "line", "support": LINE, "metadata": {"a": json.loads("[" * 197 + "]" * 197)}},
+            "/metadata",
+        ),
         (support([[1], [2, 3]], [1, 2]), "/support/inputs/1"),
         (support([], []), "/support/inputs"),
         (support([1, 2], [1]), "/support/targets"),
@@ -125,6 +130,7 @@ def test_a_number_that_overflows_is_refused_wherever_it_stands(http: httpx.Clien
         "",
         "a\0b",
         "line@0",
+        "line@01",
     ],
 )
 def test_an_unknown_model_is_404(http: httpx.Client, model: str) -> None:
@@ -150,6 +156,9 @@ def test_an_invalid_query_is_422(http: httpx.Client, inputs: Any) -> None:
         "/v1/models/line/versions/99",
         "/v1/models/line/versions/0",
         "/v1/models/line/versions/x",
+        "/v1/models/line/versions/1.0",
+        "/v1/models/line/versions/01",
+        "/v1/models/line/versions/+1",
         "/v1/models/line/versions/99999999999999999999",
         "/v1/models/line/versions/1/artifact/x",
         "/v1/models/line/aliases/nope",
@@ -168,10 +177,21 @@ def test_what_is_not_there_is_404(http: httpx.Client, path: str) -> None:
     check_problem(http.get(path), 404)
 
 
-def test_a_method_that_a_path_does_not_have_is_405(http: httpx.Client) -> None:
-    answer = http.patch("/v1/adaptations")
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/v1/adaptations", "GET, HEAD, POST"),
+        ("/v1/adaptations/adp_1", "DELETE, GET, HEAD"),
+        ("/v1/models/line/aliases/champion", "DELETE, GET, HEAD, PUT"),
+        ("/v1/predictions", "POST"),
+        ("/livez", "GET, HEAD"),
+    ],
+)
+def test_a_method_that_a_path_does_not_have_is_405(http: httpx.Client, path: str, allowed: str) -> None:
+    answer = http.patch(path)
     check_problem(answer, 405)
-    assert "GET" in answer.headers["allow"] or "POST" in answer.headers["allow"]
+    assert answer.headers["allow"] == allowed
+    assert "HEAD" in allowed or http.head(path).status_code == 405
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "after=nope", "after=%00", "limit=-1"])
@@ -180,6 +200,15 @@ def test_a_method_that_a_path_does_not_have_is_405(http: httpx.Client) -> None:
 )
 def test_a_faulty_page_is_422(http: httpx.Client, path: str, query: str) -> None:
     check_problem(http.get(f"/v1/{path}?{query}"), 422)
+
+
+def test_a_cursor_of_another_list_is_422(http: httpx.Client) -> None:
+    for _ in range(2):
+        post(http, {"model": "line", "support": LINE})
+    cursor = http.get("/v1/adaptations?limit=1").json()["next"]
+    assert http.get(f"/v1/adaptations?after={cursor}").status_code == 200
+    for path in ("models", "jobs", "datasets"):
+        check_problem(http.get(f"/v1/{path}?after={cursor}"), 422)
 
 
 @pytest.mark.parametrize("length", ["999", "-1", "x", "0", "", "1e2"])
@@ -219,7 +248,7 @@ def test_a_body_that_is_announced_but_never_sent_is_refused_at_once(http: httpx.
     port = int(str(http.base_url.port))
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(
-            b"POST /v1/adaptations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"POST /v1/adaptations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: 1073741824\r\n\r\n"
         )
         assert connection.recv(64).startswith(b"HTTP/1.1 413 ")

@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from app.few import Few
 from innerloop.schemas.datasets import DatasetResponse
+from tests import small_models
 from tests.contract.conftest import Service
 from tests.contract.shapes import check_list, check_problem
 
@@ -186,3 +188,22 @@ def test_an_endless_file_is_refused_while_it_comes(http: httpx.Client) -> None:
 
     answer = http.post("/v1/datasets?name=d", content=endless(), headers={"Content-Type": ZIP})
     check_problem(answer, 413)
+
+
+def test_files_beyond_those_in_turn_are_told_to_come_again(own_service: Service) -> None:
+    line = npz(inputs=[[1.0], [2.0]], targets=[0, 1])
+    version = small_models.regression_ridge()
+    with httpx.Client(base_url=own_service.url, timeout=30) as http:
+        for path, content, media_type in (
+            ("/v1/datasets?name=d", line, NPZ),
+            ("/v1/models/m/versions", version, "application/octet-stream"),
+        ):
+            own_service.app.state.files = Few(at_once=0, waiting=0)
+            headers = {"Content-Type": media_type, "Idempotency-Key": "turn"}
+            refused = http.post(path, content=content, headers=headers)
+            check_problem(refused, 503)
+            assert int(refused.headers["retry-after"]) >= 1
+            assert http.get("/v1/models").status_code == 200
+            own_service.app.state.files = Few(at_once=1, waiting=0)
+            for _ in range(2):
+                assert http.post(path, content=content, headers=headers).status_code == 201

@@ -97,6 +97,25 @@ def test_a_client_that_saw_the_last_event_is_told_not_to_return(http: httpx.Clie
     assert (answer.status_code, answer.content) == (204, b"")
 
 
+@pytest.mark.parametrize(
+    ("accept", "streams"),
+    [
+        ("text/event-stream, application/json;q=0.5", True),
+        ("application/json;q=0.5, Text/Event-Stream;q=0.5", True),
+        ("text/event-stream;q=0, application/json", False),
+        ("text/event-stream; q=0.2, application/json", False),
+        ("text/event-stream;q=nope", False),
+        ("*/*", False),
+        ("", False),
+    ],
+)
+def test_the_stream_is_for_who_likes_it_best(
+    http: httpx.Client, cancelled: str, accept: str, streams: bool
+) -> None:
+    answer = http.get(f"/v1/jobs/{cancelled}/events", headers={"Accept": accept})
+    assert answer.headers["content-type"].startswith("text/event-stream") == streams
+
+
 def test_events_arrive_while_they_happen(http: httpx.Client) -> None:
     job = str(submit(http)["id"])
     with stream(http, job) as events:

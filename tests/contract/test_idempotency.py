@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from app.idempotency import fingerprint_of
+from services.errors import Unavailable
 from services.storage.tables import IdempotencyKeyRow
 from tests import small_models
 from tests.contract.conftest import Service
@@ -144,3 +145,31 @@ def test_what_was_made_before_a_crash_is_found_and_not_made_again(
     second = http.post("/v1/adaptations", content=content, headers=headers)
     assert (second.status_code, second.json()) == (201, first)
     assert "idempotent-replayed" not in second.headers
+
+
+def test_a_long_answer_is_not_kept_and_the_key_comes_free(
+    http: httpx.Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.idempotency.MOST_KEPT_BYTES", 100)
+    first, second = (post(http, "long", GOOD) for _ in range(2))
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert "idempotent-replayed" not in second.headers
+    assert second.json() == first.json()
+    with service.services.database.read() as session:
+        row = session.get_one(IdempotencyKeyRow, ("anonymous", "POST", "/v1/adaptations", "long"))
+        assert (row.status, row.body) == (None, None)
+
+
+@pytest.mark.parametrize("forgets", ["finish", "abandon"])
+def test_an_answer_that_cannot_be_kept_is_given_all_the_same(
+    http: httpx.Client, service: Service, monkeypatch: pytest.MonkeyPatch, forgets: str
+) -> None:
+    def away(*_: object) -> None:
+        raise Unavailable("the database does not answer")
+
+    if forgets == "abandon":
+        monkeypatch.setattr("app.idempotency.MOST_KEPT_BYTES", 0)
+    monkeypatch.setattr(service.services.idempotency, forgets, away)
+    answer = post(http, f"away-{forgets}", GOOD)
+    assert answer.status_code == 201
+    assert http.get(answer.headers["location"]).status_code == 200

@@ -91,3 +91,32 @@ def test_a_key_from_the_settings_is_accepted_besides_stored_ones(migrated: Path,
 
 def test_without_keys_nobody_is_asked(http: httpx.Client) -> None:
     assert http.get("/v1/models", headers=bearer("whatever")).status_code == 200
+
+
+def test_an_empty_key_in_the_settings_locks_nobody_out(migrated: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(migrated, tmp_path / "data")
+    with serving(storage_at(folder), settings(api_key="")) as service:
+        assert httpx.get(f"{service.url}/v1/models").status_code == 200
+
+
+FOREIGN = [{"Host": "rebound.example"}, {"Origin": "https://example.com"}, {"Origin": "null"}]
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+def test_without_keys_no_page_from_elsewhere_is_served(http: httpx.Client, headers: dict[str, str]) -> None:
+    check_problem(http.get("/v1/models", headers=headers), 403)
+    check_problem(http.post("/v1/jobs/job_1/cancel", headers={**headers, **bearer("whatever")}), 403)
+    for path in OPEN:
+        assert http.get(path, headers=headers).status_code != 403
+    port = http.base_url.port
+    for own in ({"Host": f"localhost:{port}"}, {"Origin": f"http://127.0.0.1:{port}"}):
+        assert http.get("/v1/models", headers=own).status_code == 200
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+def test_with_a_key_it_matters_only_who_calls(
+    keyed: tuple[httpx.Client, str], headers: dict[str, str]
+) -> None:
+    client, secret = keyed
+    assert client.get("/v1/models", headers={**headers, **bearer(secret)}).status_code == 200
+    check_problem(client.get("/v1/models", headers=headers), 401)

@@ -1,12 +1,16 @@
 """The registry over HTTP: versions, artifacts, aliases without races, deletion that breaks nothing."""
 
 import hashlib
+import json
+from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from innerloop.schemas.models import AliasResponse, ModelResponse, ModelVersionResponse
-from services.storage.manifest import read_manifest
+from models.spec import Conv4Spec, MamlSpec, Signature, TensorSpec
+from services.storage.manifest import decode_artifact, encode_artifact, read_manifest
 from tests import small_models
 from tests.contract.conftest import Service
 from tests.contract.shapes import check_list, check_problem
@@ -93,6 +97,33 @@ def test_a_file_that_is_no_version_is_refused_and_leaves_nothing(
     ]
 
 
+def test_a_version_whose_smallest_task_costs_too_much_is_refused(http: httpx.Client) -> None:
+    large = Signature(
+        inputs=TensorSpec(datatype="FP32", shape=(-1, 512, 512, 1)), targets=small_models.LABELS
+    )
+    dear = small_models.artifact(MamlSpec(inner_steps=200), large, Conv4Spec(hidden=32), max_ways=2)
+    assert "multiply-adds" in check_problem(import_version(http, "dear", dear), 422)["detail"]
+    check_problem(http.get("/v1/models/dear"), 404)
+
+
+def test_a_record_that_could_not_be_answered_is_refused_and_poisons_nothing(http: httpx.Client) -> None:
+    manifest, params = decode_artifact(small_models.regression_ridge())
+
+    def with_metrics(**metrics: Any) -> bytes:
+        return encode_artifact(params, msgspec.structs.replace(manifest, metrics=metrics))
+
+    deep = json.loads("[" * 259 + "]" * 259)
+    check_problem(import_version(http, "deep", with_metrics(deep=deep)), 422)
+    check_problem(http.get("/v1/models/deep"), 404)
+    odd = {"large": 10**400, "text": "a\0\u2028\U0001f600", "deep": json.loads("[" * 31 + "]" * 31)}
+    made = import_version(http, "deep", with_metrics(**odd))
+    assert made.status_code == 201, made.text
+    (listed,) = check_list(http.get("/v1/models/deep/versions"))
+    assert listed == made.json()
+    assert listed["metrics"] == odd
+    ModelVersionResponse.model_validate_json(made.content)
+
+
 def test_an_import_of_another_media_type_is_415(http: httpx.Client) -> None:
     answer = http.post("/v1/models/bad/versions", json={})
     check_problem(answer, 415)
@@ -137,7 +168,16 @@ def test_if_match_of_any_revision_demands_that_there_is_one(http: httpx.Client) 
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"version": 0}, {"version": "1"}, {"version": True}, {"version": 99}, [], {"version": 1, "x": 1}],
+    [
+        {},
+        {"version": 0},
+        {"version": "1"},
+        {"version": True},
+        {"version": 99},
+        {"version": 2**63},
+        [],
+        {"version": 1, "x": 1},
+    ],
 )
 def test_a_faulty_alias_is_422(http: httpx.Client, body: object) -> None:
     check_problem(http.put("/v1/models/few-ways/aliases/faulty", json=body), 422)

@@ -10,7 +10,7 @@ from app.auth import OPEN_PATHS
 from app.main import WIRE_TYPES
 
 CONTRACT = {
-    ("post", "/v1/adaptations"): {"201", "400", "404", "409", "413", "415", "422", "503"},
+    ("post", "/v1/adaptations"): {"201", "400", "404", "409", "413", "415", "422", "429", "503"},
     ("get", "/v1/adaptations"): {"200", "422"},
     ("get", "/v1/adaptations/{adaptation_id}"): {"200", "304", "404"},
     ("delete", "/v1/adaptations/{adaptation_id}"): {"204", "404", "412"},
@@ -21,15 +21,16 @@ CONTRACT = {
         "413",
         "415",
         "422",
+        "429",
         "503",
     },
-    ("post", "/v1/predictions"): {"200", "400", "404", "413", "415", "422", "503"},
+    ("post", "/v1/predictions"): {"200", "400", "404", "413", "415", "422", "429", "503"},
     ("get", "/v2"): {"200"},
     ("get", "/v2/health/live"): {"200"},
     ("get", "/v2/health/ready"): {"200", "503"},
     ("get", "/v2/models/{adaptation_id}"): {"200", "404"},
     ("get", "/v2/models/{adaptation_id}/ready"): {"200", "404", "503"},
-    ("post", "/v2/models/{adaptation_id}/infer"): {"200", "400", "404", "409", "413", "415", "503"},
+    ("post", "/v2/models/{adaptation_id}/infer"): {"200", "400", "404", "409", "413", "415", "429", "503"},
     ("get", "/v2/models/{adaptation_id}/versions/{revision}"): {"200", "404"},
     ("get", "/v2/models/{adaptation_id}/versions/{revision}/ready"): {"200", "404", "503"},
     ("post", "/v2/models/{adaptation_id}/versions/{revision}/infer"): {
@@ -39,6 +40,7 @@ CONTRACT = {
         "409",
         "413",
         "415",
+        "429",
         "503",
     },
     ("get", "/v1/models"): {"200"},
@@ -114,6 +116,13 @@ def test_every_operation_explains_itself(document: dict[str, Any]) -> None:
             for media_type, content in body["content"].items():
                 explained = content.get("examples") or content["schema"].get("description")
                 assert explained, (place, media_type)
+
+
+def test_operations_have_short_names_of_their_own(document: dict[str, Any]) -> None:
+    names = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(set(names)) == len(names)
+    assert "create_adaptation" in names
+    assert max(map(len, names)) < 32
 
 
 def test_every_example_is_accepted_by_its_own_type(document: dict[str, Any]) -> None:

@@ -8,13 +8,20 @@ import pytest
 from innerloop.schemas.operations import LimitsResponse, ReadinessResponse
 from services.engine.messages import EngineStatus
 from services.errors import Unavailable
-from tests.contract.conftest import LIMITS, Service, serving, settings, storage_at
+from tests.contract.conftest import ENGINE, LIMITS, Service, serving, settings, storage_at
 from tests.contract.shapes import check_list, check_problem
+from tests.contract.test_jobs import submit
 
 
 def test_livez_says_that_the_process_lives(http: httpx.Client) -> None:
     answer = http.get("/livez")
     assert (answer.status_code, answer.json()) == (200, {"status": "alive"})
+
+
+def test_the_address_alone_leads_to_the_documentation(http: httpx.Client) -> None:
+    answer = http.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/docs")
+    assert http.get("/", follow_redirects=True).headers["content-type"].startswith("text/html")
 
 
 def test_readyz_tells_what_is_missing(own_service: Service) -> None:
@@ -98,10 +105,18 @@ def test_limits_are_those_that_hold(http: httpx.Client) -> None:
     assert limits["body_bytes"] == settings().body_bytes
     assert limits["support_examples"] == LIMITS.support_examples
     assert limits["ways"] == LIMITS.ways
-    assert limits["queue_depth"] == 16
-    assert {"dataset_bytes", "artifact_bytes", "query_examples", "answer_numbers", "input_width"} <= set(
-        limits
-    )
+    assert limits["queue_depth"] == ENGINE.engine_max_queued
+    assert limits["queue_seconds"] == ENGINE.engine_max_queued_seconds
+    assert limits["queue_share"] == ENGINE.engine_tenant_share
+    assert {
+        "dataset_bytes",
+        "artifact_bytes",
+        "query_examples",
+        "answer_numbers",
+        "input_width",
+        "call_operations",
+        "call_bytes",
+    } <= set(limits)
 
 
 @pytest.mark.parametrize("path", ["/livez", "/v1/models", "/v1/nope"])
@@ -134,3 +149,36 @@ def test_metrics_count_by_route_and_never_by_id(http: httpx.Client) -> None:
 def test_docs_are_served(http: httpx.Client) -> None:
     assert "swagger" in http.get("/docs").text.lower()
     assert http.get("/openapi.json").json()["openapi"].startswith("3.1")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/livez",
+        "/v1/models",
+        "/v1/models/line/versions/1",
+        "/v1/models/line/versions/1/artifact",
+        "/v1/nope",
+        "/v2",
+        "/v2/nope",
+        "/v2/models/adp_1/ready",
+        "/docs",
+        "/openapi.json",
+    ],
+)
+def test_head_is_get_without_the_body(http: httpx.Client, path: str) -> None:
+    head, get = http.head(path), http.get(path)
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    for name in ("content-type", "content-length", "etag", "content-disposition"):
+        assert (name, head.headers.get(name)) == (name, get.headers.get(name))
+    assert head.headers["x-request-id"]
+    assert http.get("/livez").status_code == 200
+
+
+def test_head_of_a_stream_ends(http: httpx.Client) -> None:
+    job = submit(http)["id"]
+    head = http.head(f"/v1/jobs/{job}/events", headers={"Accept": "text/event-stream"})
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"].startswith("text/event-stream")
+    # Only the request that asks.
+    assert "innerloop_http_requests_in_flight 1.0" in http.get("/metrics").text

@@ -36,8 +36,17 @@ def test_listening_for_everybody_without_a_key(tmp_path: Path, command: tuple[st
         *command, "--host", "0.0.0.0", "--port", str(free_port()), INNERLOOP_DATA_DIR=str(tmp_path / "data")
     )
     assert ended.returncode != 0
-    assert "innerloop keys create" in ended.stderr
+    assert ended.stderr.count("innerloop keys create") == 1
     assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("variable", ["INNERLOOP_ENGINE_MAX_BATCH", "INNERLOOP_WORKER_CONCURRENCY"])
+def test_a_setting_that_a_child_would_refuse(tmp_path: Path, variable: str) -> None:
+    ended = run("serve", "--port", "0", "--data-dir", str(tmp_path / "data"), **{variable: "many"})
+    assert ended.returncode != 0
+    assert ended.stderr.count(variable) == 1
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_faulty_setting(tmp_path: Path) -> None:
@@ -49,8 +58,14 @@ def test_a_faulty_setting(tmp_path: Path) -> None:
 
 def test_keys_are_made_listed_and_revoked_from_the_command_line(tmp_path: Path) -> None:
     folder = str(tmp_path / "data")
+    for words in (("list",), ("revoke", "key_nope")):
+        nothing = run("keys", *words, "--data-dir", folder)
+        assert nothing.returncode == 1
+        assert nothing.stderr == f"innerloop: no Innerloop data in {folder}; use --data-dir\n"
+    assert not Path(folder).exists()
     made = run("keys", "create", "--name", "ci", "--data-dir", folder)
     assert made.returncode == 0, made.stderr
+    assert f"There is no service in {folder} yet" in made.stderr
     secret = made.stdout.strip()
     assert secret.startswith("il_")
     listed = run("keys", "list", "--data-dir", folder)

@@ -11,6 +11,7 @@ from typing import Any
 
 from .errors import InvalidInput
 
+_BOOLEANS = ("bool", "torch.bool")
 TYPECODES = {"FP32": "f", "INT64": "q", "UINT8": "B"}
 
 
@@ -72,6 +73,15 @@ def stack(examples: list[Any], place: str) -> Tensor | None:
     return Tensor(parts[0].datatype, (len(parts), *parts[0].shape), b"".join(part.data for part in parts))
 
 
+def holds_booleans(values: Any) -> bool:
+    """Whether this is an array of them, or a list that begins with one."""
+    datatype = getattr(values, "dtype", None)
+    if datatype is not None:
+        return str(datatype) in _BOOLEANS
+    first = values[0] if isinstance(values, list | tuple) and values else None
+    return isinstance(first, bool) or str(getattr(first, "dtype", "")) in _BOOLEANS
+
+
 def is_picture(value: Any) -> bool:
     """Whether this is a Pillow image (one says `__array__` too, but is sent as a file)."""
     pillow = sys.modules.get("PIL.Image")
@@ -92,7 +102,11 @@ def _from_numpy(numpy: Any, values: Any, place: str) -> Tensor | list[Any]:
             raise InvalidInput(f"{place} holds a number too large for INT64")
     else:
         raise InvalidInput(f"{place} holds {values.dtype}: tensors hold numbers")
-    return Tensor(datatype, tuple(values.shape), values.astype(little).tobytes())
+    with numpy.errstate(
+        over="ignore"
+    ):  # what is too large for FP32 is infinite there, and refused by the service
+        data = values.astype(little).tobytes()
+    return Tensor(datatype, tuple(values.shape), data)
 
 
 def _from_torch(torch: Any, values: Any, place: str) -> Tensor:

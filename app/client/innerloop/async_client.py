@@ -43,9 +43,9 @@ class AsyncClient:
         """Without arguments: INNERLOOP_URL and INNERLOOP_API_KEY, else http://127.0.0.1:8000 and no key.
 
         `timeout` is in seconds, for connecting, for sending and for reading in one attempt. `max_retries` further
-        attempts follow a lost connection, 408, 429, 502, 503 and 504; a repeated POST that changes something has
-        the same Idempotency-Key, so it happens once. `binary=False` sends tensors as plain JSON. `transport` and
-        `sleep` are for tests and special networks.
+        attempts follow a lost connection, 408, 429, 502, 503 and 504 (as many as 12 seconds hold after a 503, where
+        it is not 0); a repeated POST that changes something has the same Idempotency-Key, so it happens once.
+        `binary=False` sends tensors as plain JSON. `transport` and `sleep` are for tests and special networks.
         """
         self._binary = binary
         self._connection = AsyncConnection(
@@ -72,8 +72,9 @@ class AsyncClient:
         """Adapt a model to labelled examples; the service keeps the result.
 
         model: `name`, `name@alias` or `name@3`. inputs: [S, …] in the model's input form: lists, numpy arrays,
-        torch tensors, strings, image files as bytes, Pillow images; S numbers for one column. targets: S labels
-        (strings or integers), or S numbers, or [S, T]. options: what the version's learner declares adjustable.
+        torch tensors, strings, image files (bytes or pathlib.Path), Pillow images; S numbers for one column.
+        targets: S labels (strings or integers), or S numbers, or [S, T]. options: what the version's learner
+        declares adjustable.
         ttl_seconds: None keeps it until it is deleted.
         Raises InvalidInput (nothing was sent), InvalidRequest, NotFound, ServiceUnavailable, ConnectionFailed.
         """

@@ -47,6 +47,8 @@ class AsyncConnection:
             else:
                 if response.is_success or response.status_code in call.expected:
                     return call.read(response)
+                if attempts.was_done(response, call):
+                    return call.read(response)
                 delay = attempts.answered(response)
             await self.sleep(delay)
 

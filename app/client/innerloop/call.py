@@ -11,6 +11,7 @@ import httpx
 import pydantic
 
 from .errors import UnexpectedAnswer
+from .problems import not_a_service, not_json
 
 T = TypeVar("T")
 M = TypeVar("M", bound=pydantic.BaseModel)
@@ -21,7 +22,8 @@ class Call(Generic[T]):
     """Built once and sent as often as the retries need: a POST keeps its Idempotency-Key over all of them.
 
     `content` is the body's bytes, or a file that is streamed from disk. `expected` lists error statuses whose
-    body `read` understands. `patience` is for answers that take long to begin: seconds, in place of a client's
+    body `read` understands; `done` those that say, where the answer to an earlier attempt was lost, that it had
+    done the work. `patience` is for answers that take long to begin: seconds, in place of a client's
     timeout that is shorter.
     """
 
@@ -32,6 +34,7 @@ class Call(Generic[T]):
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes | Path | None = None
     expected: frozenset[int] = frozenset()
+    done: frozenset[int] = frozenset()
     patience: float = 0.0
 
     def timeout(self, usual: httpx.Timeout) -> httpx.Timeout:
@@ -72,6 +75,11 @@ def post(
     )
 
 
+def remove(path: str, headers: Mapping[str, str] | None = None) -> Call[None]:
+    """A DELETE: what is not there after a lost answer has been deleted."""
+    return Call(method="DELETE", path=path, read=nothing, headers=headers or {}, done=frozenset({404}))
+
+
 def given(params: Mapping[str, Any]) -> dict[str, str]:
     """Query parameters as text, without those that are None."""
     return {name: str(value) for name, value in params.items() if value is not None}
@@ -89,6 +97,8 @@ def body_of(model: type[M]) -> Callable[[httpx.Response], M]:
         try:
             return model.model_validate_json(response.content)
         except pydantic.ValidationError as error:
+            if not_json(response):
+                raise UnexpectedAnswer(not_a_service(response)) from error
             raise UnexpectedAnswer(
                 f"{response.request.url} answered with what is no {model.__name__}: "
                 "is that an Innerloop service, and of a version near this client's?"

@@ -4,6 +4,7 @@ import base64
 import io
 from array import array
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from . import arrays, nested
@@ -18,9 +19,10 @@ def pack_inputs(values: Any, place: str, *, binary: bool = True) -> Wire:
     """Examples to send, one per leading index. `place` names the argument in errors.
 
     Floats become FP32, uint8 arrays UINT8 (an image's 0-255), other integers INT64, booleans FP32 zeros and ones;
-    N numbers become N x 1. Strings stay JSON; bytes and Pillow images become {"b64": …}.
+    N numbers become N x 1. Strings stay JSON; bytes, Pillow images and paths of image files become {"b64": …}.
     With `binary=False`, lists stay nested JSON lists and arrays become tensor objects with their data written out.
-    Raises InvalidInput, with the place, for ragged lists, NaN and infinity in lists, and what is no number.
+    Raises InvalidInput, with the place, for ragged lists, NaN and infinity in lists, and what is no number; OSError
+    for a file that cannot be read.
     """
     found = arrays.from_library(values, place)
     if isinstance(found, Tensor):
@@ -33,7 +35,7 @@ def pack_inputs(values: Any, place: str, *, binary: bool = True) -> Wire:
         return _all_of(examples, str, place, "a string")
     if isinstance(first, dict):
         return _all_of(examples, dict, place, 'a {"b64": …} object')
-    if isinstance(first, bytes | bytearray) or arrays.is_picture(first):
+    if isinstance(first, bytes | bytearray | Path) or arrays.is_picture(first):
         return [{"b64": _base64_of(example, f"{place}[{i}]")} for i, example in enumerate(examples)]
     stacked = arrays.stack(examples, place)
     if stacked is not None:
@@ -46,7 +48,12 @@ def pack_inputs(values: Any, place: str, *, binary: bool = True) -> Wire:
 
 
 def pack_targets(values: Any, place: str, *, binary: bool = True) -> Wire:
-    """Labels or numbers to send. Strings and whole numbers may be labels: they stay JSON and keep their type."""
+    """Labels or numbers to send. Strings and whole numbers may be labels: they stay JSON and keep their type.
+
+    Raises as `pack_inputs`, and for booleans: JSON has them, and no kind of target is one.
+    """
+    if arrays.holds_booleans(values):
+        raise InvalidInput(f"{place} holds booleans: send them as integers for labels, as floats for values")
     found = arrays.from_library(values, place)
     if isinstance(found, Tensor):
         labels = found.datatype != "FP32" and len(found.shape) == 1
@@ -95,8 +102,10 @@ def _base64_of(example: Any, place: str) -> str:
         file = io.BytesIO()
         example.save(file, format="PNG")
         example = file.getvalue()
+    if isinstance(example, Path):
+        example = example.read_bytes()
     if not isinstance(example, bytes | bytearray):
         raise InvalidInput(
-            f"{place} is {type(example).__name__}, not an image file's bytes or a Pillow image"
+            f"{place} is {type(example).__name__}, not an image file's bytes, its pathlib.Path or a Pillow image"
         )
     return base64.b64encode(example).decode()

@@ -1,7 +1,8 @@
 """A zip with one folder of images a class, perhaps inside one folder a task: `alphabet/letter/1.png`.
 
 Every image comes out in one size: the commonest in the archive, brought within 28 to 84 pixels a side (the
-sizes of Omniglot's and miniImageNet's customary episodes). Gray only if every image is.
+sizes of Omniglot's and miniImageNet's customary episodes). Gray only if every image is. A file above the class
+folders that is no image (a README, a licence) is left out.
 """
 
 import io
@@ -22,6 +23,7 @@ Array = np.ndarray[Any, Any]
 
 SMALLEST_SIDE = 28
 LARGEST_SIDE = 84
+_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic")
 _CHAFF = ("__MACOSX", "Thumbs.db", "desktop.ini")  # what file managers leave behind, besides hidden files
 
 
@@ -59,7 +61,15 @@ def _pictures(archive: zipfile.ZipFile, limits: DatasetLimits) -> list[_Picture]
     for member in members:
         if member.file_size > limits.image_bytes:
             raise TooLarge(f"{member.filename!r} is larger than {limits.image_bytes} bytes, one image's most")
-    paths = [tuple(part for part in member.filename.split("/")[:-1] if part != ".") for member in members]
+    paths = [_folders(member) for member in members]
+    deepest = max(map(len, paths))
+    stray = {
+        member.filename
+        for member, path in zip(members, paths, strict=True)
+        if len(path) < deepest and not _may_be_image(archive, member, limits)
+    }
+    members = [member for member in members if member.filename not in stray]
+    paths = [_folders(member) for member in members]
     depth = len(paths[0])
     for member, path in zip(members, paths, strict=True):
         if len(path) != depth:
@@ -76,6 +86,21 @@ def _pictures(archive: zipfile.ZipFile, limits: DatasetLimits) -> list[_Picture]
             f"{members[0].filename!r} lies {depth} folders deep"
         )
     return [_Picture(member, path) for member, path in zip(members, paths, strict=True)]
+
+
+def _folders(member: zipfile.ZipInfo) -> tuple[str, ...]:
+    return tuple(part for part in member.filename.split("/")[:-1] if part != ".")
+
+
+def _may_be_image(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limits: DatasetLimits) -> bool:
+    """False for a README beside the folders: neither its name nor its bytes are an image's. Never drops one."""
+    if member.filename.lower().endswith(_IMAGE_SUFFIXES):
+        return True
+    try:
+        images.read_header(io.BytesIO(read_member(archive, member)), limits.image_pixels)
+    except Invalid:
+        return False
+    return True
 
 
 def _is_chaff(name: str) -> bool:

@@ -13,6 +13,7 @@ from services.errors import (
     Malformed,
     NotFound,
     PreconditionFailed,
+    QuotaExceeded,
     ServiceError,
     TooLarge,
     Unauthenticated,
@@ -29,6 +30,7 @@ STATUSES = {
     TooLarge: 413,
     UnsupportedMediaType: 415,
     Invalid: 422,
+    QuotaExceeded: 429,
     Unavailable: 503,
 }
 
@@ -41,7 +43,8 @@ def test_every_error_of_the_services_is_known() -> None:
 def test_an_error_becomes_a_problem(kind: type[ServiceError], status: int) -> None:
     answer = problem_of(kind("what happened"), "req_1")
     assert answer.status_code == status
-    assert json.loads(bytes(answer.body)) == {
+    errors = {"errors": [{"pointer": "", "detail": "what happened"}]} if status == 422 else {}
+    assert json.loads(bytes(answer.body)) == errors | {
         "type": problem_type(TITLES[status]),
         "title": TITLES[status],
         "status": status,
@@ -62,9 +65,12 @@ def test_faults_are_listed() -> None:
     assert body["errors"] == [{"pointer": "/a", "detail": "x"}, {"pointer": "/b/0", "detail": "y"}]
 
 
+@pytest.mark.parametrize("kind", [QuotaExceeded, Unavailable])
 @pytest.mark.parametrize(("seconds", "header"), [(0.0, "1"), (1.0, "1"), (1.2, "2"), (30.0, "30")])
-def test_unavailable_says_when_to_come_back_in_whole_seconds(seconds: float, header: str) -> None:
-    assert problem_of(Unavailable("away", seconds), None).headers["retry-after"] == header
+def test_who_may_come_back_is_told_when_in_whole_seconds(
+    kind: type[QuotaExceeded | Unavailable], seconds: float, header: str
+) -> None:
+    assert problem_of(kind("away", seconds), None).headers["retry-after"] == header
 
 
 def test_a_defect_gives_nothing_away() -> None:

@@ -157,13 +157,22 @@ def test_pictures_stay_bytes_whatever_form_they_come_in() -> None:
         ({"datatype": "BYTES", "shape": [2], "data": ["a", "b"]}, ["a", "b"]),
         ({"datatype": "BYTES", "shape": [2, 1], "data": ["a", "b"]}, ["a", "b"]),
         ({"datatype": "INT32", "shape": [2], "data": [1, 2]}, [1, 2]),
+        ({"datatype": "INT64", "shape": [2, 1], "data": [1, 2]}, [1, 2]),
     ],
 )
 def test_labels_keep_their_kind(value: Any, expected: list[Any]) -> None:
     assert targets_of(value) == expected
 
 
-@pytest.mark.parametrize("value", [[1, 2.5], [[1], [2]], {"datatype": "FP32", "shape": [2], "data": [1, 2]}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        [1, 2.5],
+        [[1], [2]],
+        {"datatype": "FP32", "shape": [2], "data": [1, 2]},
+        {"datatype": "INT64", "shape": [1, 2], "data": [1, 2]},
+    ],
+)
 def test_numbers_that_are_no_labels_become_an_array(value: Any) -> None:
     read = targets_of(value)
     assert isinstance(read, np.ndarray)

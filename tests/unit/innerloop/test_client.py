@@ -456,14 +456,19 @@ def test_health_is_an_answer_even_when_it_is_bad(kind):
 
 @BOTH
 def test_what_is_no_service_of_ours_is_said(kind):
-    for script in (
-        answers.Script({"hello": "world"}),
-        answers.Script(httpx.Response(200, content=b"<html>")),
+    for script, said in (
+        (answers.Script({"hello": "world"}), r"http://service/\S+ answered with what is no \w+Response"),
+        (
+            answers.Script(httpx.Response(200, content=b"<html>")),
+            "^http://service is not an Innerloop service",
+        ),
+        (
+            answers.Script(httpx.Response(404, content=b"<html>")),
+            "^http://service is not an Innerloop service",
+        ),
     ):
         for operation in (lambda client: client.health(), lambda client: client.adapt("m", [1], [2])):
-            with pytest.raises(
-                UnexpectedAnswer, match=r"http://service/\S+ answered with what is no \w+Response"
-            ):
+            with pytest.raises(UnexpectedAnswer, match=said):
                 call(kind, script, operation)
 
 

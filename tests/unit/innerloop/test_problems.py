@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from innerloop import InvalidRequest, ServerError
+from innerloop import InvalidRequest, ServerError, UnexpectedAnswer
 from innerloop.errors import APIError, Fault, error_class
 from innerloop.problems import error_of
 from tests import answers
@@ -53,6 +53,15 @@ def test_answers_of_proxies_are_read_too(content, detail):
     assert error.detail == detail
     assert error.type == "about:blank"
     assert error.errors == ()
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+@pytest.mark.parametrize("content", [b"<html>Not found</html>", b"", b'{"detail": "Not Found"}'])
+def test_another_server_on_the_port_is_told_from_ours(status, content):
+    request = httpx.Request("POST", "http://127.0.0.1:8000/v1/adaptations")
+    error = error_of(httpx.Response(status, content=content, request=request))
+    assert type(error) is UnexpectedAnswer
+    assert str(error) == "http://127.0.0.1:8000 is not an Innerloop service; set INNERLOOP_URL"
 
 
 def test_the_request_id_may_stand_in_the_header():

@@ -2,9 +2,11 @@ import io
 
 import pytest
 
-from innerloop.progress import PlainLines, display, line
+from innerloop.progress import PlainLines, display, line, meta_test
 from innerloop.schemas.jobs import JobResponse
 from tests import answers
+
+CURSOR = "\x1b[?25h"  # what the bar ends with: the cursor is shown again
 
 
 def job(**changes):
@@ -31,6 +33,52 @@ def test_after_the_last_iteration_it_is_tested():
     assert line(job(status="succeeded", progress=progress)) == "functions succeeded 100/100 100% loss 0.41"
 
 
+@pytest.mark.parametrize(
+    ("metrics", "name"),
+    [
+        ({"loss": 3.0, "nll": 0.5}, "nll"),
+        ({"loss": 3.0, "accuracy": 0.5}, "cross-entropy"),
+        ({"loss": 3.0}, "squared error"),
+        ({}, "loss"),
+    ],
+)
+def test_the_loss_has_its_name(metrics, name):
+    assert f" {name} 0.41 " in line(job(metrics={"meta_loss": 0.41, **metrics}))
+
+
+@pytest.mark.parametrize(
+    ("scores", "family", "said"),
+    [
+        (
+            {"loss": 1.0, "accuracy": 0.6114, "accuracy_ci95": 0.0082},
+            "labelled",
+            "functions: meta-test accuracy 61.1% ± 0.8% (95 % interval, 600 episodes of held-out classes)",
+        ),
+        (
+            {"loss": 0.01234, "loss_ci95": 0.0012},
+            "sinusoid",
+            "functions: meta-test squared error 0.0123 ± 0.0012 (95 % interval, 600 episodes of fresh tasks)",
+        ),
+        (
+            {"loss": 56.4, "loss_ci95": 28.0, "nll": 0.36, "nll_ci95": 0.05, "coverage": 0.954},
+            "functions",
+            "functions: meta-test nll 0.36 ± 0.05, 95% of targets within 2 std, squared error 56.4 ± 28 "
+            "(95 % interval, 600 episodes of fresh tasks)",
+        ),
+    ],
+)
+def test_the_end_tells_the_meta_test(scores, family, said):
+    config = {"tasks": {"family": family}, "training": {"test_episodes": 600}}
+    ended = job(status="succeeded", metrics={"meta_test": scores}, config=config)
+    for stream in (Terminal(), io.StringIO()):
+        with display(stream) as show:
+            show(job())
+            show(ended)
+        assert stream.getvalue().splitlines()[-1].removeprefix(CURSOR) == said
+    assert meta_test(job(status="running", metrics={"meta_test": scores})) is None
+    assert meta_test(job(status="succeeded", metrics={})) is None
+
+
 def test_what_is_not_known_is_left_out():
     progress = {"iteration": 0, "iterations": 100, "fraction": 0.0, "eta_seconds": None}
     assert line(job(status="queued", progress=progress, metrics={})) == "functions queued 0/100 0%"
@@ -47,9 +95,9 @@ def test_lines_are_written_when_the_status_changes():
 def test_lines_are_written_now_and_then():
     stream = io.StringIO()
     show = PlainLines(stream, interval_s=0)
-    for _ in range(3):
-        show(job())
-    assert len(stream.getvalue().splitlines()) == 3
+    for iteration in (10, 10, 20, 20):
+        show(job(progress={"iteration": iteration, "iterations": 100, "fraction": 0.1, "eta_seconds": 9.0}))
+    assert len(stream.getvalue().splitlines()) == 2
 
 
 def test_a_terminal_gets_a_bar_and_a_log_gets_lines():

@@ -125,10 +125,32 @@ def test_answers_that_stand_are_raised_at_once(status, error, kind):
 
 @BOTH
 def test_retries_end(kind):
-    script, sleeps = answers.Script(answers.problem(503, "busy")), Sleeps()
-    with pytest.raises(ServiceUnavailable, match="503 busy"):
+    script, sleeps = answers.Script(answers.problem(502, "busy")), Sleeps()
+    with pytest.raises(ServerError, match="502 busy"):
         adapt(script, sleeps, kind, max_retries=2)
     assert len(script.requests) == 3
+
+
+@BOTH
+@pytest.mark.parametrize("asked", [None, "1"])
+def test_an_engine_that_died_is_waited_for(kind, asked):
+    away = answers.problem(503, "the engine does not answer")
+    if asked:
+        away.headers["Retry-After"] = asked
+    script, sleeps = answers.Script(away), Sleeps()
+    with pytest.raises(ServiceUnavailable):
+        adapt(script, sleeps, kind)
+    assert 10 <= sum(sleeps) <= 15
+    back, sleeps = answers.Script(*[away] * 4, answers.adaptation()), Sleeps()
+    assert adapt(back, sleeps, kind).id == "adp_1"
+    assert sum(sleeps) >= 4
+
+
+def test_without_retries_nothing_is_waited_for():
+    script, sleeps = answers.Script(answers.problem(503, "busy")), Sleeps()
+    with pytest.raises(ServiceUnavailable):
+        adapt(script, sleeps, "sync", max_retries=0)
+    assert not sleeps
 
 
 @BOTH
@@ -208,3 +230,54 @@ def test_too_long_a_retry_after_is_reported():
 def test_retry_after_is_seconds_or_a_date(value, seconds):
     now = datetime(2026, 11, 23, 8, 0, 0, tzinfo=UTC)
     assert retry_after(httpx.Headers({"Retry-After": value}), now) == seconds
+
+
+def through(kind, script, work):
+    """What either client's `work` gives."""
+    if kind == "sync":
+        with client(script, Sleeps()) as connected:
+            return work(connected)
+
+    async def run():
+        async with async_client(script, Sleeps()) as connected:
+            return await work(connected)
+
+    return asyncio.run(run())
+
+
+LOST = pytest.mark.parametrize(
+    "lost", [httpx.ReadError("reset"), httpx.ReadTimeout("slow"), answers.problem(504, "proxy")], ids=str
+)
+
+
+@BOTH
+@LOST
+def test_what_is_gone_after_a_lost_answer_was_deleted(kind, lost):
+    gone = answers.problem(404, "no such thing")
+    for delete in (
+        lambda one: one.adaptations.delete("adp_1"),
+        lambda one: one.datasets.delete("ds_1"),
+        lambda one: one.models.delete("m", 1),
+        lambda one: one.models.delete_alias("m", "a", if_match='"1"'),
+    ):
+        assert through(kind, answers.Script(lost, gone), delete) is None
+        with pytest.raises(NotFound):
+            through(kind, answers.Script(gone), delete)
+        with pytest.raises(NotFound):
+            through(kind, answers.Script(httpx.ConnectError("refused"), gone), delete)
+        with pytest.raises(NotFound):
+            through(kind, answers.Script(answers.problem(503, "busy"), gone), delete)
+
+
+@BOTH
+@LOST
+def test_a_condition_that_fails_after_a_lost_answer_is_not_reported_as_anothers_doing(kind, lost):
+    failed = answers.problem(412, "at another revision")
+
+    def move(one):
+        return one.models.set_alias("m", "a", 2, if_match='"1"')
+
+    with pytest.raises(ConnectionFailed, match="may have done the work"):
+        through(kind, answers.Script(lost, failed), move)
+    with pytest.raises(PreconditionFailed):
+        through(kind, answers.Script(answers.problem(503, "busy"), failed), move)

@@ -107,6 +107,16 @@ def test_pictures_become_files():
     assert pack_inputs([{"b64": "eA=="}], "inputs") == [{"b64": "eA=="}]
 
 
+def test_paths_of_image_files_are_read(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"\x89PNG")
+    assert pack_inputs([path, b"x"], "inputs") == [{"b64": "iVBORw=="}, {"b64": "eA=="}]
+    with pytest.raises(FileNotFoundError):
+        pack_inputs([tmp_path / "none.png"], "inputs")
+    with pytest.raises(InvalidInput, match="has to be a list"):
+        pack_inputs(path, "inputs")
+
+
 def test_labels_keep_their_type():
     assert pack_targets(["a", "b"], "targets") == ["a", "b"]
     assert pack_targets([1, 2], "targets") == [1, 2]
@@ -158,3 +168,15 @@ def test_nothing_is_an_empty_list():
 def test_what_cannot_be_sent_says_where(values, message):
     with pytest.raises(InvalidInput, match=message):
         pack_inputs(values, "inputs")
+
+
+@pytest.mark.parametrize(
+    "targets", [[True, False], (False, True), np.array([True]), torch.tensor([False]), [np.bool_(True)]]
+)
+def test_booleans_are_no_targets(targets):
+    with pytest.raises(InvalidInput, match="targets holds booleans: send them as integers"):
+        pack_targets(targets, "targets")
+
+
+def test_what_is_too_large_for_a_float_warns_nobody():
+    assert np.isinf(unpacked(pack_inputs(np.array([[1e300]]), "inputs"))).all()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import wire
-from ..call import Call, body_of, fetch, nothing, post, segment
+from ..call import Call, body_of, fetch, post, remove, segment
 from ..errors import InvalidInput
 from ..predictions import Predictions
 from ..schemas.adaptations import AdaptationResponse
@@ -50,7 +50,7 @@ def page(model: str | None, limit: int, after: str | None) -> Call[ListResponse[
 
 
 def delete(adaptation: str) -> Call[None]:
-    return Call(method="DELETE", path=f"/v1/adaptations/{segment(adaptation)}", read=nothing)
+    return remove(f"/v1/adaptations/{segment(adaptation)}")
 
 
 def predict(adaptation: str, inputs: Any, *, binary: bool = True) -> Call[Predictions]:

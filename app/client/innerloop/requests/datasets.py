@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..call import Call, body_of, fetch, nothing, post, segment
+from ..call import Call, body_of, fetch, post, remove, segment
 from ..schemas.datasets import DatasetResponse
 from ..schemas.listing import ListResponse
 
@@ -39,4 +39,4 @@ def page(limit: int, after: str | None) -> Call[ListResponse[DatasetResponse]]:
 
 
 def delete(dataset: str) -> Call[None]:
-    return Call(method="DELETE", path=f"/v1/datasets/{segment(dataset)}", read=nothing)
+    return remove(f"/v1/datasets/{segment(dataset)}")

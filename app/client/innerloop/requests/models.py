@@ -6,7 +6,7 @@ import httpx
 
 from .. import wire
 from ..alias import Alias
-from ..call import Call, body_of, fetch, given, nothing, post, segment
+from ..call import Call, body_of, fetch, given, post, remove, segment
 from ..schemas.listing import ListResponse
 from ..schemas.models import AliasResponse, ModelResponse, ModelVersionResponse
 
@@ -32,7 +32,7 @@ def version(name: str, number: int) -> Call[ModelVersionResponse]:
 
 
 def delete_version(name: str, number: int) -> Call[None]:
-    return Call(method="DELETE", path=_version(name, number), read=nothing)
+    return remove(_version(name, number))
 
 
 def download(name: str, number: int) -> Call[bytes]:
@@ -68,9 +68,7 @@ def set_alias(
 
 
 def delete_alias(name: str, alias: str, *, if_match: str | None) -> Call[None]:
-    return Call(
-        method="DELETE", path=_alias(name, alias), read=nothing, headers=given({"If-Match": if_match})
-    )
+    return remove(_alias(name, alias), given({"If-Match": if_match}))
 
 
 def _model(name: str) -> str:

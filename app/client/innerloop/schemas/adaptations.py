@@ -11,6 +11,11 @@ from .tensors import TensorValue
 Label = str | int
 
 
+# One pixel each: a file is sent as it is, whatever its size.
+_BLACK_PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+_WHITE_PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
+
+
 class SupportBody(RequestBody):
     """Labelled examples: `targets[i]` belongs to `inputs[i]`."""
 
@@ -32,7 +37,14 @@ class AdaptationRequest(RequestBody):
                     "support": {"inputs": [1, 2, 3, 4], "targets": [2, 4, 6, 8]},
                     "ttl_seconds": 86400,
                     "metadata": {"customer": "42"},
-                }
+                },
+                {
+                    "model": "letters",
+                    "support": {
+                        "inputs": [{"b64": _BLACK_PNG}, {"b64": _WHITE_PNG}],
+                        "targets": ["black", "white"],
+                    },
+                },
             ]
         },
     )
@@ -45,7 +57,7 @@ class AdaptationRequest(RequestBody):
     ] = {}
     ttl_seconds: Annotated[
         float | None,
-        pydantic.Field(gt=0, le=10 * 365 * 86400, description="Kept until deleted when null or absent."),
+        pydantic.Field(ge=1, le=10 * 365 * 86400, description="Kept until deleted when null or absent."),
     ] = None
     metadata: dict[str, Any] = {}
 

@@ -64,7 +64,7 @@ class AliasRequest(RequestBody):
         extra="forbid", frozen=True, json_schema_extra={"examples": [{"version": 3}]}
     )
 
-    version: Annotated[int, pydantic.Field(ge=1, strict=True)]
+    version: Annotated[int, pydantic.Field(ge=1, le=2**31 - 1, strict=True)]
 
 
 class AliasResponse(ResponseBody):

@@ -33,7 +33,11 @@ class LivenessResponse(ResponseBody):
 
 
 class LimitsResponse(ResponseBody):
-    """Every bound that the service refuses beyond; bytes and counts."""
+    """Every bound that the service refuses beyond; bytes and counts.
+
+    `queue_depth` calls may wait for the engine, needing `queue_seconds` of its time by its own estimate; one key
+    fills at most the part `queue_share` of that (429 beyond it, 503 beyond the whole).
+    """
 
     model_config = pydantic.ConfigDict(extra="allow", frozen=True)
 
@@ -46,3 +50,5 @@ class LimitsResponse(ResponseBody):
     ways: int
     input_width: int
     queue_depth: int
+    queue_seconds: float | None = None
+    queue_share: float | None = None

@@ -6,7 +6,10 @@ from .base import ResponseBody
 
 
 class FaultResponse(ResponseBody):
-    """One thing wrong with the request; `pointer` is a JSON Pointer into its body."""
+    """One thing wrong with the request; `pointer` is a JSON Pointer into its body.
+
+    It is empty where the fault is in all of it, or in no JSON: a file, a header, a query parameter.
+    """
 
     pointer: str
     detail: str

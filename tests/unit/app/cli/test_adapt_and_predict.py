@@ -1,4 +1,6 @@
+import base64
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -58,6 +60,73 @@ def test_csv_columns_are_chosen(innerloop, service, tmp_path):
     body = service.seen[0].body
     assert np.frombuffer(body[-16:], "<f4").tolist() == [3, 1.5, 5, 3]
     assert service.seen[0].document["support"]["targets"] == ["x", "y"]
+
+
+@pytest.fixture(params=["folder", "zip"])
+def drawings(tmp_path, request):
+    """Two classes of images, with what file managers leave behind."""
+    files = {"ka/1.png": b"1", "ka/2.PNG": b"2", "sa/1.jpg": b"3", "ka/notes.txt": b"", ".trash/x/1.png": b""}
+    folder = tmp_path / "drawings"
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    if request.param == "folder":
+        return folder
+    with zipfile.ZipFile(tmp_path / "drawings.zip", "w") as archive:
+        for name, content in {**files, "__MACOSX/ka/1.png": b""}.items():
+            archive.writestr(f"drawings/{name}", content)
+    return tmp_path / "drawings.zip"
+
+
+def test_images_come_from_class_folders(innerloop, service, drawings):
+    innerloop("adapt", "letters", "--file", drawings)
+    support = service.seen[0].document["support"]
+    assert support["targets"] == ["ka", "ka", "sa"]
+    assert [base64.b64decode(one["b64"]) for one in support["inputs"]] == [b"1", b"2", b"3"]
+
+
+def test_images_are_named_in_what_is_predicted(innerloop, service, drawings, tmp_path):
+    rows = [{"label": label, "probability": 0.75, "probabilities": {}} for label in ("ka", "ka", "sa")]
+    service.answers["POST /v1/adaptations/adp_1/predictions"] = answers.predictions(*rows)
+    printed = innerloop("predict", "adp_1", "--file", drawings)
+    assert "ka/2.PNG" in printed
+    service.answers["POST /v1/adaptations/adp_1/predictions"] = answers.predictions(rows[0])
+    one = tmp_path / "unknown.png"
+    one.write_bytes(b"4")
+    assert "unknown.png" in innerloop("predict", "adp_1", "--file", one)
+    assert service.seen[1].document["inputs"] == [{"b64": base64.b64encode(b"4").decode()}]
+
+
+def test_classes_of_one_name_are_told_apart(innerloop, service, tmp_path):
+    for name in ("greek/a/1.png", "latin/a/1.png"):
+        (tmp_path / "all" / name).parent.mkdir(parents=True)
+        (tmp_path / "all" / name).write_bytes(b"1")
+    innerloop("adapt", "letters", "--file", tmp_path / "all")
+    assert service.seen[0].document["support"]["targets"] == ["greek/a", "latin/a"]
+
+
+def test_images_that_cannot_be_examples_are_said(innerloop, service, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "flat").mkdir()
+    (tmp_path / "flat" / "1.png").write_bytes(b"1")
+    (tmp_path / "no.zip").write_text("hello")
+    for name, message in [
+        ("empty", "empty holds no images (.png, .jpg, .jpeg, .webp)"),
+        ("flat", "flat: 1.png lies in no class folder (CLASS/1.png)"),
+        ("no.zip", "no.zip is no zip file"),
+    ]:
+        assert message in innerloop("adapt", "letters", "--file", tmp_path / name, status=1)
+    assert not service.seen
+
+
+def test_a_model_that_is_not_there_can_be_made(innerloop, service):
+    service.answers["POST /v1/adaptations"] = (404, {"title": "Not found", "detail": "no model 'functions'"})
+    service.answers["GET /v1/recipes"] = answers.listing(answers.recipe())
+    printed = innerloop("adapt", "functions@champion", "--x", "1", "--y", "2", status=1)
+    assert "no model 'functions'; train it: innerloop train functions --alias champion" in printed
+    assert "innerloop train RECIPE --model mine" in innerloop(
+        "adapt", "mine", "--x", "1", "--y", "2", status=1
+    )
 
 
 def test_predictions_are_a_table_or_json(innerloop, service):

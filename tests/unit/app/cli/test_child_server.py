@@ -112,12 +112,16 @@ def test_a_second_interruption_kills(child, interruptible):
         server.check()
 
 
-def test_a_port_in_use_is_not_chosen():
+def test_a_port_in_use_gives_way_to_one_of_the_next(monkeypatch):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert choose_port(port) != port
+        chosen = choose_port(port)
+        assert chosen == choose_port(port)
+        assert port < chosen < port + child_server.NEIGHBOURS
+        monkeypatch.setattr(child_server, "NEIGHBOURS", 1)
+        assert choose_port(port) not in (0, port)
     assert choose_port(port) == port
 
 

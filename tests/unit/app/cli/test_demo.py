@@ -5,12 +5,12 @@ from PIL import Image
 
 from app.cli import child_server
 from app.cli.demo_picture import draw
-from app.cli.four_points import Point, Result, losses_of, trained
+from app.cli.four_points import TASKS, Point, Result, Sketch
 from app.cli.main import main
-from innerloop import Client
 from tests import answers
 
 N_ASKED = 2 + 111
+N_SKETCHED = 101
 
 
 def told(values, stds):
@@ -23,13 +23,12 @@ def told(values, stds):
 @pytest.fixture
 def starter(service):
     """A service that trains the starter and adapts it well."""
-    metric = [answers.event(i, "metric", iteration=10 * i, meta_loss=1.0 / i) for i in range(1, 6)]
+    sketch = answers.predictions(*[{"value": 0.0, "std": 1.0}] * N_SKETCHED)
     service.answers |= {
         "GET /readyz": {"status": "ready", "checks": {}},
         "POST /v1/jobs": (202, answers.job(status="queued")),
         "GET /v1/jobs/job_1": answers.succeeded(),
-        "GET /v1/jobs/job_1/events": answers.listing(answers.event(0, "log", message="hello"), *metric),
-        "POST /v1/predictions": told([0.1, 0.2], [5.0, 6.0]),
+        "POST /v1/predictions": [told([0.1, 0.2], [5.0, 6.0]), sketch],
         "POST /v1/adaptations": (201, answers.adaptation(model={"name": "functions", "version": 1})),
         "POST /v1/adaptations/adp_1/predictions": told([9.9, 12.2], [0.1, 0.2]),
     }
@@ -86,12 +85,15 @@ def test_it_trains_adapts_shows_and_ends(demo, starter, children, tmp_path):
     assert status == 0
     for said in ("100/100 100%", "0.10 ± 5.00", "9.90 ± 0.10", "12.20 ± 0.20", "0.200", "Client", "curl"):
         assert said in printed
+    assert "The service stops now. `make run`" in printed
+    assert "adp_1" not in printed
     assert re.search(r"Ready after 1\.5 s", printed)
     assert starter.url in printed
     [draft] = [seen.document for seen in starter.seen if seen.path == "/v1/jobs"]
     assert draft == {"model": "functions", "recipe": "functions", "publish": {"alias": "champion"}}
-    [base] = [seen.document for seen in starter.seen if seen.path == "/v1/predictions"]
+    base, *others = [seen.document for seen in starter.seen if seen.path == "/v1/predictions"]
     assert base["support"] is None
+    assert [other["support"]["inputs"]["shape"] for other in others] == [[4, 1], [5, 1], [6, 1]]
     with Image.open(tmp_path / "demo.png") as picture:
         assert picture.width > 1000
     [child] = children
@@ -131,6 +133,34 @@ def test_it_may_keep_serving_what_it_has(demo, starter, children, tmp_path):
     assert (tmp_path / "demo.png").exists()
     assert children[0].events == ["start", "wait", "stop"]
     assert children[0].data_dir.name == "data"
+    assert f"export INNERLOOP_URL={starter.url}\n" in printed
+    assert f"curl {starter.url}/v1/adaptations/adp_1/predictions" in printed
+    assert "stops now" not in printed
+
+
+def test_the_settings_of_the_service_are_its_own(demo, starter, children, tmp_path, monkeypatch):
+    port = starter.url.rpartition(":")[2]
+    monkeypatch.setenv("INNERLOOP_PORT", port)
+    monkeypatch.setenv("INNERLOOP_DATA_DIR", str(tmp_path / "kept"))
+    status, printed = demo("--keep-serving")
+    assert status == 0
+    assert f"Port {port} is in use; taking " in printed
+    assert children[0].data_dir == tmp_path / "kept"
+
+
+def test_what_is_thrown_away_is_not_kept_anywhere(demo, starter, children, tmp_path, monkeypatch):
+    monkeypatch.setenv("INNERLOOP_DATA_DIR", str(tmp_path / "kept"))
+    assert demo()[0] == 0
+    assert children[0].data_dir != tmp_path / "kept"
+    assert not children[0].data_dir.exists()
+
+
+def test_a_faulty_port_is_refused_before_anything_starts(demo, children, monkeypatch):
+    monkeypatch.setenv("INNERLOOP_PORT", "many")
+    status, printed = demo()
+    assert status == 78
+    assert "INNERLOOP_PORT" in printed
+    assert not children
 
 
 def test_a_service_that_asks_for_a_key_is_served_all_the_same(demo, starter, children):
@@ -146,7 +176,7 @@ def test_without_a_key_there_is_nothing_to_show(demo, starter, children):
     starter.answers["GET /v1/models/functions/aliases/champion"] = (401, {"detail": "send a key"})
     status, printed = demo()
     assert status == 1
-    assert "innerloop: 401 send a key; pass api_key= or set INNERLOOP_API_KEY" in printed
+    assert "innerloop: 401 send a key; set INNERLOOP_API_KEY" in printed
     assert children[0].events == ["start", "stop"]
 
 
@@ -157,19 +187,12 @@ def test_another_port_is_said(demo, starter):
     assert f"Port {port} is in use; taking " in printed
 
 
-def test_a_picture_needs_no_losses(tmp_path):
-    points = [Point(x / 10, x / 5, 0.0, 5.0, x / 5, 0.5) for x in range(-20, 90)]
+@pytest.mark.parametrize("tasks", [TASKS, ()], ids=["other tasks too", "four points alone"])
+def test_the_picture_is_drawn(tmp_path, tasks):
+    points = [Point(x / 10, x / 5, 0.0, 50.0, x / 5, 0.5) for x in range(-20, 90)]
+    grid = tuple(x / 10 for x in range(-50, 50))
+    sketches = [Sketch(task, grid, [task.curve(x) for x in grid], [1.0] * len(grid)) for task in tasks]
     path = tmp_path / "demo.png"
-    draw(Result("adp_1", "functions@1", points[-2:], points, []), path)
+    draw(Result("adp_1", "functions@1", points[-2:], points, sketches), path)
     with Image.open(path) as picture:
-        assert len(picture.convert("RGB").resize((50, 20)).getcolors()) > 20
-
-
-def test_an_imported_champion_has_no_job(starter):
-    starter.answers["GET /v1/models/functions/aliases/champion"] = answers.alias()
-    starter.answers["GET /v1/models/functions/versions/2"] = answers.version(training={})
-    with Client(starter.url) as client:
-        assert trained(client) == ""
-        assert losses_of(client, "") == []
-        assert losses_of(client, "job_of_another_service") == []
-        assert losses_of(client, "job_1")[0] == (10, 1.0)
+        assert len(picture.convert("RGB").resize((50, 20)).getcolors(1000)) > 20

@@ -56,6 +56,13 @@ def test_every_command_is_where_the_table_says(name, capsys):
     assert f"innerloop {name}" in printed
 
 
+def test_help_tells_the_defaults_that_the_settings_have(capsys):
+    # rich takes what stands in square brackets for markup, and leaves it out.
+    _, printed, _ = run(["serve", "--help"], capsys)
+    for default in ("127.0.0.1", "8000", "./data"):
+        assert default in printed
+
+
 def test_a_misspelt_command_is_guessed(capsys):
     status, _, errors = run(["modles"], capsys)
     assert status == 2
@@ -75,6 +82,7 @@ def test_a_service_that_is_not_there_is_one_line(capsys):
     assert status == 1
     assert not printed
     assert errors.startswith(f"innerloop: cannot reach {gone}")
+    assert errors.endswith("name another with --url or INNERLOOP_URL\n")
     assert errors.count("\n") == 1
 
 

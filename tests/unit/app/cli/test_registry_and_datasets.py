@@ -75,6 +75,13 @@ def test_datasets(innerloop, service, tmp_path):
     assert innerloop("datasets", "delete", "ds_1") == "deleted ds_1\n"
 
 
+def test_a_media_type_is_told_where_the_suffix_does_not(innerloop, service, tmp_path):
+    path = tmp_path / "letters.bin"
+    path.write_bytes(b"PK")
+    assert "say --type" in innerloop("datasets", "upload", path, status=1)
+    assert "ds_1" in innerloop("datasets", "upload", path, "--type", "application/zip")
+
+
 def test_a_table_needs_a_target(innerloop, service, tmp_path):
     table, other = tmp_path / "t.csv", tmp_path / "t.parquet"
     table.write_text("x,y,who\n1,2,me\n")

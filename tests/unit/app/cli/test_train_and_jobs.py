@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from app.cli.main import main
 from app.cli.train import job_draft
 from innerloop import InvalidInput
 from tests import answers
@@ -106,6 +107,18 @@ def test_jobs_are_listed_and_shown(innerloop, service):
 def test_jobs_are_watched(innerloop):
     assert innerloop("jobs", "watch", "job_1") == "job_1 succeeded: functions@1\n"
     assert json.loads(innerloop("jobs", "watch", "job_1", "--json"))["result"]["version"] == 1
+
+
+@pytest.mark.parametrize("command", [("jobs", "watch", "job_1"), ("train", "functions")])
+def test_an_interrupted_wait_says_how_to_go_on(innerloop, monkeypatch, capsys, command):
+    def interrupted(self, progress):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("innerloop.Job.wait", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main(list(command))
+    assert ended.value.code == 130
+    assert "job_1 goes on; watch it again with: innerloop jobs watch job_1" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("action", ["cancel", "pause", "resume"])

@@ -69,6 +69,11 @@ def test_examples_that_are_refused(raw: Any, signature: Signature, pointer: str)
     assert error.value.faults[0].pointer == pointer
 
 
+def test_texts_for_images_are_told_what_to_be() -> None:
+    with pytest.raises(Invalid, match=r'texts; this model takes images: \{"b64": …\}.*pathlib.Path'):
+        _read(["a.png"], PICTURES)
+
+
 def test_an_image_of_the_right_size_is_scaled_alone() -> None:
     bytes_ = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
     from_bytes = _read(bytes_, PICTURES)

@@ -125,6 +125,26 @@ def test_the_base_models_own_answer(house: House) -> None:
     assert _faults(error) == ["/support"]
 
 
+def test_a_call_that_costs_too_much_never_reaches_the_engine(house: House) -> None:
+    made = _create(house, "steps")
+    house.stop_engine()
+    limits = Limits(call_operations=200)
+    bounded = AdaptationService(house.database, house.registry, house.engine, house.clock, limits)
+    dear = {"inner_steps": 50}
+    for asked, pointer in (
+        (
+            bounded.create(model="steps", start_from=None, support=LINE, options=dear, metadata={}),
+            "/support/inputs",
+        ),
+        (bounded.adapt_predict("steps", LINE, np.ones(1), dear), "/support/inputs"),
+        (bounded.adapt_predict("steps", None, np.ones(20), {}), "/inputs"),
+        (bounded.predict(made.id, np.ones(20)), "/inputs"),
+    ):
+        with pytest.raises(Invalid) as error:
+            house.run(asked)
+        assert _faults(error) == [pointer]
+
+
 def test_an_answer_has_a_largest_size(house: House) -> None:
     made = _create(house, "points", POINTS)
     limits = Limits(answer_numbers=6)
@@ -216,6 +236,7 @@ def test_a_learner_that_cannot_go_on_says_so(house: House) -> None:
         ({"model": "steps", "options": {"inner_lr": 10.0, "inner_steps": 200}}, "/support"),
         ({"ttl_seconds": 0.0}, "/ttl_seconds"),
         ({"ttl_seconds": -1.0}, "/ttl_seconds"),
+        ({"ttl_seconds": 0.5}, "/ttl_seconds"),
         ({"ttl_seconds": float("nan")}, "/ttl_seconds"),
         ({"ttl_seconds": 1e12}, "/ttl_seconds"),
         ({"metadata": {"a": "x" * 300}}, "/metadata"),

@@ -63,6 +63,7 @@ def test_an_upload_is_described(datasets: DatasetService, clock: FakeClock) -> N
     )
     assert made.signature.inputs.shape == (-1, 28, 28, 1)
     assert made.example_shape == (28, 28, 1)
+    assert sum(size * classes for size, classes in made.class_sizes) == 6
     assert made.sha256 == hashlib.sha256(LETTERS).hexdigest()
     assert (made.bytes, made.created_at) == (len(LETTERS), clock.now())
     assert datasets.get(made.id) == made

@@ -80,6 +80,23 @@ def test_what_file_managers_leave_behind_is_skipped() -> None:
     assert len(_read(archive({**chaff, **files})).inputs) == 4
 
 
+@pytest.mark.parametrize("folder", ["", "./", "letters/"])
+@pytest.mark.parametrize("stray", ["README.md", "LICENSE", "labels.csv"])
+def test_a_text_beside_the_class_folders_is_left_out(folder: str, stray: str) -> None:
+    files = {f"{folder}{name}/{number}.png": picture() for name in "ab" for number in range(2)}
+    arrays = _read(archive({f"{folder}{stray}": b"what this is", **files}))
+    assert (len(arrays.inputs), arrays.classes) == (4, ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    "stray", [{"1.png": picture()}, {"first": picture()}, {"1.png": b"damaged"}, {"a/notes.txt": b"text"}]
+)
+def test_no_image_is_left_out_and_no_text_within_a_class(stray: dict[str, bytes]) -> None:
+    files = {f"{name}/{number}.png": picture() for name in "ab" for number in range(2)}
+    with pytest.raises(Invalid):
+        _read(archive({**stray, **files}))
+
+
 def test_sizes_that_differ_become_the_commonest() -> None:
     files = {f"a/{number}.png": picture((40, 50)) for number in range(3)}
     files |= {"b/1.png": picture((60, 30)), "b/2.jpg": picture((28, 28), image_format="JPEG")}

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.engine.batching import DeviceCall
+from services.engine.loader import Loader
 from services.engine.loop import EngineLoop
 from services.engine.messages import (
     AdaptCall,
@@ -30,6 +31,16 @@ ADAPT = AdaptCall("a", Support(X, X))
 PREDICT = PredictCall("a", "d", X)
 
 
+class HandClock:
+    """Monotonic seconds that pass when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 class HeldExecutor:
     """Records the passes; each waits until it is let go."""
 
@@ -46,6 +57,10 @@ class HeldExecutor:
         self.begun.release()
         assert self.let_go.acquire(timeout=10)
         return [PredictReply() for _ in calls]
+
+
+def predict_of(principal: str) -> PredictCall:
+    return PredictCall("a", "d", X, principal)
 
 
 class Answers:
@@ -76,8 +91,14 @@ def registry() -> CollectorRegistry:
 
 
 @pytest.fixture
-def loop(executor: HeldExecutor, registry: CollectorRegistry) -> Iterator[EngineLoop]:
-    loop = EngineLoop(executor, EngineSettings(engine_max_queued=3), EngineMetrics(registry))
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def loop(executor: HeldExecutor, registry: CollectorRegistry, clock: HandClock) -> Iterator[EngineLoop]:
+    settings = EngineSettings(engine_max_queued=6, engine_timeout_seconds=30.0)
+    loop = EngineLoop(executor, settings, EngineMetrics(registry), clock)
     loop.start()
     yield loop
     loop.stop()
@@ -101,27 +122,91 @@ def test_calls_that_wait_together_run_together_and_predictions_first(
     assert b'innerloop_engine_batch_size_sum{kind="predict"} 2.0' in render(registry)
 
 
-def test_a_full_queue_refuses_and_goes_on(loop: EngineLoop, executor: HeldExecutor) -> None:
+def test_a_full_queue_refuses_says_for_how_long_and_goes_on(
+    loop: EngineLoop, executor: HeldExecutor, clock: HandClock, registry: CollectorRegistry
+) -> None:
     answers, refused = Answers(), Answers()
+    for _ in range(2):  # the second measured pass is believed
+        loop.submit(PREDICT, answers)
+        assert executor.begun.acquire(timeout=10)
+        clock.now += 0.03
+        executor.let_go.release()
+        answers.wait(1)
     loop.submit(PREDICT, answers)
     assert executor.begun.acquire(timeout=10)
-    for _ in range(3):
+    clock.now += 0.01
+    for _ in range(6):
         loop.submit(PREDICT, answers)
     loop.submit(PREDICT, refused)
     (fault,) = refused.wait(1)
     assert isinstance(fault, EngineFault)
     assert fault.code == "busy"
+    assert fault.retry_after == pytest.approx(0.02 + 6 * 0.03)
+    assert registry.get_sample_value("innerloop_engine_queued_calls") == 6
+    assert registry.get_sample_value("innerloop_engine_queued_seconds") == pytest.approx(0.18)
+    assert registry.get_sample_value("innerloop_engine_dropped_total", {"reason": "full"}) == 1
     executor.let_go.release(2)
-    assert [type(reply) for reply in answers.wait(4)] == [PredictReply] * 4
+    assert [type(reply) for reply in answers.wait(7)] == [PredictReply] * 9
+
+
+def test_a_tenant_over_its_share_is_refused_and_others_are_not(
+    loop: EngineLoop, executor: HeldExecutor, registry: CollectorRegistry
+) -> None:
+    answers, refused = Answers(), Answers()
+    loop.submit(predict_of("greedy"), answers)
+    assert executor.begun.acquire(timeout=10)
+    for _ in range(3):
+        loop.submit(predict_of("greedy"), answers)
+    loop.submit(predict_of("greedy"), refused)
+    (fault,) = refused.wait(1)
+    assert isinstance(fault, EngineFault)
+    assert fault.code == "quota"
+    assert fault.retry_after > 0
+    assert registry.get_sample_value("innerloop_engine_dropped_total", {"reason": "share"}) == 1
+    loop.submit(predict_of("modest"), answers)
+    executor.let_go.release(2)
+    assert [type(reply) for reply in answers.wait(5)] == [PredictReply] * 5
+
+
+def test_a_cancelled_call_is_neither_run_nor_answered(
+    loop: EngineLoop, executor: HeldExecutor, registry: CollectorRegistry
+) -> None:
+    answers, gone = Answers(), Answers()
+    loop.submit(PREDICT, answers, "running")
+    assert executor.begun.acquire(timeout=10)
+    loop.submit(ADAPT, gone, "waits")
+    loop.submit(PREDICT, answers, "stays")
+    for name in ("waits", "waits", "running", "unknown"):
+        loop.cancel(name)
+    assert loop.status().queued == 1
+    executor.let_go.release(3)
+    answers.wait(2)
+    assert executor.passes == [[PREDICT], [PREDICT]]
+    assert gone.replies == []
+    assert registry.get_sample_value("innerloop_engine_dropped_total", {"reason": "cancelled"}) == 1
+
+
+def test_a_name_that_waits_already_is_refused_alone(loop: EngineLoop, executor: HeldExecutor) -> None:
+    answers, twice = Answers(), Answers()
+    loop.submit(PREDICT, answers)
+    assert executor.begun.acquire(timeout=10)
+    loop.submit(PREDICT, answers, "one")
+    loop.submit(PREDICT, twice, "one")
+    (fault,) = twice.wait(1)
+    assert isinstance(fault, EngineFault)
+    assert fault.code == "internal"
+    executor.let_go.release(2)
+    answers.wait(2)
 
 
 def test_a_question_about_the_engine_is_answered_while_a_pass_runs(
-    loop: EngineLoop, executor: HeldExecutor
+    loop: EngineLoop, executor: HeldExecutor, clock: HandClock
 ) -> None:
     answers, pings = Answers(), Answers()
     loop.submit(PREDICT, answers)
     assert executor.begun.acquire(timeout=10)
     loop.submit(PREDICT, answers)
+    clock.now += 2.0
     loop.submit(PingCall(), pings)
     loop.submit(MetricsCall(), pings)
     status, metrics = pings.replies
@@ -129,7 +214,7 @@ def test_a_question_about_the_engine_is_answered_while_a_pass_runs(
     assert b"innerloop_engine_batch_size" in metrics.text
     assert isinstance(status, EngineStatus)
     assert status.queued == 1
-    assert status.busy_seconds > 0
+    assert status.busy_seconds == 2.0
     executor.let_go.release(2)
     answers.wait(2)
 
@@ -150,18 +235,23 @@ def test_stopping_finishes_what_waits_and_refuses_the_rest(loop: EngineLoop, exe
     assert not loop.alive
 
 
-def test_a_call_that_nobody_waits_for_any_more_is_not_run(executor: HeldExecutor) -> None:
-    settings = EngineSettings(engine_timeout_seconds=1e-9)
-    loop = EngineLoop(executor, settings, EngineMetrics(CollectorRegistry()))
-    answers = Answers()
+def test_a_call_that_nobody_waits_for_any_more_is_not_run(
+    loop: EngineLoop, executor: HeldExecutor, clock: HandClock, registry: CollectorRegistry
+) -> None:
+    answers, late = Answers(), Answers()
     loop.submit(PREDICT, answers)
-    loop.start()
-    (fault,) = answers.wait(1)
+    assert executor.begun.acquire(timeout=10)
+    loop.submit(ADAPT, late)
+    clock.now += 29.0
+    loop.submit(PREDICT, answers)
+    clock.now += 2.0
+    executor.let_go.release(2)
+    (fault,) = late.wait(1)
     assert isinstance(fault, EngineFault)
     assert fault.code == "busy"
-    assert executor.passes == []
-    loop.stop()
-    loop.join(10)
+    answers.wait(2)
+    assert executor.passes == [[PREDICT], [PREDICT]]
+    assert registry.get_sample_value("innerloop_engine_dropped_total", {"reason": "deadline"}) == 1
 
 
 def test_a_lost_device_ends_the_loop_and_leaves_nobody_waiting(executor: HeldExecutor) -> None:
@@ -183,3 +273,53 @@ def test_a_lost_device_ends_the_loop_and_leaves_nobody_waiting(executor: HeldExe
     assert not loop.alive
     loop.submit(PREDICT, answers)
     assert answers.wait(1)[-1].code == "busy"
+
+
+class FarExecutor(HeldExecutor):
+    """Lacks the adapted model "far" until it is brought."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.brought: list[tuple[str, bytes]] = []
+
+    def lacks(self, call: DeviceCall) -> str | None:
+        return "far" if isinstance(call, PredictCall) and call.digest == "far" and not self.brought else None
+
+    def accept(self, digest: str, file: bytes) -> None:
+        self.brought.append((digest, file))
+
+
+def test_a_call_whose_model_is_far_keeps_nobody_waiting(clock: HandClock) -> None:
+    executor, reading, may_read = FarExecutor(), threading.Semaphore(0), threading.Semaphore(0)
+
+    def read_many(digests: Sequence[str]) -> dict[str, bytes]:
+        reading.release()
+        assert may_read.acquire(timeout=10)
+        return dict.fromkeys(digests, b"file")
+
+    metrics = EngineMetrics(CollectorRegistry())
+    loop = EngineLoop(executor, EngineSettings(), metrics, clock, Loader(read_many))
+    loop.start()
+    far, near = Answers(), Answers()
+    far_call = PredictCall("a", "far", X)
+    loop.submit(far_call, far)
+    assert reading.acquire(timeout=10)
+    left = Answers()
+    loop.submit(far_call, left, name="left")
+    loop.cancel("left")
+    executor.let_go.release(10)
+    loop.submit(PREDICT, near)
+    near.wait(1)
+    assert far.replies == []
+    assert executor.brought == []
+    may_read.release(2)
+    far.wait(1)
+    assert executor.brought[0] == ("far", b"file")
+    assert executor.passes == [[PREDICT], [far_call]]
+    loop.submit(far_call, far)
+    far.wait(1)  # near by now
+    assert len(executor.passes) == 3
+    assert left.replies == []
+    loop.stop()
+    loop.join(10)
+    assert not loop.alive

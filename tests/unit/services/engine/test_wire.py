@@ -9,6 +9,7 @@ from services.engine.messages import (
     AdaptPredictCall,
     AdaptReply,
     Array,
+    CancelCall,
     EngineFault,
     EngineStatus,
     InspectCall,
@@ -29,9 +30,10 @@ def _array(*shape: int, dtype: type = np.float32) -> Array:
 SUPPORT = Support(_array(3, 2), _array(3, dtype=np.int64), n_ways=2)
 CALLS = [
     AdaptCall("a" * 64, SUPPORT, {"inner_steps": 3, "inner_lr": 0.5}, start="b" * 64),
-    PredictCall("a" * 64, "b" * 64, _array(2, 4, 4, 1)),
+    PredictCall("a" * 64, "b" * 64, _array(2, 4, 4, 1), "key_1"),
     AdaptPredictCall("a" * 64, Support(_array(0, 2), _array(0, 1)), _array(1, 2)),
     InspectCall("a" * 64),
+    CancelCall(),
     PingCall(),
     MetricsCall(),
 ]
@@ -41,6 +43,7 @@ REPLIES = [
     PredictReply(probabilities=_array(2, 5)),
     EngineStatus("cpu", 7, 1, 2),
     EngineFault("busy", "full"),
+    EngineFault("quota", "your share", 2.5),
     MetricsReply(b"innerloop_engine 1.0"),
 ]
 

@@ -11,15 +11,21 @@ import pytest
 import torch
 
 from models.build import build_learner
+from models.programs.folder import ProgramFolder, has_compiler
 from models.spec import LearnerSpec, MamlSpec, MlpSpec
+from services.engine.compiling import COMPILER
 from services.engine.programs import ProgramSpec, build_program
-from services.engine.workshop import Workshop, has_compiler
+from services.engine.workshop import Workshop
 from tests.small_models import LINE
 
 CPU = torch.device("cpu")
 LEARNER = LearnerSpec(algorithm=MamlSpec(inner_steps=2), network=MlpSpec(hidden=(8,)))
 SPEC = ProgramSpec(kind="adapt", learner=LEARNER, signature=LINE, max_ways=None, support=4)
 PATIENCE_S = 150.0
+
+
+def _workshop(folder: Path) -> Workshop:
+    return Workshop(ProgramFolder(folder / "compiled", COMPILER), CPU, threads=1)
 
 
 def _until(condition, what: str) -> None:  # type: ignore[no-untyped-def]
@@ -41,7 +47,7 @@ def test_a_compiled_program_answers_as_the_eager_one_and_is_found_again(tmp_path
     ]
     eager = build_program(SPEC, params).together(params, tensors)
 
-    workshop = Workshop(tmp_path / "compiled", CPU, threads=1)
+    workshop = _workshop(tmp_path)
     try:
         assert workshop.find(SPEC, 4) is None
         workshop.ask(SPEC, 4)
@@ -51,7 +57,7 @@ def test_a_compiled_program_answers_as_the_eager_one_and_is_found_again(tmp_path
         workshop.close()
     assert (tmp_path / "compiled").stat().st_mode & 0o077 == 0
 
-    again = Workshop(tmp_path / "compiled", CPU, threads=1)
+    again = _workshop(tmp_path)
     compiled = again.find(SPEC, 4)
     assert compiled is not None
     for mine, theirs in zip(
@@ -62,28 +68,26 @@ def test_a_compiled_program_answers_as_the_eager_one_and_is_found_again(tmp_path
     again.reject(SPEC, 4, 1.0)
     assert again.find(SPEC, 4) is None
     again.ask(SPEC, 4)
-    assert again._child is None
+    assert again._under_way is None
 
 
 def test_what_cannot_be_compiled_is_not_tried_again(tmp_path: Path) -> None:
-    workshop = Workshop(tmp_path / "compiled", CPU, threads=1)
+    workshop = _workshop(tmp_path)
     bad = ProgramSpec(kind="go_on", learner=LEARNER, signature=LINE, max_ways=None, support=-1)
     workshop.ask(bad, 1)
-    _until(lambda: workshop.find(bad, 1) is None and workshop._child is None, "end of the child")
+    _until(lambda: workshop.find(bad, 1) is None and workshop._under_way is None, "end of the child")
     workshop.ask(bad, 1)
-    assert workshop._child is None
+    assert workshop._under_way is None
     workshop.close()
 
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-import torch
-from tests.unit.services.engine.test_workshop import SPEC
-from services.engine.workshop import Workshop
-workshop = Workshop(Path(sys.argv[1]), torch.device("cpu"), 1)
+from tests.unit.services.engine.test_workshop import SPEC, _workshop
+workshop = _workshop(Path(sys.argv[1]))
 workshop.ask(SPEC, 64)
-print(workshop._child.pid, flush=True)
+print(workshop._folder._compiling.pid, flush=True)
 time.sleep(600)
 """
 

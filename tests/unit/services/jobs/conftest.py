@@ -77,7 +77,7 @@ class Bench:
         self.registry = RegistryService(self.database, self.artifacts, clock)
         self.datasets = DatasetService(self.database, self.artifacts, clock, DatasetLimits())
         self.carrier = carrier
-        self.jobs = JobService(self.database, carrier, self.datasets, clock)
+        self.jobs = JobService(self.database, carrier, self.datasets, clock, 8 << 30)
 
     def close(self) -> None:
         self.carrier.close()
@@ -92,7 +92,8 @@ class WorkerProcess:
         "from services.jobs.settings import WorkerSettings; from services.storage.settings import StorageSettings;"
         "from services.worker_bootstrap import run_worker;"
         "run_worker(WorkerSettings(worker_device='cpu', worker_threads=1, worker_checkpoint_seconds=0.1,"
-        " worker_report_seconds=0.1, worker_heartbeat_seconds=0.2), StorageSettings(data_dir=Path(sys.argv[1])))"
+        " worker_report_seconds=0.1, worker_heartbeat_seconds=0.2, worker_plans='vmap'),"
+        " StorageSettings(data_dir=Path(sys.argv[1])))"
     )
 
     def __init__(self, folder: Path) -> None:

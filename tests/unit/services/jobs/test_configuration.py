@@ -117,6 +117,29 @@ def test_an_unknown_recipe_is_answered_with_those_there_are() -> None:
     assert all(name in fault.detail for name in RECIPE_BY_NAME)
 
 
+@pytest.mark.parametrize(
+    ("changes", "hint"),
+    [
+        ({"training": {"iteration": 5}}, "did you mean iterations?"),
+        ({"learner": {"network": {"hiden": [4]}}}, "did you mean hidden?"),
+        ({"trainig": {}}, "did you mean training?"),
+        ({"training": {"zzz": 5}}, "there are iterations, meta_batch_size"),
+        ({"learner": {"algorithm": {"name": "protonett"}}}, "it is one of maml, protonet, ridge"),
+        ({"tasks": {"family": "function"}}, "it is one of functions, labelled, sinusoid"),
+        ({"training": {"schedule": "cos"}}, "it is one of constant, cosine"),
+        ({"tasks": {"kinds": ["lines"]}}, "it is one of exponential, line, parabola, sinusoid"),
+    ],
+)
+def test_a_slip_is_told_what_might_have_been_meant(changes: dict[str, Any], hint: str) -> None:
+    (fault,) = faults({"recipe": "functions", "overrides": changes})
+    assert hint in fault.detail
+
+
+def test_a_wrong_value_of_a_known_field_gets_no_hint() -> None:
+    (fault,) = faults({"recipe": "functions", "overrides": {"training": {"iterations": -5}}})
+    assert fault.detail.endswith(">= 1")
+
+
 @given(MAPPINGS)
 def test_merging_nothing_changes_nothing(base: dict[str, Any]) -> None:
     assert merged(base, {}) == base

@@ -2,11 +2,16 @@
 
 import io
 import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from models.programs.folder import ProgramFolder
+from models.training.compile_program import COMPILER
+from models.training.planner import Planner
+from models.training.plans import LoopPlan
 from services.errors import Unavailable
 from services.jobs.ledger import Ledger
 from services.jobs.meta_training import MetaTraining
@@ -24,10 +29,16 @@ SETTINGS = WorkerSettings(worker_device="cpu", worker_threads=1)
 class Hand:
     """A worker's steps without the worker: each step runs at once, and its name is kept."""
 
-    def __init__(self, bench: Bench, worker: str = "me") -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        worker: str = "me",
+        settings: WorkerSettings = SETTINGS,
+        programs: ProgramFolder | None = None,
+    ) -> None:
         self.bench = bench
         ledger = Ledger(bench.database, bench.artifacts, bench.registry, bench.clock, worker)
-        self.steps = Steps(ledger, bench.artifacts, bench.datasets, bench.clock, SETTINGS)
+        self.steps = Steps(ledger, bench.artifacts, bench.datasets, bench.clock, settings, programs)
         self.taken: list[str] = []
 
     def carry(self, job: Job) -> Job:
@@ -52,6 +63,33 @@ def test_a_turn_is_taken_in_order(hand: Hand) -> None:
     assert hand.steps.active == set()
     assert ended.progress.fraction == 1.0
     assert ended.finished_at == hand.bench.clock.now()
+
+
+def test_a_version_says_which_iterations_were_taken_how(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def to_loop(planner: Planner) -> None:
+        trainer = planner._trainer
+        if trainer.plan.name == "vmap":
+            trainer.use(LoopPlan(trainer.step))
+
+    monkeypatch.setattr(Planner, "turn", to_loop)
+    settings = SETTINGS.model_copy(update={"worker_checkpoint_seconds": 1e-3})
+    hand = Hand(bench, settings=settings, programs=ProgramFolder(tmp_path / "compiled", COMPILER))
+    ended = hand.carry(bench.jobs.submit(small()))
+    assert ended.status is JobState.SUCCEEDED, ended.error
+    first, second = bench.registry.resolve("m").training["plans"]
+    assert (first, second["plan"]) == ({"first": 0, "plan": "vmap"}, "loop")
+    told = [event.data["message"] for event in bench.jobs.events(ended.id).data if event.type == "log"]
+    assert f"from iteration {second['first']} on by the plan loop" in told
+
+
+def test_with_one_plan_nothing_is_measured(bench: Bench, tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"worker_plans": "vmap"})
+    hand = Hand(bench, settings=settings, programs=ProgramFolder(tmp_path / "compiled", COMPILER))
+    assert hand.carry(bench.jobs.submit(small())).status is JobState.SUCCEEDED
+    assert bench.registry.resolve("m").training["plans"] == [{"first": 0, "plan": "vmap"}]
+    assert not (tmp_path / "compiled").exists()
 
 
 def test_a_turn_that_is_over_is_not_begun(hand: Hand) -> None:
@@ -176,20 +214,21 @@ def test_letters_in_alphabets_become_a_classifier(hand: Hand) -> None:
 
 def test_examples_that_give_no_episode_are_the_authors_to_change(hand: Hand) -> None:
     file = io.BytesIO()
-    np.savez(file, inputs=np.zeros((20, 3), dtype=np.float32), targets=np.arange(10).repeat(2))
+    classes = np.arange(10).repeat(2)
+    np.savez(file, inputs=np.zeros((20, 3), dtype=np.float32), targets=classes, tasks=classes)
     dataset, _ = hand.bench.datasets.create("thin", "application/x-npz", file.getvalue())
     job = hand.bench.jobs.submit(
         {
             "model": "thin",
             "learner": {"algorithm": {"name": "protonet"}, "network": {"name": "mlp"}},
-            "tasks": {"dataset": dataset.id, "n_way": 5, "n_shot": 2, "n_query": 2},
+            "tasks": {"dataset": dataset.id, "n_way": 5, "n_shot": 1, "n_query": 1, "within_task": True},
         }
     )
     failed = hand.carry(job)
     assert failed.status is JobState.FAILED
     assert failed.error is not None
     assert (failed.error.code, failed.error.fault) == ("invalid_configuration", "user")
-    assert "n_shot + n_query = 4" in failed.error.message
+    assert "5-way episodes within a task need 5 classes of at least 2 examples in one" in failed.error.message
 
 
 @pytest.mark.parametrize(

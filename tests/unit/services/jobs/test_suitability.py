@@ -5,14 +5,25 @@ from typing import Any
 import msgspec
 import pytest
 
+from models.spec import Signature
 from models.training.config import MetaTrainingConfig
 from services.errors import Invalid
-from services.jobs.cost import MAX_STEP_BYTES, step_bytes
-from services.jobs.suitability import Traits, check
+from services.jobs import suitability
+from services.jobs.cost import step_bytes
+from services.jobs.suitability import Traits
 
 IMAGES = Traits(example_shape=(28, 28, 1), n_classes=100, n_tasks=10)
 VECTORS = Traits(example_shape=(16,), n_classes=100, n_tasks=0)
+MAX_STEP_BYTES = 64 << 30
 CONV4, MLP = {"name": "conv4"}, {"name": "mlp"}
+
+
+def check(configured: MetaTrainingConfig, traits: Traits | None, prefix: str = "") -> Signature:
+    return suitability.check(configured, traits, MAX_STEP_BYTES, prefix)
+
+
+def sized(*class_sizes: tuple[int, int], n_tasks: int = 0) -> Traits:
+    return Traits((16,), sum(count for _, count in class_sizes), n_tasks, class_sizes)
 
 
 def config(
@@ -37,6 +48,7 @@ def labelled(**tasks: Any) -> dict[str, Any]:
         (CONV4, labelled(n_way=20, within_task=True), IMAGES),
         (CONV4, labelled(n_way=80, rotations=True), IMAGES),
         (MLP, labelled(n_way=50), VECTORS),
+        (MLP, labelled(n_shot=5, n_query=6), sized((10, 90), (11, 10))),
     ],
 )
 def test_what_fits_gives_the_signature(
@@ -65,6 +77,10 @@ def test_what_fits_gives_the_signature(
             "/tasks/test_tasks",
         ),
         (CONV4, labelled(test_tasks=["a"]), IMAGES, "/tasks/test_tasks"),
+        (MLP, labelled(n_shot=5, n_query=6), sized((10, 100)), "/tasks/n_query"),
+        (MLP, labelled(n_shot=5, n_query=6), sized((10, 91), (11, 9)), "/tasks/n_query"),
+        (MLP, labelled(n_way=60, n_query=6), sized((7, 100)), "/tasks/n_way"),
+        (MLP, labelled(n_query=20, within_task=True), sized((7, 100), n_tasks=5), "/tasks/n_query"),
     ],
 )
 def test_what_does_not_fit_the_dataset_is_refused(
@@ -94,6 +110,14 @@ def test_a_step_that_no_machine_could_take_is_refused() -> None:
     (fault,) = caught.value.faults
     assert fault.pointer == "/training/meta_batch_size"
     assert "GiB" in fault.detail
+
+
+def test_what_a_step_may_take_is_the_workers() -> None:
+    usual = config(CONV4, labelled(n_way=20), "maml", meta_batch_size=4)
+    needed = step_bytes(usual, check(usual, IMAGES))
+    suitability.check(usual, IMAGES, needed)
+    with pytest.raises(Invalid, match="that a worker has for it"):
+        suitability.check(usual, IMAGES, needed - 1)
 
 
 def test_cost_grows_with_what_drives_it() -> None:

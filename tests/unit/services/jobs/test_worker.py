@@ -160,6 +160,8 @@ def test_a_job_outlives_a_worker_that_leaves_and_one_that_is_killed(
     submitted = alone.jobs.submit(run("survivor"))
     alone.wait(submitted.id, lambda job: job.progress.iteration > 0)
     assert leaver.stop() == 0
+    # Nothing hangs in the queue as if that worker still held it.
+    assert not [one for one in alone.carrier.unfinished() if one.status == "held"]
     handed_back = alone.jobs.job(submitted.id)
     assert (handed_back.status, handed_back.worker, handed_back.losses) == (JobState.QUEUED, None, 0)
     assert alone.jobs.workers() == 0

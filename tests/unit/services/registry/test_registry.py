@@ -130,11 +130,11 @@ def test_a_bad_publication_leaves_nothing(
 def test_a_staged_file_can_be_discarded_unless_it_is_in_use(
     registry: RegistryService, artifacts: FolderArtifactStore
 ) -> None:
-    sha256 = registry.stage(artifact_file())
+    sha256 = registry.stage(artifact_file()).artifact_sha256
     registry.discard(sha256)
     assert not artifacts.exists(sha256)
     registry.publish("m", artifact_file())
-    assert registry.stage(artifact_file()) == sha256
+    assert registry.stage(artifact_file()).artifact_sha256 == sha256
     registry.discard(sha256)
     assert artifacts.exists(sha256)
     with pytest.raises(Invalid):

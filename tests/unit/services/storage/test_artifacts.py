@@ -105,3 +105,23 @@ def test_many_writers_of_one_file_leave_one_file(tmp_path: Path) -> None:
         thread.join()
     assert _files(tmp_path) == [store.path(SHA)]
     assert store.read(SHA) == DATA
+
+
+def test_a_file_and_its_name_are_on_the_disk_when_it_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this order: the bytes while the file still is a draft, then the folders that could lose it in a crash."""
+    synced: list[tuple[str, bool]] = []
+    store = FolderArtifactStore(tmp_path / "artifacts")
+
+    def fsync(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        synced.append((str(path.relative_to(tmp_path)), store.exists(SHA)))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    store.put(DATA)
+    (draft, existed), *folders = synced
+    assert not existed
+    assert SHA in draft
+    a, b = SHA[:2], SHA[2:4]
+    assert folders == [(f"artifacts/{a}/{b}", True), (f"artifacts/{a}", True), ("artifacts", True)]

@@ -102,6 +102,9 @@ def _with_manifest(**changes: object) -> bytes:
         {"max_ways": 0},
         {"max_ways": -5},
         {"max_ways": 10**8},
+        {"metrics": {"deep": json.loads("[" * 40 + "]" * 40)}},
+        {"training": {"deep": json.loads("[" * 40 + "]" * 40)}},
+        {"metrics": {"long": "x" * (1 << 20)}},
     ],
 )
 def test_a_manifest_that_cannot_be_is_refused(changes: dict[str, object]) -> None:

@@ -56,15 +56,24 @@ def test_new_rows_do_not_shift_the_pages_after(database: Database) -> None:
     assert _page(database, 2, first.next).data == ["a"]
 
 
-def _cursor(key: str | int) -> str:
-    return base64.urlsafe_b64encode(json.dumps(["2026-01-01T00:00:00Z", key]).encode()).decode().rstrip("=")
+def _cursor(key: str | int, table: str = "models") -> str:
+    plain = json.dumps([table, "2026-01-01T00:00:00Z", key])
+    return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+
+
+def test_a_cursor_belongs_to_its_list(database: Database) -> None:
+    _add(database, ("a", 0), ("b", 1))
+    assert _page(database, 1, _cursor("c", ModelRow.__tablename__)).data == ["a"]
+    for other in (ModelVersionRow.__tablename__, "", "nope"):
+        with pytest.raises(Invalid, match="cursor"):
+            _page(database, 1, _cursor("c", other))
 
 
 def test_a_number_that_no_column_holds_is_no_cursor(database: Database) -> None:
     order = (ModelVersionRow.created_at, ModelVersionRow.version)
     for key in (2**63, -1):
         with database.read() as session, pytest.raises(Invalid, match="cursor"):
-            paginate(session, select(ModelVersionRow), order, 2, _cursor(key))
+            paginate(session, select(ModelVersionRow), order, 2, _cursor(key, "model_versions"))
 
 
 @pytest.mark.parametrize("limit", [0, -1, 101])

@@ -23,6 +23,21 @@ def test_a_pass_counts_each_call_that_waited() -> None:
     assert registry.get_sample_value("innerloop_engine_device_seconds_count", {"kind": "adapt"}) == 1.0
 
 
+def test_the_queue_is_looked_at_when_asked_and_what_was_dropped_is_counted_by_reason() -> None:
+    registry = CollectorRegistry()
+    engine, waiting = EngineMetrics(registry), [1, 2]
+    engine.watch_queue(lambda: len(waiting), lambda: 0.5 * len(waiting))
+    waiting.append(3)
+    engine.dropped("deadline", 2)
+    assert registry.get_sample_value("innerloop_engine_queued_calls") == 3.0
+    assert registry.get_sample_value("innerloop_engine_queued_seconds") == 1.5
+    dropped = {
+        reason: registry.get_sample_value("innerloop_engine_dropped_total", {"reason": reason})
+        for reason in ("full", "share", "deadline", "cancelled")
+    }
+    assert dropped == {"full": 0.0, "share": 0.0, "deadline": 2.0, "cancelled": 0.0}
+
+
 def test_jobs_are_asked_for_only_when_rendered() -> None:
     asked = []
 

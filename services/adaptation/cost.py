@@ -1,0 +1,96 @@
+"""What one call asks of the engine, estimated before it is queued, so that none takes it away from the others.
+
+Pure. The memory of long queries does not count: the engine answers them in pieces.
+"""
+
+from typing import NamedTuple
+
+from models.spec import AlgorithmSpec, LearnerSpec, MamlSpec, NetworkCost, RidgeSpec, Signature, network_cost
+from services.adaptation.limits import Limits
+from services.errors import Invalid
+
+_FLOAT = 4
+_DOUBLE = 8
+# Measured: what a gradient step holds of every activation, and a forward pass of its widest layer.
+_KEPT = 4
+_HELD = 3
+
+
+class CallCost(NamedTuple):
+    """Multiply-adds, and bytes of working memory."""
+
+    operations: int
+    bytes: int
+
+
+class LearnerCost(NamedTuple):
+    """What never changes of a version's cost."""
+
+    network: NetworkCost
+    columns: int
+    """Of a closed-form last layer."""
+    regression: bool
+
+
+def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | None) -> LearnerCost:
+    """Of one version. `max_ways` as in its manifest."""
+    example = signature.inputs.example_shape
+    regression = signature.task == "regression"
+    outputs = 0
+    if isinstance(learner.algorithm, MamlSpec):
+        outputs = signature.target_width if regression else max_ways or 0
+    network = network_cost(learner.network, example, outputs)
+    raw = example[0] if regression and not signature.is_image else 0
+    return LearnerCost(network, 1 + raw + network.features, regression)
+
+
+def call_cost(learner: LearnerCost, algorithm: AlgorithmSpec, support: int, queries: int) -> CallCost:
+    """Of adapting to `support` examples by `algorithm`, its options included, and answering `queries`."""
+    network = learner.network
+    if isinstance(algorithm, MamlSpec):
+        # A step is forwards and backwards; at the end the support's loss is one more pass.
+        passes = 3 * algorithm.inner_steps + 1
+        numbers = _KEPT * (support * network.activations + network.weights)
+    else:
+        passes = 2
+        numbers = _HELD * support * network.widest
+    operations = network.multiply_adds * (passes * support + queries)
+    if isinstance(algorithm, RidgeSpec):
+        solving = _last_layer(learner, algorithm, support, queries)
+        operations, numbers = operations + solving.operations, numbers + solving.bytes // _FLOAT
+    return CallCost(operations, _FLOAT * numbers)
+
+
+def check_cost(
+    learner: LearnerCost,
+    algorithm: AlgorithmSpec,
+    support: int,
+    queries: int,
+    limits: Limits,
+    pointer: str = "/inputs",
+) -> None:
+    """Raises Invalid, at the support or else at `pointer`, where a call is beyond the limits."""
+    cost = call_cost(learner, algorithm, support, queries)
+    if cost.operations <= limits.call_operations and cost.bytes <= limits.call_bytes:
+        return
+    if cost.operations > limits.call_operations:
+        found = f"about {cost.operations:.1e} multiply-adds; one call may take {limits.call_operations:.1e}"
+    else:
+        found = f"about {cost.bytes >> 20} MiB of memory; one call may take {limits.call_bytes >> 20} MiB"
+    steps = algorithm.inner_steps if isinstance(algorithm, MamlSpec) else 0
+    fewer = ", or take fewer inner_steps" if support and steps > 1 else ""
+    place = "/support/inputs" if support else pointer
+    raise Invalid.at(place, f"this would take {found} (GET /v1/limits): send fewer examples at a time{fewer}")
+
+
+def _last_layer(learner: LearnerCost, algorithm: RidgeSpec, support: int, queries: int) -> CallCost:
+    """What the closed form takes: in float64, and for numbers once for each prior, with a posterior of P x P."""
+    columns = learner.columns
+    if learner.regression:
+        fitted = columns * columns * (support + columns) if support else 0
+        operations = fitted + columns * columns * (support + queries)
+        numbers = columns * columns + columns * (support + queries)
+        return CallCost(algorithm.components * operations, _DOUBLE * _HELD * algorithm.components * numbers)
+    side = min(support, columns)
+    operations = side * columns * support + side**3
+    return CallCost(operations, _DOUBLE * _HELD * (columns * support + side * side))

@@ -1,0 +1,98 @@
+"""A call that would keep the engine to itself is refused; the usual ones are far from it."""
+
+import pytest
+
+from models.spec import (
+    AlgorithmSpec,
+    Conv4Spec,
+    LearnerSpec,
+    MamlSpec,
+    MlpSpec,
+    NetworkSpec,
+    ProtoNetSpec,
+    RidgeSpec,
+    Signature,
+    TensorSpec,
+)
+from services.adaptation.cost import CallCost, call_cost, check_cost, learner_cost
+from services.adaptation.limits import Limits
+from services.errors import Invalid
+from tests import small_models
+
+LIMITS = Limits()
+OMNIGLOT, MINI_IMAGENET = (28, 28, 1), (84, 84, 3)
+
+
+def images(*example: int) -> Signature:
+    inputs = TensorSpec(datatype="FP32", shape=(-1, *example))
+    return Signature(inputs=inputs, targets=small_models.LABELS)
+
+
+def cost(
+    algorithm: AlgorithmSpec,
+    signature: Signature,
+    support: int,
+    queries: int = 0,
+    network: NetworkSpec | None = None,
+) -> CallCost:
+    """Of one call, as far as the limits allow it. Raises Invalid beyond."""
+    network = network or (Conv4Spec() if signature.is_image else MlpSpec())
+    learner = learner_cost(LearnerSpec(algorithm=algorithm, network=network), signature, 20)
+    check_cost(learner, algorithm, support, queries, LIMITS)
+    return call_cost(learner, algorithm, support, queries)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "signature", "support", "queries"),
+    [
+        (MamlSpec(inner_steps=10), images(*OMNIGLOT), 100, 0),
+        (MamlSpec(inner_steps=10), images(*MINI_IMAGENET), 25, 75),
+        (MamlSpec(inner_steps=200), small_models.LINE, 4096, 16384),
+        (ProtoNetSpec(), images(*OMNIGLOT), 4096, 0),
+        (ProtoNetSpec(), images(*MINI_IMAGENET), 100, 500),
+        (RidgeSpec(), images(*OMNIGLOT), 1000, 1000),
+        (RidgeSpec(components=4), small_models.LINE, 4096, 16384),
+    ],
+)
+def test_the_usual_calls_are_taken(
+    algorithm: AlgorithmSpec, signature: Signature, support: int, queries: int
+) -> None:
+    assert cost(algorithm, signature, support, queries).operations > 0
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "signature", "support", "queries", "network", "pointer"),
+    [
+        (MamlSpec(inner_steps=90), images(*OMNIGLOT), 256, 0, None, "/support/inputs"),
+        (MamlSpec(inner_steps=1), images(*OMNIGLOT), 4096, 0, None, "/support/inputs"),
+        (ProtoNetSpec(), images(*MINI_IMAGENET), 4096, 0, None, "/support/inputs"),
+        (ProtoNetSpec(), images(*MINI_IMAGENET), 0, 16384, None, "/inputs"),
+        (RidgeSpec(components=32), small_models.LINE, 4, 0, MlpSpec(hidden=(4096,)), "/support/inputs"),
+        (RidgeSpec(), small_models.LINE, 0, 16384, MlpSpec(hidden=(4096,)), "/inputs"),
+    ],
+)
+def test_what_would_take_the_engine_from_others_is_refused(
+    algorithm: AlgorithmSpec,
+    signature: Signature,
+    support: int,
+    queries: int,
+    network: NetworkSpec | None,
+    pointer: str,
+) -> None:
+    with pytest.raises(Invalid) as caught:
+        cost(algorithm, signature, support, queries, network)
+    (fault,) = caught.value.faults
+    assert fault.pointer == pointer
+    assert "send fewer examples" in fault.detail
+    assert ("inner_steps" in fault.detail) == (algorithm == MamlSpec(inner_steps=90))
+
+
+def test_a_call_is_refused_for_its_memory_alone() -> None:
+    """Measured with conv4-64 at 28 x 28 pixels: 2.3 MB an example that has a gradient."""
+    needed = cost(MamlSpec(inner_steps=1), images(*OMNIGLOT), 256).bytes
+    assert 0.5e9 < needed < 1.2e9
+    tight = Limits(call_bytes=needed - 1)
+    learner = learner_cost(LearnerSpec(algorithm=MamlSpec(), network=Conv4Spec()), images(*OMNIGLOT), 20)
+    with pytest.raises(Invalid, match="MiB of memory"):
+        check_cost(learner, MamlSpec(), 256, 0, tight)
+    check_cost(learner, MamlSpec(), 255, 0, tight)

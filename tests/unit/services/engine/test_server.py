@@ -1,0 +1,109 @@
+"""The engine's socket and its client, around an executor that does as the test says."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.engine.loop import EngineLoop
+from services.engine.messages import PredictReply
+from services.engine.remote_client import RemoteEngineClient
+from services.engine.server import EngineServer
+from services.engine.settings import EngineSettings
+from services.errors import QuotaExceeded, Unavailable
+from services.telemetry.metrics import EngineMetrics
+from tests.unit.services.engine.test_loop import ADAPT, PREDICT, HeldExecutor, predict_of
+
+
+class Served:
+    """An engine on a socket of its own; no pass ends before `executor.let_go` is released."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = EngineSettings(
+            engine_address=f"ipc://{folder / 'engine.sock'}", engine_max_queued=6, engine_batch_seconds=10.0
+        )
+        self.executor = HeldExecutor()
+        self.registry = CollectorRegistry()
+        loop = EngineLoop(self.executor, self.settings, EngineMetrics(self.registry))
+        self.server = EngineServer(loop, self.settings.address)
+        self.thread = threading.Thread(target=self.server.run)
+        self.thread.start()
+
+    async def client(self) -> RemoteEngineClient:
+        client = RemoteEngineClient(self.settings.address, timeout_seconds=20)
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    await client.ping()
+                except Unavailable:
+                    await asyncio.sleep(0.01)
+                else:
+                    return client
+
+    def cancelled(self) -> float | None:
+        return self.registry.get_sample_value("innerloop_engine_dropped_total", {"reason": "cancelled"})
+
+
+async def queued(client: RemoteEngineClient, calls: int) -> None:
+    async with asyncio.timeout(20):
+        while (await client.ping()).queued != calls:
+            pass
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    served = Served(tmp_path)
+    yield served
+    served.executor.let_go.release(100)
+    served.server.stop()
+    served.thread.join(20)
+    assert not served.thread.is_alive()
+
+
+def test_a_call_that_is_cancelled_here_is_cancelled_there(served: Served) -> None:
+    async def scenario() -> None:
+        async with aclosing(await served.client()) as client, aclosing(await served.client()) as other:
+            running = asyncio.create_task(client.predict(PREDICT))
+            assert await asyncio.to_thread(served.executor.begun.acquire, timeout=10)
+            waiting = [asyncio.create_task(client.predict(PREDICT)) for _ in range(3)]
+            theirs = asyncio.create_task(other.predict(PREDICT))
+            await queued(client, 4)
+            newest = asyncio.create_task(client.adapt(ADAPT))
+            await asyncio.sleep(0)
+            for task in (*waiting[:2], newest, running):
+                task.cancel()
+            gone = await asyncio.gather(*waiting[:2], newest, running, return_exceptions=True)
+            assert [type(end) for end in gone] == [asyncio.CancelledError] * 4
+            assert (await client.ping()).queued == 2
+            assert served.cancelled() == 3.0  # what runs is run to its end
+            served.executor.let_go.release(2)
+            assert isinstance(await waiting[2], PredictReply)
+            assert isinstance(await theirs, PredictReply)
+            assert served.executor.passes == [[PREDICT], [PREDICT, PREDICT]]
+
+    asyncio.run(scenario())
+
+
+def test_refusals_cross_with_their_delay(served: Served) -> None:
+    async def scenario() -> None:
+        async with aclosing(await served.client()) as client:
+            asked = [asyncio.create_task(client.predict(predict_of("greedy")))]
+            assert await asyncio.to_thread(served.executor.begun.acquire, timeout=10)
+            asked += [asyncio.create_task(client.predict(predict_of("greedy"))) for _ in range(3)]
+            await queued(client, 3)
+            with pytest.raises(QuotaExceeded) as over:
+                await client.predict(predict_of("greedy"))
+            assert over.value.retry_after > 0.0
+            asked += [asyncio.create_task(client.predict(PREDICT)) for _ in range(3)]
+            await queued(client, 6)
+            with pytest.raises(Unavailable) as full:
+                await client.predict(PREDICT)
+            assert full.value.retry_after > over.value.retry_after
+            served.executor.let_go.release(2)
+            assert len(await asyncio.gather(*asked)) == 7
+
+    asyncio.run(scenario())
