@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.benchmarks import page
@@ -39,7 +40,10 @@ def run_apart(suite: str, options: Options) -> bool:
         [f"tests.benchmarks.{suite}"] if suite in OWN_COMMANDS else ["tests.benchmarks", "--alone", suite]
     )
     words = [] if suite in OWN_COMMANDS else options.words()
-    return subprocess.run([*command, *words], stdout=sys.stderr, check=False).returncode == 0
+    held = subprocess.run([*command, *words], stdout=sys.stderr, check=False).returncode == 0
+    if suite in OWN_COMMANDS and (FOLDER / f"{suite}.json").exists():
+        draw(page.meta_training_report(FOLDER / f"{suite}.json"), FOLDER / f"{suite}.png")
+    return held
 
 
 def there_is(suite: str) -> bool:
@@ -61,7 +65,7 @@ def main() -> None:
     if given.alone:
         sys.exit(0 if run_here(wanted[0], options).held else 1)
     with TemporaryDirectory() as scratch:
-        options = options._replace(compiled=options.compiled or f"{scratch}/compiled")
+        options = options._replace(compiled=options.compiled or Path(scratch) / "compiled")
         missed = []
         for suite in wanted:
             say(f"suite {suite}")

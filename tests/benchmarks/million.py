@@ -111,7 +111,7 @@ def _questions(
             "lists of the rare model", [get(f"/v1/adaptations?model={RARE}&limit=100")] * ASKS
         ),
         # Refused with the number of live adaptations: the one answer that counts them.
-        "count of a version's": lambda: ask("counts", [delete] * ASKS, 409),
+        "count of the common model's": lambda: ask("counts", [delete] * ASKS, 409),
     }
 
 

@@ -70,6 +70,7 @@ def meta_training_report(path: Path) -> Report:
         seed=record.get("seed", 0),
         scale={"turns": record["turns"]},
         figures=figures,
+        series=record,
         date=record["date"],
         cpus=record["cores"],
         machine=record["machine"],

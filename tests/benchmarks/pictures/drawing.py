@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.benchmarks.figures import Report
-from tests.benchmarks.pictures import gates, invariance, million, serving, soak, tiers
+from tests.benchmarks.pictures import gates, invariance, meta_training, million, serving, soak, tiers
 
 _OWN = {
     "serving": serving.draw,
@@ -11,6 +11,7 @@ _OWN = {
     "million": million.draw,
     "invariance": invariance.draw,
     "soak": soak.draw,
+    "meta_training": meta_training.draw,
 }
 
 

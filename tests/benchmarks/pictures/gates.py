@@ -26,13 +26,14 @@ def draw(report: Report, path: Path) -> None:
             )
             axes.scatter([room], [place], s=46, color=GOOD if one.held else MISSED, zorder=3)
         axes.axvline(1, color=INK, linewidth=1.2)
-        axes.set_yticks(range(len(gated)), [f"{one.what}  " for one in gated])
+        axes.set_yticks(range(len(gated)), [f"{one.what.replace('`', '')}  " for one in gated])
         right = axes.secondary_yaxis("right")
         right.set_yticks(range(len(gated)), [f"  {one.measured}   (gate {one.gate})" for one in gated])
         for side in (right.spines["right"], axes.spines["left"]):
             side.set_visible(False)
         for ticks in (right, axes):
             ticks.tick_params(axis="y", length=0)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.grid(axis="x")
         axes.set_xlabel("times better than the gate asks", color=GREY)
         axes.set_ylim(-0.6, len(gated) - 0.4)

@@ -37,9 +37,9 @@ def draw(report: Report, path: Path) -> None:
             axes.annotate(
                 f"largest: {distances.max():.1e}",
                 (exponents.max(), 1),
-                xytext=(0, 40),
+                xytext=(14, 40),
                 textcoords="offset points",
-                ha="center",
+                ha="left",
                 color=INK,
                 fontweight="bold",
                 arrowprops={"arrowstyle": "-", "color": GREY},

@@ -33,7 +33,7 @@ def _bars(axes: Any, work: str, rounds: dict[str, list[float]], what: str) -> No
     middle = {name: statistics.median(values) for name, values in rounds.items()}
     longest = max(max(values) for values in rounds.values())
     # Room for what is written behind the longest bar.
-    axes.set_xlim(0, longest * 2.05)
+    axes.set_xlim(0, longest * 2.4)
     axes.set_yticks(range(len(rounds)), [_NAMES[name] for name in rounds])
     axes.get_yticklabels()[list(rounds).index("ours")].set_fontweight("bold")
     for place, (name, values) in enumerate(rounds.items()):

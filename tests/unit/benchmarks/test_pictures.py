@@ -7,6 +7,7 @@ import pytest
 
 from tests.benchmarks.figures import Figure, Report, read_report
 from tests.benchmarks.pictures.drawing import draw
+from tests.unit.benchmarks.test_page import META_TRAINING
 
 ROUNDS = {"rate": [100.0, 120.0], "p50": [1.0, 1.2], "p99": [3.0, 4.0]}
 CONTENDERS = {"ours": ROUNDS, "bare": ROUNDS, "plain": ROUNDS}
@@ -27,6 +28,7 @@ SERIES: dict[str, dict[str, Any]] = {
     },
     "million": {"raw": 408, "latencies": {"cold prediction": [1.0, 2.0, 20.0]}},
     "invariance": {"distances": [0.0, 1e-8, 2e-7], "gate": 1e-5},
+    "meta_training": META_TRAINING,
     "soak": {"memory": {"api": [1e8, 1.01e8], "engine": [3e8, 3e8]}, "minutes": 1.0},
 }
 
