@@ -114,7 +114,7 @@ class AdaptationRow(Row):
     __tablename__ = "adaptations"
     __table_args__ = (
         ForeignKeyConstraint(["model", "version"], ["model_versions.model", "model_versions.version"]),
-        Index(None, "model", "version"),
+        Index(None, "model", "created_at", "id"),
         Index(None, "created_at", "id"),
     )
 

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "test_1"
-down_revision = "0002"
+down_revision = "0003"
 
 
 def upgrade() -> None:
@@ -32,7 +32,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "test_1"
-down_revision = "0002"
+down_revision = "0003"
 
 
 def upgrade() -> None:
@@ -45,7 +45,7 @@ ORPHAN = """
 from alembic import op
 
 revision = "test_1"
-down_revision = "0002"
+down_revision = "0003"
 
 
 def upgrade() -> None:
@@ -124,7 +124,7 @@ def test_a_failed_migration_leaves_no_trace(
     _fill(settings)
     with pytest.raises(Exception, match=error):
         upgrade(settings.tables_url, more_versions=_later(tmp_path, source))
-    assert _ask(settings, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert _ask(settings, "SELECT version_num FROM alembic_version") == [("0003",)]
     assert _ask(settings, "SELECT name FROM models") == [("m",)]
     assert _ask(settings, "SELECT name FROM sqlite_master WHERE name = 'half'") == []
     database = Database(settings.tables_url)
@@ -140,4 +140,4 @@ def test_processes_may_migrate_at_once(settings: StorageSettings) -> None:
     for process in processes:
         process.join(60)
     assert [process.exitcode for process in processes] == [0, 0, 0]
-    assert _ask(settings, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert _ask(settings, "SELECT version_num FROM alembic_version") == [("0003",)]
