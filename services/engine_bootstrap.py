@@ -3,6 +3,7 @@
 import importlib
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Callable
 
@@ -34,6 +35,11 @@ logger = logging.getLogger(__name__)
 # for seconds each: better before than in a call, but not while the other processes start and need the cores.
 _WARM_UP_SECONDS = 5.0
 _WARM_UP = ("torch._dynamo", "torch._inductor.codecache", "torch._inductor.package")
+
+
+# How long one of the engine's threads may keep Python's lock from another: the socket's thread has little to do and
+# somebody waits for it, while the device's thread runs from pass to pass. Python's own 5 ms is longer than a pass.
+_SWITCH_SECONDS = 0.0002
 
 
 def build_loop(
@@ -73,6 +79,7 @@ def run_engine(settings: EngineSettings, storage: StorageSettings) -> None:
     Call it on the main thread. Raises RuntimeError where the address is taken or the device is missing.
     """
     torch.set_num_threads(settings.engine_threads)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     database = Database(storage.tables_url)
     workshop = _workshop(settings)
     try:
