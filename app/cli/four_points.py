@@ -35,7 +35,7 @@ class Task(NamedTuple):
 TASKS = (
     Task("a line from four points", lambda x: 4 - 1.5 * x, (-3, -1, 1, 4)),
     Task("a parabola from five", lambda x: 0.6 * x * x - x - 5, (-4, -2, 0, 2, 4)),
-    Task("a sinusoid from six", lambda x: 4 * math.sin(1.1 * x), (-4, -2.5, -1, 1, 2.5, 4)),
+    Task("a sinusoid from eight", lambda x: 4 * math.sin(1.1 * x), (-4.5, -3, -2, -0.5, 0.5, 2, 3, 4.5)),
 )
 
 
