@@ -93,7 +93,7 @@ def test_it_trains_adapts_shows_and_ends(demo, starter, children, tmp_path):
     assert draft == {"model": "functions", "recipe": "functions", "publish": {"alias": "champion"}}
     base, *others = [seen.document for seen in starter.seen if seen.path == "/v1/predictions"]
     assert base["support"] is None
-    assert [other["support"]["inputs"]["shape"] for other in others] == [[4, 1], [5, 1], [6, 1]]
+    assert [other["support"]["inputs"]["shape"] for other in others] == [[4, 1], [5, 1], [8, 1]]
     with Image.open(tmp_path / "demo.png") as picture:
         assert picture.width > 1000
     [child] = children
