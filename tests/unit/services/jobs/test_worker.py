@@ -76,7 +76,10 @@ def test_events_tell_the_whole_story_once_and_end_with_the_job(live: LiveBench) 
     assert events[-1].data == job.document
     assert [event.data["iteration"] for event in events if event.type == "metric"] == [10, 20, 30]
     assert {"progress", "checkpoint", "log"} <= {event.type for event in events}
-    assert [checkpoint.iteration for checkpoint in live.jobs.checkpoints(job.id)] == [30]
+    # How many there are on the way depends on how long the steps took.
+    kept = {checkpoint.iteration for checkpoint in live.jobs.checkpoints(job.id)}
+    assert max(kept) == 30
+    assert kept <= {event.data["iteration"] for event in events if event.type == "checkpoint"}
 
 
 def test_a_cancelled_job_stays_cancelled(live: LiveBench) -> None:
