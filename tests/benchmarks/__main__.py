@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from app.cli.child_server import ending_on_signals
 from tests.benchmarks import page
 from tests.benchmarks.figures import FOLDER, Report
 from tests.benchmarks.options import Options, add_options, options_of
@@ -40,7 +41,13 @@ def run_apart(suite: str, options: Options) -> bool:
         [f"tests.benchmarks.{suite}"] if suite in OWN_COMMANDS else ["tests.benchmarks", "--alone", suite]
     )
     words = [] if suite in OWN_COMMANDS else options.words()
-    held = subprocess.run([*command, *words], stdout=sys.stderr, check=False).returncode == 0
+    process = subprocess.Popen([*command, *words], stdout=sys.stderr)
+    try:
+        held = process.wait() == 0
+    finally:
+        # It has processes of its own to end.
+        process.terminate()
+        process.wait()
     if suite in OWN_COMMANDS and (FOLDER / f"{suite}.json").exists():
         draw(page.meta_training_report(FOLDER / f"{suite}.json"), FOLDER / f"{suite}.png")
     return held
@@ -62,9 +69,9 @@ def main() -> None:
     if unknown := set(given.suites) - set(known):
         parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     options, wanted = options_of(given), given.suites or known
-    if given.alone:
-        sys.exit(0 if run_here(wanted[0], options).held else 1)
-    with TemporaryDirectory() as scratch:
+    with ending_on_signals(), TemporaryDirectory() as scratch:
+        if given.alone:
+            sys.exit(0 if run_here(wanted[0], options).held else 1)
         options = options._replace(compiled=options.compiled or Path(scratch) / "compiled")
         missed = []
         for suite in wanted:

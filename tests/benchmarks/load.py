@@ -6,6 +6,8 @@ load takes as little as it can from what it measures. Loopback only; bounded in 
 
 import asyncio
 import multiprocessing
+import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 import uvloop
+
+PATIENCE_S = 60.0
+"""Longer than the service waits for its engine before it refuses."""
 
 
 class LoadResult(NamedTuple):
@@ -106,7 +111,7 @@ class _Connection(asyncio.Protocol):
 def run(port: int, requests: Sequence[bytes], *, clients: int, seconds: float) -> LoadResult:
     """Let `clients` connections send `requests` over and over for so many seconds.
 
-    Raises ConnectionError where the server ends a connection.
+    Raises ConnectionError where the server ends a connection, and TimeoutError where it falls silent.
     """
     milliseconds: list[float] = []
     statuses: Counter[int] = Counter()
@@ -122,39 +127,79 @@ def run(port: int, requests: Sequence[bytes], *, clients: int, seconds: float) -
         milliseconds.append(answer.seconds * 1000)
         statuses[answer.status] += 1
 
-    took = uvloop.run(_drive(port, endless(), note, clients))
+    took = uvloop.run(_drive(port, endless(), note, lambda: len(milliseconds), clients))
     return LoadResult(took, np.array(milliseconds), statuses)
 
 
 def ask(port: int, requests: Sequence[bytes], *, clients: int) -> list[Answer]:
-    """Send each request once, and give every answer as it came, in the order of the answers."""
+    """Send each request once, and give every answer as it came, in the order of the answers. Raises as `run`."""
     answers: list[Answer] = []
-    uvloop.run(_drive(port, iter(enumerate(requests)), answers.append, clients))
+    uvloop.run(_drive(port, iter(enumerate(requests)), answers.append, lambda: len(answers), clients))
     return answers
 
 
 async def _drive(
-    port: int, requests: Iterator[Numbered], answered: Callable[[Answer], None], clients: int
+    port: int,
+    requests: Iterator[Numbered],
+    answered: Callable[[Answer], None],
+    count: Callable[[], int],
+    clients: int,
 ) -> float:
-    """The seconds that it took; all connections take from the one iterator."""
+    """The seconds that it took; all connections take from the one iterator. `count` tells the answers so far."""
     loop = asyncio.get_running_loop()
     dones: list[asyncio.Future[None]] = [loop.create_future() for _ in range(clients)]
+    transports: list[asyncio.BaseTransport] = []
     began = time.perf_counter()
-    for done in dones:
-        await loop.create_connection(
-            lambda done=done: _Connection(requests, answered, done),  # type: ignore[misc]
-            "127.0.0.1",
-            port,
-        )
-    await asyncio.gather(*dones)
+    try:
+        for done in dones:
+            transport, _ = await loop.create_connection(
+                lambda done=done: _Connection(requests, answered, done),  # type: ignore[misc]
+                "127.0.0.1",
+                port,
+            )
+            transports.append(transport)
+        await _all(dones, count)
+    finally:
+        for done in dones:
+            done.cancel()
+        # A loop of uvloop's with open connections does not close.
+        for transport in transports:
+            transport.close()
+        await asyncio.sleep(0)
     return time.perf_counter() - began
+
+
+async def _all(dones: Sequence[asyncio.Future[None]], count: Callable[[], int]) -> None:
+    """Wait for all of them as long as answers come; raises what any of them does."""
+    waiting = set(dones)
+    while waiting:
+        before = count()
+        ended, waiting = await asyncio.wait(waiting, timeout=PATIENCE_S, return_when=asyncio.FIRST_EXCEPTION)
+        for one in ended:
+            one.result()
+        if waiting and count() == before:
+            raise TimeoutError(f"nothing was answered for {PATIENCE_S:g} s; {len(waiting)} connections wait")
+
+
+def _end_with(parent: int) -> None:
+    """End this process once its parent has, however that ends: a pool's own processes would wait for ever."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class LoadProcess:
     """The same from a process of its own, so that what is measured does not share its lock with the measuring."""
 
     def __init__(self) -> None:
-        self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(
+            1, mp_context=context, initializer=_end_with, initargs=(os.getpid(),)
+        )
 
     def run(self, port: int, requests: Sequence[bytes], *, clients: int, seconds: float) -> LoadResult:
         return self.begin(port, requests, clients=clients, seconds=seconds).result()

@@ -100,6 +100,16 @@ class Mixture:
         return queries
 
 
+def commonest(requests: Sequence[bytes], kinds: int) -> list[bytes]:
+    """Those that adapt, of the few models and sizes of which there are most: enough to keep their programs busy."""
+    alike: dict[tuple[str, int], list[bytes]] = {}
+    for request in requests:
+        if request.startswith(b"POST /v1/adaptations "):
+            alike.setdefault(_likeness(request), []).append(request)
+    ordered = sorted(alike.values(), key=len, reverse=True)
+    return [request for group in ordered[:kinds] for request in group]
+
+
 def _likeness(request: bytes) -> tuple[str, int]:
     """What requests that may share a pass have in common: what is asked of which model, and how many numbers."""
     head, _, body = request.partition(b"\r\n\r\n")

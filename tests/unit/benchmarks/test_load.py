@@ -7,11 +7,15 @@ from concurrent.futures import Future
 
 import pytest
 
+from tests.benchmarks import load
 from tests.benchmarks.load import ask, get, post, run
 
 
 class PiecemealServer:
-    """Answers every request with its own body, some bytes at a time; 404 at `/missing`, and hangs up at `/end`."""
+    """Answers every request with its own body, some bytes at a time.
+
+    404 at `/missing`; hangs up at `/end`, and says no more at `/hush`.
+    """
 
     def __init__(self) -> None:
         self.connections = 0
@@ -42,6 +46,8 @@ class PiecemealServer:
             if path == b"/end":
                 break
             self.asked.append(body)
+            if path == b"/hush":
+                continue
             status = b"404 Not Found" if path == b"/missing" else b"200 OK"
             whole = b"HTTP/1.1 %s\r\nContent-Length: %d\r\nX: y\r\n\r\n%s" % (status, len(body), body)
             for start in range(0, len(whole), 17):
@@ -92,4 +98,12 @@ def test_a_run_counts_answers_by_status_and_goes_round_in_turn(server: Piecemeal
 
 def test_a_server_that_hangs_up_is_not_taken_for_one_that_is_done(server: PiecemealServer) -> None:
     with pytest.raises(ConnectionError):
-        ask(server.port.result(), [post("/echo", b"x"), post("/end", b"")], clients=1)
+        ask(server.port.result(), [post("/hush", b"x"), post("/end", b"")], clients=2)
+
+
+def test_a_server_that_falls_silent_is_not_waited_for(
+    server: PiecemealServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "PATIENCE_S", 0.2)
+    with pytest.raises(TimeoutError, match="1 connections wait"):
+        ask(server.port.result(), [post("/echo", b"x"), post("/hush", b"y")], clients=2)

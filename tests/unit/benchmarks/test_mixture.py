@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.benchmarks.load import post
-from tests.benchmarks.mixture import CURVES, POINTS, Mixture
+from tests.benchmarks.mixture import CURVES, POINTS, Mixture, commonest
 from tests.benchmarks.tiers import zipf
 
 ADAPTED = [(model, f"adp_{place}") for place, model in enumerate((*CURVES, *POINTS))]
@@ -32,6 +32,15 @@ def test_every_request_is_in_the_other_order_once_and_runs_are_of_one_kind() -> 
     kinds = [json.loads(requests[place].partition(b"\r\n\r\n")[2]).get("model") for place in order]
     neighbours = sum(one == other for one, other in pairwise(kinds))
     assert neighbours > 200
+
+
+def test_the_commonest_kinds_are_whole_and_large() -> None:
+    requests = Mixture(1).draw(400, ADAPTED)
+    few, more = commonest(requests, 2), commonest(requests, 5)
+    assert 10 < len(few) < len(more)
+    assert more[: len(few)] == few
+    whole = [request for request in requests if b"POST /v1/adaptations HTTP" in request]
+    assert sorted(commonest(requests, 1000)) == sorted(whole)
 
 
 def test_supports_are_of_the_model_they_are_for() -> None:
