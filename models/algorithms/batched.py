@@ -1,7 +1,7 @@
 """Learners over many tasks at once. Knows only the protocol; it holds for every algorithm.
 
 The meta-parameters are shared by all tasks; everything else carries a leading M. No gradient is kept: this is
-how adapted models are served and evaluated. The answers are those of one task at a time, up to the rounding of
+how adapted models are evaluated. The answers are those of one task at a time, up to the rounding of
 batched kernels.
 """
 
@@ -30,12 +30,3 @@ def predict_batch(
     """Outputs [M, Q, ...] of M adapted models for their own query inputs [M, Q, X]."""
     answer = torch.vmap(lambda adapted, inputs: learner.predict(meta_params, adapted, inputs))
     return answer(dict(adapted_params), query_inputs)
-
-
-@torch.no_grad()
-def support_loss_batch(
-    learner: MetaLearner, meta_params: Params, adapted_params: Params, support: SupportSet
-) -> Tensor:
-    """The support losses [M] of M adapted models on their own support sets."""
-    measure = torch.vmap(lambda adapted, task: learner.support_loss(meta_params, adapted, task))
-    return measure(dict(adapted_params), support)

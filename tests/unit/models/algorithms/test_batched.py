@@ -7,7 +7,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models.algorithms.batched import adapt_batch, predict_batch, support_loss_batch
+from models.algorithms.batched import adapt_batch, predict_batch
 from models.algorithms.learner import MetaLearner
 from models.episode import SupportSet
 
@@ -47,7 +47,7 @@ def test_padded_and_batched_is_one_by_one(
 
     adapted_M = adapt_batch(learner, params, batch)
     outputs_M = predict_batch(learner, params, adapted_M, queries)
-    losses_M = support_loss_batch(learner, params, adapted_M, batch)
+    losses_M = torch.vmap(learner.support_loss, in_dims=(None, 0, 0))(params, adapted_M, batch)
     for m, support in enumerate(alone):
         adapted = learner.adapt(params, support)
         for name, expected in learner.predict(params, adapted, queries[m]).items():
