@@ -1,6 +1,5 @@
 """What follows from a family of tasks and a learner before anything is built: signature and most classes."""
 
-from models.spec.algorithms import MamlSpec
 from models.spec.learner import LearnerSpec
 from models.spec.signature import Signature, TensorSpec
 from models.spec.tasks import LabelledSpec, TaskFamilySpec
@@ -28,8 +27,8 @@ def signature_of(tasks: TaskFamilySpec, example_shape: tuple[int, ...] | None = 
 def max_ways_of(learner: LearnerSpec, tasks: TaskFamilySpec) -> int | None:
     """The most classes that one task of the trained learner may have; None for no bound, and for regression.
 
-    MAML has one output for each class slot of its training episodes; the other algorithms learn none per class.
+    An algorithm with an output layer has one output for each class of its training episodes; the others learn none.
     """
-    if isinstance(learner.algorithm, MamlSpec) and isinstance(tasks, LabelledSpec):
+    if learner.algorithm.has_output_layer and isinstance(tasks, LabelledSpec):
         return tasks.n_way
     return None

@@ -12,7 +12,7 @@ from models.algorithms.learner import MetaLearner
 from models.build import build_learner
 from models.episode import MetaBatch, QuerySet, SupportSet
 from models.functional import Params, accuracy, cross_entropy, masked_mean, squared_error
-from models.spec import LearnerSpec, MamlSpec, Signature
+from models.spec import LearnerSpec, Signature
 from models.tasks.family import TaskFamily
 
 # Episodes drawn at a time, and input numbers adapted and queried at a time: what bounds a meta-test's memory.
@@ -70,14 +70,14 @@ def meta_test(
     seed: int,
     device: torch.device | str = "cpu",
 ) -> dict[str, float]:
-    """`evaluate` of a version; for MAML also `step_<n>_<name>` after other numbers of inner steps."""
+    """`evaluate` of a version; where `inner_steps` is adjustable, `step_<n>_<name>` after other numbers too."""
 
     def score(version: LearnerSpec) -> dict[str, float]:
         learner = build_learner(version, signature, max_ways)
         return evaluate(learner, meta_params, family, episodes=episodes, seed=seed, device=device)
 
     report = score(spec)
-    if isinstance(spec.algorithm, MamlSpec):
+    if "inner_steps" in spec.algorithm.adjustable:
         for steps in INNER_STEPS:
             algorithm = msgspec.structs.replace(spec.algorithm, inner_steps=steps)
             scores = score(msgspec.structs.replace(spec, algorithm=algorithm))

@@ -5,7 +5,7 @@ Pure. The memory of long queries does not count: the engine answers them in piec
 
 from typing import NamedTuple
 
-from models.spec import AlgorithmSpec, LearnerSpec, MamlSpec, NetworkCost, RidgeSpec, Signature, network_cost
+from models.spec import AlgorithmSpec, LearnerSpec, NetworkCost, RidgeSpec, Signature, network_cost
 from services.adaptation.limits import Limits
 from services.errors import Invalid
 
@@ -37,7 +37,7 @@ def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | Non
     example = signature.inputs.example_shape
     regression = signature.task == "regression"
     outputs = 0
-    if isinstance(learner.algorithm, MamlSpec):
+    if learner.algorithm.has_output_layer:
         outputs = signature.target_width if regression else max_ways or 0
     network = network_cost(learner.network, example, outputs)
     raw = example[0] if regression and not signature.is_image else 0
@@ -47,9 +47,9 @@ def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | Non
 def call_cost(learner: LearnerCost, algorithm: AlgorithmSpec, support: int, queries: int) -> CallCost:
     """Of adapting to `support` examples by `algorithm`, its options included, and answering `queries`."""
     network = learner.network
-    if isinstance(algorithm, MamlSpec):
+    if algorithm.has_output_layer:
         # A step is forwards and backwards; at the end the support's loss is one more pass.
-        passes = 3 * algorithm.inner_steps + 1
+        passes = 3 * algorithm.gradient_steps + 1
         numbers = _KEPT * (support * network.activations + network.weights)
     else:
         passes = 2
@@ -77,8 +77,7 @@ def check_cost(
         found = f"about {cost.operations:.1e} multiply-adds; one call may take {limits.call_operations:.1e}"
     else:
         found = f"about {cost.bytes >> 20} MiB of memory; one call may take {limits.call_bytes >> 20} MiB"
-    steps = algorithm.inner_steps if isinstance(algorithm, MamlSpec) else 0
-    fewer = ", or take fewer inner_steps" if support and steps > 1 else ""
+    fewer = ", or take fewer inner_steps" if support and algorithm.gradient_steps > 1 else ""
     place = "/support/inputs" if support else pointer
     raise Invalid.at(place, f"this would take {found} (GET /v1/limits): send fewer examples at a time{fewer}")
 

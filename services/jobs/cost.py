@@ -9,7 +9,6 @@ import math
 from models.spec import (
     FunctionsSpec,
     LabelledSpec,
-    MamlSpec,
     MlpSpec,
     NetworkSpec,
     RidgeSpec,
@@ -28,10 +27,10 @@ def step_bytes(config: MetaTrainingConfig, signature: Signature) -> int:
     network = network_cost(config.learner.network, signature.inputs.example_shape)
     values, weights = network.activations, network.weights
     algorithm = config.learner.algorithm
-    if isinstance(algorithm, MamlSpec):
+    if algorithm.gradient_steps:
         # Every inner step keeps its own copy of the parameters, and second order keeps its activations too.
-        unrolled = 1 if algorithm.first_order else algorithm.inner_steps
-        floats = values * (support * max(unrolled, 1) + query) + weights * (algorithm.inner_steps + 1)
+        floats = values * (support * algorithm.unrolled_steps + query)
+        floats += weights * (algorithm.gradient_steps + 1)
     else:
         floats = values * (support + query) + weights
     if isinstance(algorithm, RidgeSpec):

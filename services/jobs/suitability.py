@@ -7,12 +7,16 @@ from collections.abc import Iterator
 
 import msgspec
 
-from models.spec import Conv4Spec, LabelledSpec, MlpSpec, ProtoNetSpec, Signature, signature_of
+from models.spec import Conv4Spec, LabelledSpec, MlpSpec, Signature, Task, signature_of
 from models.training.config import MetaTrainingConfig
 from services.errors import Fault, Invalid
 from services.jobs.cost import step_bytes
 
 _SMALLEST_IMAGE = 16  # conv4 halves height and width four times
+_MISMATCHES: dict[Task, str] = {
+    "regression": "these targets are numbers, and this algorithm learns {tasks}: use maml or ridge",
+    "classification": "these targets are labels, and this algorithm learns {tasks}: use protonet, ridge or maml",
+}
 _TURNS = 4  # `rotations` makes this many classes of one
 
 
@@ -68,9 +72,9 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
                 "/learner/network/name",
                 f"conv4 needs images of at least {_SMALLEST_IMAGE}x{_SMALLEST_IMAGE} pixels",
             )
-    if isinstance(algorithm, ProtoNetSpec) and signature.task == "regression":
+    if signature.task not in algorithm.tasks:
         yield Fault(
-            "/learner/algorithm/name", "protonet classifies, and these targets are numbers: use maml or ridge"
+            "/learner/algorithm/name", _MISMATCHES[signature.task].format(tasks=" and ".join(algorithm.tasks))
         )
 
 
