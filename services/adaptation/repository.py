@@ -85,8 +85,7 @@ def page(
         rows = rows.where(AdaptationRow.model == model)
     if version is not None:
         rows = rows.where(AdaptationRow.version == version)
-    order = (AdaptationRow.created_at, AdaptationRow.id)
-    return mapped(paginate(session, rows, order, limit, after), _record)
+    return mapped(paginate(session, rows, (AdaptationRow.id,), limit, after), _record)
 
 
 def remove(session: Session, adapted: StoredAdaptation) -> None:

@@ -12,7 +12,6 @@ from sqlalchemy.exc import IntegrityError
 
 from services.adaptation import repository
 from services.adaptation.records import StoredAdaptation
-from services.errors import ServiceError
 from services.storage.database import Database
 
 # Bounds a transaction, and with it how long other writers wait.
@@ -64,6 +63,7 @@ class AdaptationWriter:
         except IntegrityError as fault:
             # One of them: found by asking each alone.
             return [fault] if len(group) == 1 else [self._commit([one])[0] for one in group]
-        except ServiceError as fault:
+        except Exception as fault:
+            # A defect too: whoever waits has to hear of it.
             return [fault] * len(group)
         return [None] * len(group)

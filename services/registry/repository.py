@@ -150,11 +150,14 @@ def aliases_of(session: Session, model: str, version: int) -> tuple[str, ...]:
     return tuple(_aliases_by_version(session, model)[version])
 
 
-def count_live_adaptations(session: Session, model: str, version: int, now: datetime) -> int:
-    """How many unexpired adaptations were made of this version."""
-    of_version = select(func.count()).where(AdaptationRow.model == model, AdaptationRow.version == version)
+def count_live_adaptations(session: Session, model: str, version: int, now: datetime, up_to: int) -> int:
+    """How many unexpired adaptations were made of this version; counting ends at `up_to`."""
+    of_version = select(AdaptationRow.id).where(
+        AdaptationRow.model == model, AdaptationRow.version == version
+    )
     unexpired = or_(AdaptationRow.expires_at.is_(None), AdaptationRow.expires_at > now)
-    return session.scalar(of_version.where(unexpired)) or 0
+    found = of_version.where(unexpired).limit(up_to).subquery()
+    return session.scalar(select(func.count()).select_from(found)) or 0
 
 
 def _aliases_by_version(session: Session, model: str) -> dict[int, list[str]]:

@@ -22,6 +22,10 @@ from services.storage.paging import DEFAULT_LIMIT, Page
 from services.storage.references import keep, release
 from services.storage.tables import AdaptationRow, AliasRow, ModelRow, ModelVersionRow
 
+_MOST_COUNTED = (
+    1001  # adaptations, for a message: counting a million takes longer than saying that they are many
+)
+
 
 class RegistryService:
     """Every method is one transaction, except `publish_in`, which joins the caller's."""
@@ -160,8 +164,10 @@ class RegistryService:
             row = repository.version_row(session, model, version, lock=True)
             if aliases := repository.aliases_of(session, model, version):
                 raise Conflict(f"{model}@{version} is in use: {', '.join(aliases)} points at it")
-            if live := repository.count_live_adaptations(session, model, version, self._clock.now()):
-                raise Conflict(f"{model}@{version} is in use: {live} live adaptations were made of it")
+            now = self._clock.now()
+            if live := repository.count_live_adaptations(session, model, version, now, _MOST_COUNTED):
+                many = f"{live}" if live < _MOST_COUNTED else f"more than {live - 1:,}"
+                raise Conflict(f"{model}@{version} is in use: {many} live adaptations were made of it")
             expired = (AdaptationRow.model == model, AdaptationRow.version == version)
             session.execute(delete(AdaptationRow).where(*expired))
             session.delete(row)

@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -32,6 +33,19 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Digest(TypeDecorator[str]):
+    """A sha256 as its 32 bytes; 64 hexadecimal digits everywhere else."""
+
+    impl = LargeBinary(32)
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002
+        return None if value is None else bytes.fromhex(value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return None if value is None else value.hex()
 
 
 class Row(DeclarativeBase):
@@ -100,28 +114,33 @@ class AliasRow(Row):
 
 
 class AdaptedParamsRow(Row):
-    """Adapted parameters by the sha256 of their bytes (safetensors): equal adaptations are stored once."""
+    """Adapted parameters by the sha256 of their bytes (safetensors): equal adaptations are stored once.
+
+    There may be millions, so a digest is its bytes here, and not their digits.
+    """
 
     __tablename__ = "adapted_params"
 
-    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    digest: Mapped[str] = mapped_column(Digest, primary_key=True)
     params: Mapped[bytes]
 
 
 class AdaptationRow(Row):
-    """The record of one act of adapting; `classes` holds the caller's own labels, in slot order."""
+    """The record of one act of adapting; `classes` holds the caller's own labels, in slot order.
+
+    Ids sort by the time they were made, so they are the order of lists: an index on a moment would say it twice.
+    """
 
     __tablename__ = "adaptations"
     __table_args__ = (
         ForeignKeyConstraint(["model", "version"], ["model_versions.model", "model_versions.version"]),
-        Index(None, "model", "created_at", "id"),
-        Index(None, "created_at", "id"),
+        Index(None, "model", "id"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     model: Mapped[str] = mapped_column(String(128))
     version: Mapped[int]
-    digest: Mapped[str] = mapped_column(ForeignKey("adapted_params.digest"), index=True)
+    digest: Mapped[str] = mapped_column(Digest, ForeignKey("adapted_params.digest"), index=True)
     task: Mapped[str] = mapped_column(String(32))
     classes: Mapped[list[Any] | None]
     n_support: Mapped[int]

@@ -86,11 +86,11 @@ def test_parameters_are_never_removed_while_they_are_being_named(database: Datab
     def make_and_remove(writer: int) -> Callable[[], None]:
         def work() -> None:
             for turn in range(ROUNDS):
-                stored = _stored(f"adp_{writer}_{turn}", digest="shared")
+                stored = _stored(f"adp_{writer}_{turn}", digest="ab" * 32)
                 with database.write() as session:
                     repository.insert(session, [(stored, b"params")])
                 with database.read() as session:
-                    row = session.get(AdaptedParamsRow, "shared")
+                    row = session.get(AdaptedParamsRow, "ab" * 32)
                     assert row is not None
                     assert row.params == b"params"
                 with database.write() as session:
@@ -101,7 +101,7 @@ def test_parameters_are_never_removed_while_they_are_being_named(database: Datab
     def sweep() -> None:
         for _ in range(ROUNDS):
             with database.write() as session:
-                repository.remove_unnamed(session, ["shared"])
+                repository.remove_unnamed(session, ["ab" * 32])
 
     _side_by_side([*(make_and_remove(writer) for writer in range(WRITERS)), sweep])
     with database.read() as session:

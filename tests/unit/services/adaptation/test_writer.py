@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import event, func, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, StatementError
 
 from services.adaptation.records import Adaptation, StoredAdaptation
 from services.adaptation.writer import AdaptationWriter
@@ -30,7 +30,7 @@ def _stored(number: int, model: str = "line", digest: str | None = None) -> Stor
         created_at=datetime(2026, 1, 1, tzinfo=UTC),
         expires_at=None,
     )
-    return StoredAdaptation(made, digest or f"digest-{number}")
+    return StoredAdaptation(made, digest or f"{number:064x}")
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_equal_parameters_are_one_row(house: House) -> None:
     async def scenario() -> None:
         writer = AdaptationWriter(house.database)
         await asyncio.gather(
-            *(writer.store(_stored(number, digest="same"), b"params") for number in range(5))
+            *(writer.store(_stored(number, digest="ab" * 32), b"params") for number in range(5))
         )
 
     house.run(scenario())
@@ -90,7 +90,7 @@ def test_one_that_cannot_be_stored_takes_no_other_with_it(house: House) -> None:
     assert [type(end) for end in ends] == [type(None), IntegrityError, type(None), IntegrityError, type(None)]
     with house.database.read() as session:
         assert set(session.scalars(select(AdaptationRow.id))) == {"adp_0", "adp_2", "adp_3"}
-        assert "digest-1" not in set(session.scalars(select(AdaptedParamsRow.digest)))
+        assert f"{1:064x}" not in set(session.scalars(select(AdaptedParamsRow.digest)))
 
 
 def test_a_caller_that_went_away_stops_nobody(house: House) -> None:
@@ -122,3 +122,11 @@ def test_a_database_that_is_away_is_everybodys_fault_and_passes(house: House) ->
     house.run(scenario())
     patient.close()
     assert _count(house.database, AdaptationRow) == 1
+
+
+def test_a_defect_is_told_to_whoever_waits(house: House) -> None:
+    async def scenario() -> None:
+        await AdaptationWriter(house.database).store(_stored(0, digest="no digest"), b"params")
+
+    with pytest.raises(StatementError, match="non-hexadecimal"):
+        house.run(scenario())

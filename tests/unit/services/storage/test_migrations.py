@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import NullPool, create_engine
+from sqlalchemy import NullPool, create_engine, select
 
 from services.storage.database import Database
 from services.storage.migrations import migrate, upgrade
 from services.storage.settings import StorageSettings
-from services.storage.tables import Row
+from services.storage.tables import AdaptationRow, AdaptedParamsRow, Row
 
 REBUILD_PARENT = """
 import sqlalchemy as sa
 from alembic import op
 
 revision = "test_1"
-down_revision = "0003"
+down_revision = "0004"
 
 
 def upgrade() -> None:
@@ -32,7 +32,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "test_1"
-down_revision = "0003"
+down_revision = "0004"
 
 
 def upgrade() -> None:
@@ -45,7 +45,7 @@ ORPHAN = """
 from alembic import op
 
 revision = "test_1"
-down_revision = "0003"
+down_revision = "0004"
 
 
 def upgrade() -> None:
@@ -124,7 +124,7 @@ def test_a_failed_migration_leaves_no_trace(
     _fill(settings)
     with pytest.raises(Exception, match=error):
         upgrade(settings.tables_url, more_versions=_later(tmp_path, source))
-    assert _ask(settings, "SELECT version_num FROM alembic_version") == [("0003",)]
+    assert _ask(settings, "SELECT version_num FROM alembic_version") == [("0004",)]
     assert _ask(settings, "SELECT name FROM models") == [("m",)]
     assert _ask(settings, "SELECT name FROM sqlite_master WHERE name = 'half'") == []
     database = Database(settings.tables_url)
@@ -140,4 +140,29 @@ def test_processes_may_migrate_at_once(settings: StorageSettings) -> None:
     for process in processes:
         process.join(60)
     assert [process.exitcode for process in processes] == [0, 0, 0]
-    assert _ask(settings, "SELECT version_num FROM alembic_version") == [("0003",)]
+    assert _ask(settings, "SELECT version_num FROM alembic_version") == [("0004",)]
+
+
+def test_digests_become_bytes_and_keep_what_they_name(settings: StorageSettings) -> None:
+    earlier = "0003"
+    settings.data_dir.mkdir(exist_ok=True)
+    upgrade(settings.tables_url, earlier)
+    _fill(settings)
+    digest = "ab" * 32
+    with sqlite3.connect(_file(settings)) as connection:
+        connection.execute("INSERT INTO adapted_params VALUES (?, ?)", (digest, b"numbers"))
+        connection.execute(
+            "INSERT INTO adaptations VALUES ('adp_1', 'm', 1, ?, 'regression', NULL, 4, 0.5, '{}', '{}', 1,"
+            " '2026-01-01 00:00:00.000000', NULL)",
+            (digest,),
+        )
+    connection.close()
+    migrate(settings)
+    database = Database(settings.tables_url)
+    with database.read() as session:
+        (made,) = session.scalars(select(AdaptationRow))
+        (params,) = session.scalars(select(AdaptedParamsRow))
+    database.close()
+    assert (made.id, made.digest) == ("adp_1", digest)
+    assert (params.digest, params.params) == (digest, b"numbers")
+    assert _ask(settings, "SELECT typeof(digest), length(digest) FROM adaptations") == [("blob", 32)]
