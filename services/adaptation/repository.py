@@ -9,17 +9,16 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, exists, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from services.adaptation.records import Adaptation, LiveAdaptation, StoredAdaptation
 from services.errors import NotFound
+from services.storage import params
 from services.storage.paging import Page, mapped, paginate
 from services.storage.tables import AdaptationRow, AdaptedParamsRow, table_of
 
 # Tables and not mapped classes where thousands a second go through.
 _ADAPTATIONS = table_of(AdaptationRow)
-_PARAMS = table_of(AdaptedParamsRow)
 _BY_ID = select(_ADAPTATIONS).where(_ADAPTATIONS.c.id == bindparam("id"))
 _LIVE_BY_ID = select(*(_ADAPTATIONS.c[name] for name in LiveAdaptation.__struct_fields__)).where(
     _ADAPTATIONS.c.id == bindparam("id")
@@ -31,17 +30,8 @@ def insert(session: Session, adapted: Sequence[tuple[StoredAdaptation, bytes]]) 
 
     Raises sqlalchemy's IntegrityError where an id is taken or a model's version is gone.
     """
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(_PARAMS)
-    # Not DO NOTHING: that would neither lock the row nor wait for another's removal of it.
-    upsert = statement.on_conflict_do_update(
-        index_elements=[_PARAMS.c.digest], set_={"digest": statement.excluded.digest}
-    )
-    connection = session.connection()
-    # In one order everywhere, so that two groups that share parameters never wait for each other.
-    params = {stored.digest: given for stored, given in adapted}
-    connection.execute(upsert, [{"digest": digest, "params": params[digest]} for digest in sorted(params)])
-    connection.execute(_ADAPTATIONS.insert(), [_row(stored) for stored, _ in adapted])
+    params.put(session, {stored.digest: file for stored, file in adapted})
+    session.connection().execute(_ADAPTATIONS.insert(), [_row(stored) for stored, _ in adapted])
 
 
 def find(session: Session | Connection, adaptation_id: str) -> StoredAdaptation | None:

@@ -9,15 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import torch
-from sqlalchemy import select
 from torch import Tensor
 
 from services.engine.layout import Layout, read_row
 from services.engine.loader import ReadMany
 from services.engine.tier import Held, Tier
 from services.errors import Invalid, NotFound
+from services.storage import params
 from services.storage.database import Database
-from services.storage.tables import AdaptedParamsRow
 
 CountHit = Callable[[str], None]
 """Takes the name of the tier in which a model was found."""
@@ -106,10 +105,10 @@ def reader_of(database: Database) -> Callable[[str], bytes]:
 
     def read(digest: str) -> bytes:
         with database.read() as session:
-            row = session.get(AdaptedParamsRow, digest)
-            if row is None:
-                raise NotFound(f"no adapted parameters {digest}")
-            return row.params
+            found = params.read(session, [digest])
+        if digest not in found:
+            raise NotFound(f"no adapted parameters {digest}")
+        return found[digest]
 
     return read
 
@@ -118,9 +117,7 @@ def many_reader_of(database: Database) -> ReadMany:
     """The same for many at once, those that there are."""
 
     def read(digests: Sequence[str]) -> Mapping[str, bytes]:
-        wanted = select(AdaptedParamsRow.digest, AdaptedParamsRow.params)
         with database.read() as session:
-            rows = session.execute(wanted.where(AdaptedParamsRow.digest.in_(digests)))
-            return dict(rows.tuples().all())
+            return params.read(session, digests)
 
     return read

@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     TypeDecorator,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -63,6 +64,9 @@ class Row(DeclarativeBase):
         dict[str, Any]: JSON(none_as_null=True),
         list[Any]: JSON(none_as_null=True),
     }
+
+
+_EXPIRES = text("expires_at IS NOT NULL")
 
 
 def table_of(kind: type[Row]) -> Table:
@@ -113,6 +117,15 @@ class AliasRow(Row):
     updated_at: Mapped[datetime]
 
 
+class ParamsHeaderRow(Row):
+    """Names and shapes of adapted parameters: the first bytes of their files, equal for all of one base."""
+
+    __tablename__ = "params_headers"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    header: Mapped[bytes] = mapped_column(unique=True)
+
+
 class AdaptedParamsRow(Row):
     """Adapted parameters by the sha256 of their bytes (safetensors): equal adaptations are stored once.
 
@@ -122,7 +135,8 @@ class AdaptedParamsRow(Row):
     __tablename__ = "adapted_params"
 
     digest: Mapped[str] = mapped_column(Digest, primary_key=True)
-    params: Mapped[bytes]
+    header_id: Mapped[int] = mapped_column(ForeignKey("params_headers.id"))
+    numbers: Mapped[bytes]
 
 
 class AdaptationRow(Row):
@@ -135,6 +149,8 @@ class AdaptationRow(Row):
     __table_args__ = (
         ForeignKeyConstraint(["model", "version"], ["model_versions.model", "model_versions.version"]),
         Index(None, "model", "id"),
+        # Most never expire.
+        Index(None, "expires_at", sqlite_where=_EXPIRES, postgresql_where=_EXPIRES),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -149,7 +165,7 @@ class AdaptationRow(Row):
     caller_metadata: Mapped[dict[str, Any]]
     revision: Mapped[int]
     created_at: Mapped[datetime]
-    expires_at: Mapped[datetime | None] = mapped_column(index=True)
+    expires_at: Mapped[datetime | None]
 
 
 class DatasetRow(Row):

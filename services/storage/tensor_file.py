@@ -43,6 +43,11 @@ def decode_tensors(data: bytes) -> Tensors:
     return tensors
 
 
+def header_bytes(data: bytes) -> int:
+    """How many of a file's bytes come before its numbers."""
+    return min(len(data), _PREFIX + int.from_bytes(data[:_PREFIX], "little"))
+
+
 def read_metadata(data: bytes) -> dict[str, str]:
     """The header's metadata, without touching the tensors. Raises Invalid."""
     length = int.from_bytes(data[:_PREFIX], "little")

@@ -16,11 +16,11 @@ from services.engine.remote_client import RemoteEngineClient
 from services.engine.settings import EngineSettings
 from services.engine.socket_file import sole_listener
 from services.errors import Invalid, NotFound, Unavailable
+from services.storage import params as stored_params
 from services.storage.artifacts import FolderArtifactStore
 from services.storage.database import Database
 from services.storage.migrations import migrate
 from services.storage.settings import StorageSettings
-from services.storage.tables import AdaptedParamsRow
 from tests import small_models
 
 ENGINE = """
@@ -56,7 +56,7 @@ class EngineProcess:
     def keep(self, digest: str, params: memoryview) -> None:
         database = Database(self.storage.tables_url)
         with database.write() as session:
-            session.add(AdaptedParamsRow(digest=digest, params=bytes(params)))
+            stored_params.put(session, {digest: bytes(params)})
         database.close()
 
 
@@ -137,7 +137,7 @@ def test_what_the_engine_refuses_arrives_as_what_it_is(engine: EngineProcess) ->
                 await client.inspect(InspectCall("0" * 64))
             with pytest.raises(NotFound):
                 await client.predict(PredictCall(model, "0" * 64, X))
-            with pytest.raises(Invalid, match="inner_lr 10"):
+            with pytest.raises(Invalid, match="inner_lr over 200 steps"):
                 await client.adapt(AdaptCall(model, Support(X, Y), {"inner_lr": 10.0, "inner_steps": 200}))
             assert (await client.inspect(InspectCall(model))).resident_models == 1
             assert b'innerloop_engine_batch_size_count{kind="inspect"} 2.0' in await client.metrics()

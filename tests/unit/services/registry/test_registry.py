@@ -7,11 +7,12 @@ import pytest
 
 from services.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from services.registry.service import RegistryService
+from services.storage import params
 from services.storage.artifacts import FolderArtifactStore
 from services.storage.database import Database
 from services.storage.manifest import decode_artifact
 from services.storage.settings import StorageSettings
-from services.storage.tables import AdaptationRow, AdaptedParamsRow
+from services.storage.tables import AdaptationRow
 from tests.fakes import FakeClock, artifact_file
 
 
@@ -22,7 +23,7 @@ def registry(database: Database, artifacts: FolderArtifactStore, clock: FakeCloc
 
 def _adapt(database: Database, clock: FakeClock, version: int, ttl: timedelta | None = None) -> None:
     with database.write() as session:
-        session.add(AdaptedParamsRow(digest="d" * 64, params=b""))
+        params.put(session, {"d" * 64: b""})
         session.flush()
         session.add(
             AdaptationRow(

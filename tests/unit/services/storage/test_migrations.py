@@ -4,15 +4,20 @@ import multiprocessing
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import NullPool, create_engine, select
 
+from services.storage import params
 from services.storage.database import Database
 from services.storage.migrations import migrate, upgrade
 from services.storage.settings import StorageSettings
-from services.storage.tables import AdaptationRow, AdaptedParamsRow, Row
+from services.storage.tables import AdaptationRow, Row
+from services.storage.tensor_file import encode_tensors
+
+FILE = encode_tensors({"weights": np.arange(3, dtype=np.float32)})
 
 REBUILD_PARENT = """
 import sqlalchemy as sa
@@ -150,7 +155,7 @@ def test_digests_become_bytes_and_keep_what_they_name(settings: StorageSettings)
     _fill(settings)
     digest = "ab" * 32
     with sqlite3.connect(_file(settings)) as connection:
-        connection.execute("INSERT INTO adapted_params VALUES (?, ?)", (digest, b"numbers"))
+        connection.execute("INSERT INTO adapted_params VALUES (?, ?)", (digest, FILE))
         connection.execute(
             "INSERT INTO adaptations VALUES ('adp_1', 'm', 1, ?, 'regression', NULL, 4, 0.5, '{}', '{}', 1,"
             " '2026-01-01 00:00:00.000000', NULL)",
@@ -161,8 +166,8 @@ def test_digests_become_bytes_and_keep_what_they_name(settings: StorageSettings)
     database = Database(settings.tables_url)
     with database.read() as session:
         (made,) = session.scalars(select(AdaptationRow))
-        (params,) = session.scalars(select(AdaptedParamsRow))
+        stored = params.read(session, [digest])
     database.close()
     assert (made.id, made.digest) == ("adp_1", digest)
-    assert (params.digest, params.params) == (digest, b"numbers")
+    assert stored == {digest: FILE}
     assert _ask(settings, "SELECT typeof(digest), length(digest) FROM adaptations") == [("blob", 32)]

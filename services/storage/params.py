@@ -1,0 +1,53 @@
+"""Adapted parameters in the database: a file's numbers in a row of its own, its header once for all that have it.
+
+What goes in comes out byte for byte. Adapted models of one base differ in their numbers alone, and where they are
+small, names and shapes would take as much room as those. Knows the file's first bytes; not what it is for.
+"""
+
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from services.storage.tables import AdaptedParamsRow, ParamsHeaderRow, table_of
+from services.storage.tensor_file import header_bytes
+
+_PARAMS = table_of(AdaptedParamsRow)
+_HEADERS = table_of(ParamsHeaderRow)
+_FILES = select(_PARAMS.c.digest, _HEADERS.c.header, _PARAMS.c.numbers).join(_HEADERS)
+_HEADER_ID = select(_HEADERS.c.id).where(_HEADERS.c.header == bindparam("header")).scalar_subquery()
+
+
+def put(session: Session, files: Mapping[str, bytes]) -> None:
+    """Add files by digest where they are not there yet, and lock the rows of those that are."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    # In one order everywhere, so that two groups that share parameters never wait for each other.
+    split = [(digest, *_split(files[digest])) for digest in sorted(files)]
+    headers = sorted({header for _, header, _ in split})
+    connection = session.connection()
+    connection.execute(
+        dialect.insert(_HEADERS).on_conflict_do_nothing(), [{"header": header} for header in headers]
+    )
+    statement = dialect.insert(_PARAMS).values(
+        digest=bindparam("digest"), header_id=_HEADER_ID, numbers=bindparam("numbers")
+    )
+    # Not DO NOTHING: that would neither lock the row nor wait for another's removal of it.
+    upsert = statement.on_conflict_do_update(
+        index_elements=[_PARAMS.c.digest], set_={"digest": statement.excluded.digest}
+    )
+    connection.execute(
+        upsert,
+        [{"digest": digest, "header": header, "numbers": numbers} for digest, header, numbers in split],
+    )
+
+
+def read(session: Session, digests: Collection[str]) -> dict[str, bytes]:
+    """The files of those digests that there are."""
+    rows = session.execute(_FILES.where(_PARAMS.c.digest.in_(digests)))
+    return {digest: header + numbers for digest, header, numbers in rows}
+
+
+def _split(file: bytes) -> tuple[bytes, bytes]:
+    size = header_bytes(file)
+    return file[:size], file[size:]
