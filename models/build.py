@@ -19,6 +19,7 @@ from models.algorithms.ridge_classifier import RidgeClassifier
 from models.functional import Network, Params
 from models.networks.conv4 import Conv4
 from models.networks.heads import WithHead
+from models.networks.kernels import CONVOLUTIONS, InBfloat16, Kernels
 from models.networks.mlp import Mlp
 from models.spec import (
     Conv4Spec,
@@ -45,9 +46,16 @@ from models.tasks.sinusoid import Sinusoid
 _MAKERS = (torch.rand, torch.randn, torch.zeros, torch.ones)
 _SLACK = 1 << 22
 
+_PLAIN = Kernels()
 
-def build_network(spec: NetworkSpec, signature: Signature) -> Network:
+
+def build_network(spec: NetworkSpec, signature: Signature, kernels: Kernels = _PLAIN) -> Network:
     """The backbone that `spec` names, for the signature's inputs; raises ValueError where they do not fit."""
+    backbone = _backbone(spec, signature, kernels)
+    return InBfloat16(backbone) if kernels.backbone == "bfloat16" else backbone
+
+
+def _backbone(spec: NetworkSpec, signature: Signature, kernels: Kernels) -> Network:
     shape = signature.inputs.example_shape
     match spec:
         case MlpSpec():
@@ -58,16 +66,18 @@ def build_network(spec: NetworkSpec, signature: Signature) -> Network:
             if not signature.is_image:
                 raise ValueError("network conv4 takes images, and the inputs are vectors; mlp takes vectors")
             height, width, channels = shape
-            return Conv4((channels, height, width), spec.hidden)
+            return Conv4((channels, height, width), spec.hidden, CONVOLUTIONS[kernels.convolution])
 
 
-def build_learner(spec: LearnerSpec, signature: Signature, max_ways: int | None = None) -> MetaLearner:
+def build_learner(
+    spec: LearnerSpec, signature: Signature, max_ways: int | None = None, kernels: Kernels = _PLAIN
+) -> MetaLearner:
     """The learner that `spec` describes, for one signature.
 
     `max_ways` is the number of class slots that a MAML classifier has; the others need none. Raises ValueError
     where algorithm, network and signature do not fit.
     """
-    backbone = build_network(spec.network, signature)
+    backbone = build_network(spec.network, signature, kernels)
     regression = signature.task == "regression"
     match spec.algorithm:
         case MamlSpec():

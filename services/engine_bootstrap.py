@@ -13,12 +13,13 @@ from prometheus_client import CollectorRegistry
 from models.programs.folder import ProgramFolder, has_compiler
 from services.engine.adapted_models import AdaptedModels, many_reader_of, reader_of
 from services.engine.compiling import COMPILER
-from services.engine.device import pick_device
+from services.engine.device import pick_device, round_to
 from services.engine.executor import Executor
 from services.engine.loader import Loader
 from services.engine.loop import EngineLoop
 from services.engine.passes import Passes
 from services.engine.plans import Plans
+from services.engine.recorder import Recorder
 from services.engine.residents import ResidentModels
 from services.engine.server import EngineServer
 from services.engine.settings import EngineSettings
@@ -55,7 +56,8 @@ def build_loop(
     Without a `workshop` every program runs eagerly.
     """
     device = pick_device(settings.engine_device)
-    plans = Plans(device, workshop, metrics.count_plan)
+    round_to(settings.engine_precision)
+    plans = Plans(device, workshop, metrics.count_plan, recorder=_recorder(settings, device))
     executor = Executor(
         ResidentModels(artifacts, device, settings.engine_model_bytes),
         AdaptedModels(read_adapted, _tiers(settings, device), metrics.count_hit),
@@ -104,8 +106,15 @@ def run_engine(settings: EngineSettings, storage: StorageSettings) -> None:
         database.close()
 
 
+def _recorder(settings: EngineSettings, device: torch.device) -> Recorder | None:
+    if device.type != "cuda" or not settings.engine_compile:
+        return None
+    return Recorder(settings.engine_precision, settings.engine_recorded_bytes)
+
+
 def _workshop(settings: EngineSettings) -> Workshop | None:
-    if not settings.engine_compile:
+    """What compiles on a CPU; on a GPU programs are recorded."""
+    if not settings.engine_compile or pick_device(settings.engine_device).type == "cuda":
         return None
     if not has_compiler():
         logger.info("there is no C++ compiler here: every program runs as it is")

@@ -7,6 +7,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from models.functional import Params
+from models.networks.kernels import Convolve, by_library
 
 BLOCKS = 4
 
@@ -19,7 +20,9 @@ class Conv4:
     come after the pooling, where a quarter of the numbers is left.
     """
 
-    def __init__(self, image_shape: tuple[int, int, int], hidden: int = 64) -> None:
+    def __init__(
+        self, image_shape: tuple[int, int, int], hidden: int = 64, convolve: Convolve = by_library
+    ) -> None:
         """`image_shape` is C, H, W; raises ValueError where the image is too small to be halved four times."""
         channels, height, width = image_shape
         smallest = 2**BLOCKS
@@ -28,6 +31,7 @@ class Conv4:
                 f"conv4 needs images of at least {smallest}x{smallest} pixels, not {height}x{width}"
             )
         self.channels = (channels,) + (hidden,) * BLOCKS
+        self.convolve = convolve
         self.width = hidden * (height // smallest) * (width // smallest)
 
     def init(self, generator: Generator) -> dict[str, Tensor]:
@@ -45,7 +49,7 @@ class Conv4:
         maps = inputs
         for block in range(BLOCKS):
             name = f"backbone.{block}"
-            maps = functional.conv2d(maps, params[f"{name}.weight"], padding=1)
+            maps = self.convolve(maps, params[f"{name}.weight"])
             maps = functional.max_pool2d(functional.group_norm(maps, num_groups=1), 2)
             scale, shift = (params[f"{name}.{which}"][:, None, None] for which in ("scale", "shift"))
             maps = torch.relu(maps * scale + shift)

@@ -10,9 +10,13 @@ from time import perf_counter
 from typing import Literal
 
 import msgspec
+import torch
 
 from models.programs.folder import ProgramFolder, has_compiler
+from models.programs.recorded import NotRecordable
 from models.training.blocks import Block
+from models.training.gpu_plans import gpu_plan, gpu_plan_names
+from models.training.graph_plan import GraphPlan
 from models.training.meta_trainer import MetaTrainer
 from models.training.outer_step import OuterState
 from models.training.plan_policy import is_clearly_faster, pays_to_compile, pays_to_load
@@ -33,13 +37,14 @@ _log = logging.getLogger(__name__)
 
 
 class Planner:
-    """One run's. Programs are compiled for the CPU alone; elsewhere a run stays with its eager plan."""
+    """One run's. Programs are compiled for the CPU alone; a GPU has its own plans, and a run stays with one."""
 
     def __init__(self, trainer: MetaTrainer, spec: ProgramSpec, folder: ProgramFolder) -> None:
         self._trainer = trainer
         self._spec = spec
         self._folder = folder
-        self._key = spec.key
+        self._on_gpu = trainer.device.type == "cuda"
+        self._key = _key_on_gpu(spec.key, trainer.device) if self._on_gpu else spec.key
         self._notes = folder.notes(self._key)
         self._rejected = self._notes.verdict in ("slower", "failed") or trainer.device.type != "cpu"
         self._since = (0, 0.0)
@@ -73,6 +78,8 @@ class Planner:
 
     def _first(self) -> Plan:
         known = self._notes.eager
+        if self._on_gpu:
+            return (self._gpu_plan(known) if known else None) or self._trial_on_gpu()
         if self._notes.verdict == "faster" and pays_to_load(self._notes.step_seconds, self._steps_left()):
             compiled = self._load()
             if compiled is not None:
@@ -83,6 +90,8 @@ class Planner:
 
     def _recorded(self, name: str) -> Plan:
         """The plan of that name, or where its program is gone the eager one: then that is a stretch of its own."""
+        if self._on_gpu:
+            return self._gpu_plan(name) or self._first()
         if name in EAGER_PLANS:
             return EAGER_PLANS[name](self._trainer.step)
         compiled = self._load()
@@ -106,6 +115,42 @@ class Planner:
         self._folder.note(self._key, self._notes)
         _log.info("eager plan: %s, of %s seconds a task", faster, seconds)
         return EAGER_PLANS[faster](trainer.step)
+
+    def _gpu_plan(self, name: str) -> Plan | None:
+        """The plan of that name once it has run; None where a GPU has none, or it cannot be recorded here."""
+        trainer, plan = self._trainer, gpu_plan(name, self._spec, self._trainer)
+        if not isinstance(plan, GraphPlan):
+            return plan
+        try:
+            plan.run(trainer.outer_state, trainer.blocks.at(trainer.iteration), 0, 1)
+        except (NotRecordable, torch.OutOfMemoryError) as error:
+            _log.warning("%s cannot be had: %s", name, error)
+            return None
+        return plan
+
+    def _trial_on_gpu(self) -> Plan:
+        """The fastest of a GPU's plans on the run's first block, of those that compute the same."""
+        trainer = self._trainer
+        state, block = trainer.outer_state, trainer.blocks.at(trainer.iteration)
+        steps = min(_TRIAL_STEPS, len(block.rates))
+        best: Plan = EAGER_PLANS["vmap"](trainer.step)
+        expected = best.run(state, block, 0, 1)[0].exp_avg
+        seconds = {best.name: seconds_a_step(best, state, block, steps)}
+        for name in gpu_plan_names(self._spec):
+            plan = None if name in seconds else self._gpu_plan(name)
+            if plan is None:
+                continue
+            apart = (plan.run(state, block, 0, 1)[0].exp_avg - expected).norm() / expected.norm()
+            if not apart <= _ROUNDING:
+                _log.error("%s computes something else: %.2g apart", name, apart)
+                continue
+            seconds[name] = seconds_a_step(plan, state, block, steps)
+            if is_clearly_faster(seconds[name], seconds[best.name]):
+                best = plan
+        self._notes.eager = best.name
+        self._folder.note(self._key, self._notes)
+        _log.info("plan on the GPU: %s, of %s seconds a step", best.name, seconds)
+        return best
 
     def _adopt(self) -> None:
         """Change to the program, if what it computes is the same but for rounding, and clearly sooner there."""
@@ -161,6 +206,12 @@ class Planner:
 
     def _steps_left(self) -> int:
         return self._trainer.training.iterations - self._trainer.iteration
+
+
+def _key_on_gpu(key: str, device: torch.device) -> str:
+    """What is measured on one kind of GPU says nothing of another."""
+    name = torch.cuda.get_device_name(device)
+    return f"{key}-{''.join(letter if letter.isalnum() else '-' for letter in name)}"
 
 
 def seconds_a_step(plan: Plan, state: OuterState, block: Block, steps: int = 1) -> float:

@@ -1,18 +1,21 @@
-"""How tasks go through a program: all together, one by one, or compiled; whichever was measured to be quickest.
+"""How tasks go through a program: all together, one by one, compiled or recorded; by whichever is quickest.
 
 Nothing waits for a compiler. A program runs eagerly at once; one that is used a lot is compiled in another process
-(`workshop`), is tried against the eager answer on a real pass when it is there, and takes over if it holds.
+(`workshop`), is tried against the eager answer on a real pass when it is there, and takes over if it holds. On a
+GPU one that is used at all is recorded instead, in a moment (`recorder`), and has to hold as much.
 """
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from models.functional import Params
+from services.engine.lru import ByteBudget
 from services.engine.programs import Program, ProgramSpec, build_program
 from services.engine.workshop import Workshop
 
@@ -26,6 +29,7 @@ CountPlan = Callable[[str, str], None]
 _TRIALS = 3
 _BUSY_PASSES = 50
 _BUSY_SECONDS = 1.0
+_RECORDING_PASSES = 6
 
 # One task by itself must be this much quicker than its share of a batched pass: both are measured roughly.
 _CLEARLY = 0.8
@@ -38,6 +42,31 @@ class Plan(StrEnum):
     TOGETHER = "together"
     EACH = "each"
     COMPILED = "compiled"
+    GRAPH = "graph"
+    GRAPH_PATCHES = "graph patches"
+    GRAPH_BFLOAT16 = "graph bfloat16"
+
+
+class Recorded(NamedTuple):
+    """A program recorded for one number of tasks; `size` in bytes, `tolerance` as `_TOLERANCE`."""
+
+    plan: Plan
+    run: Compiled
+    size: int
+    tolerance: float
+
+
+class Recorder(Protocol):
+    """Records programs on a GPU."""
+
+    budget: int
+    """Bytes of recordings that may be kept."""
+
+    def recordings(
+        self, spec: ProgramSpec, meta_params: Params, tensors: Sequence[Tensor]
+    ) -> Iterable[Recorded]:
+        """Those of the program that there are, for tensors of these shapes, one after the other."""
+        ...
 
 
 def rung_of(tasks: int) -> int:
@@ -58,6 +87,7 @@ class _Line:
         self.seconds = 0.0  # spent in eager passes
         self.quickest: dict[Plan, float] = {}  # seconds a task
         self.compiled: Compiled | None = None
+        self.recorded = False
         self.may_ask = True
         self.waits = False  # for the workshop
 
@@ -74,24 +104,32 @@ class Plans:
         workshop: Workshop | None,
         count_plan: CountPlan = lambda _kind, _plan: None,
         clock: Callable[[], float] = time.perf_counter,
+        recorder: Recorder | None = None,
     ) -> None:
-        """`workshop` compiles; None where nothing is to be compiled. `clock` gives seconds."""
+        """`workshop` compiles and `recorder` records; None where nothing is to be. `clock` gives seconds."""
         self._device = device
         self._workshop = workshop
         self._count_plan = count_plan
         self._clock = clock
+        self._recorder = recorder
+        self._recordings: ByteBudget[Recorded] = ByteBudget(recorder.budget if recorder else 0)
         self._lines: dict[tuple[ProgramSpec, int], _Line] = {}
 
     def tasks(self, spec: ProgramSpec, tasks: int, meta_params: Params) -> int:
         """How many tasks a pass of `tasks` is to be padded to: a compiled program takes its rung, others any."""
         line = self._line(spec, tasks, meta_params)
-        return rung_of(tasks) if line.compiled is not None else tasks
+        return rung_of(tasks) if line.compiled is not None or line.recorded else tasks
 
     def run(
         self, spec: ProgramSpec, tasks: int, meta_params: Params, tensors: Sequence[Tensor]
     ) -> Sequence[Tensor]:
         """A pass of `tasks`, padded as `tasks` said; outputs with as many, in the order of the program's."""
         line = self._line(spec, tasks, meta_params)
+        if line.recorded and (recorded := self._recording(line, spec, tasks)) is not None:
+            given = (*_ordered(meta_params), *(_padded(tensor, rung_of(tasks)) for tensor in tensors))
+            outputs, _ = self._timed(lambda: recorded.run(*given))
+            self._count_plan(spec.kind, recorded.plan)
+            return [output[:tasks] for output in outputs]
         if line.compiled is not None and line.plan is not Plan.COMPILED:
             return self._try(line, tasks, meta_params, tensors)
         if line.plan is Plan.COMPILED:
@@ -99,6 +137,8 @@ class Plans:
         else:
             outputs, seconds = self._timed(lambda: _eager(line, meta_params, tensors))
             self._learn(line, spec, tasks, meta_params, tensors, seconds)
+            if self._recorder is not None and line.passes == _RECORDING_PASSES:
+                self._record(line, spec, tasks, meta_params, tensors, outputs)
         self._count_plan(spec.kind, line.plan)
         return [output[:tasks] for output in outputs]
 
@@ -143,9 +183,7 @@ class Plans:
         eager, seconds = self._timed(lambda: _eager(line, meta_params, tensors))
         self._compiled(line, meta_params, tensors)  # the first run loads and touches everything
         compiled, compiled_seconds = self._timed(lambda: self._compiled(line, meta_params, tensors))
-        distance = max(
-            _distance(one[:tasks], other[:tasks]) for one, other in zip(eager, compiled, strict=True)
-        )
+        distance = _distances(eager, compiled, tasks)
         if distance <= _TOLERANCE and compiled_seconds < seconds:
             line.plan = Plan.COMPILED
             gain = seconds / compiled_seconds
@@ -158,9 +196,45 @@ class Plans:
             self._workshop.reject(line.program.spec, rung_of(tasks), distance)
         return [output[:tasks] for output in eager]
 
+    def _record(
+        self,
+        line: _Line,
+        spec: ProgramSpec,
+        tasks: int,
+        meta_params: Params,
+        tensors: Sequence[Tensor],
+        eager: Sequence[Tensor],
+    ) -> None:
+        """Keep the quickest of the program's recordings, if one is as right as the eager answer and quicker."""
+        assert self._recorder is not None
+        rung = rung_of(tasks)
+        full = [_padded(tensor, rung) for tensor in tensors]
+        given = (*_ordered(meta_params), *full)
+        best, least = None, line.quickest[line.plan] * tasks
+        for recorded in self._recorder.recordings(spec, meta_params, full):
+            outputs, _ = self._timed(lambda recorded=recorded: recorded.run(*given))  # type: ignore[misc]
+            _, again = self._timed(lambda recorded=recorded: recorded.run(*given))  # type: ignore[misc]
+            distance = _distances(eager, outputs, tasks)
+            if not distance <= recorded.tolerance:
+                what = {"program": spec.kind, "plan": recorded.plan, "distance": distance}
+                logger.warning("a recorded program did not hold", extra=what)
+            elif again < least:
+                best, least = recorded, again
+        if best is not None:
+            line.recorded = True
+            self._recordings.put((spec, rung), best, best.size)
+            logger.info("recorded", extra={"program": spec.kind, "plan": best.plan, "seconds": least})
+
+    def _recording(self, line: _Line, spec: ProgramSpec, tasks: int) -> Recorded | None:
+        """What was recorded; a program whose recording had to make room begins anew."""
+        found = self._recordings.get((spec, rung_of(tasks)))
+        if found is None:
+            line.recorded, line.passes = False, 0
+        return found
+
     def _compiled(self, line: _Line, meta_params: Params, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
         assert line.compiled is not None
-        return line.compiled(*(meta_params[name] for name in sorted(meta_params)), *tensors)
+        return line.compiled(*_ordered(meta_params), *tensors)
 
     def _timed(self, work: Callable[[], Sequence[Tensor]]) -> tuple[Sequence[Tensor], float]:
         began = self._clock()
@@ -173,6 +247,20 @@ class Plans:
 def _eager(line: _Line, meta_params: Params, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
     run = line.program.each if line.plan is Plan.EACH else line.program.together
     return run(meta_params, tensors)
+
+
+def _ordered(meta_params: Params) -> list[Tensor]:
+    return [meta_params[name] for name in sorted(meta_params)]
+
+
+def _padded(tensor: Tensor, tasks: int) -> Tensor:
+    """[M, ...] with zeros behind them, [`tasks`, ...]."""
+    missing = tasks - len(tensor)
+    return tensor if missing == 0 else torch.cat([tensor, tensor.new_zeros(missing, *tensor.shape[1:])])
+
+
+def _distances(eager: Sequence[Tensor], others: Sequence[Tensor], tasks: int) -> float:
+    return max(_distance(one[:tasks], other[:tasks]) for one, other in zip(eager, others, strict=True))
 
 
 def _distance(one: Tensor, other: Tensor) -> float:

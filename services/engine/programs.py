@@ -15,11 +15,14 @@ from models.algorithms.learner import MetaLearner
 from models.build import build_learner
 from models.episode import SupportSet
 from models.functional import Params
+from models.networks.kernels import Kernels
 from models.spec import LearnerSpec, Signature
 from services.engine.layout import Layout, layout_of
 
 Kind = Literal["adapt", "go_on", "predict"]
 Task = Callable[[Params, tuple[Tensor, ...]], tuple[Tensor, ...]]
+
+_PLAIN = Kernels()
 
 
 class ProgramSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,9 +86,9 @@ def output_names(spec: ProgramSpec) -> tuple[str, ...]:
     return ("mean", "std") if spec.learner.algorithm.gives_std else ("mean",)
 
 
-def build_program(spec: ProgramSpec, meta_params: Params) -> Program:
+def build_program(spec: ProgramSpec, meta_params: Params, kernels: Kernels = _PLAIN) -> Program:
     """The program of a spec; `meta_params` only tell names, shapes and device."""
-    learner = build_learner(spec.learner, spec.signature, spec.max_ways)
+    learner = build_learner(spec.learner, spec.signature, spec.max_ways, kernels)
     return Program(spec, learner, adapted_layout(learner, spec.signature, spec.ways, meta_params))
 
 

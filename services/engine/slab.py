@@ -25,8 +25,13 @@ class Slab:
     def add(self, rows: Tensor) -> list[int]:
         """Copies of rows [M, P], at places of their own."""
         places = [self._free.pop() if self._free else self._next() for _ in range(len(rows))]
-        for place, row in zip(places, rows, strict=True):
-            self._row(place).copy_(row)
+        chunks: dict[int, list[int]] = {}
+        for m, place in enumerate(places):
+            chunks.setdefault(_chunk_of(place), []).append(m)
+        for chunk, members in chunks.items():
+            offsets = torch.tensor([places[m] - _first_of(chunk) for m in members], device=self._device)
+            own = rows if len(members) == len(rows) else rows[members]
+            self._chunks[chunk].index_copy_(0, offsets, own)
         return places
 
     def drop(self, place: int) -> None:

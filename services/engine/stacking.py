@@ -108,4 +108,8 @@ def _check_bytes(array: Array, width: int) -> None:
 
 
 def _on(device: torch.device, array: np.ndarray[Any, Any]) -> Tensor:
-    return torch.from_numpy(array).to(device)
+    tensor = torch.from_numpy(array)
+    # From pinned memory the device fetches by itself.
+    if device.type == "cuda" and tensor.numel():
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)

@@ -12,6 +12,7 @@ from torch import Generator
 
 from models.build import build_family, build_learner
 from models.episode import MetaBatch
+from models.precision import Precision, set_precision
 from models.programs.folder import ProgramFolder
 from models.spec import LabelledSpec, Signature, max_ways_of, signature_of
 from models.tasks.family import Split, TaskFamily
@@ -155,13 +156,16 @@ class _Watched:
         return self._family.sample(generator, meta_batch_size, split)
 
 
-def choose_device(name: str, network: str, threads: int) -> torch.device:
+def choose_device(name: str, network: str, threads: int, precision: Precision = "float32") -> torch.device:
     """The device that a setting names (`auto` prefers CUDA); the CPU then uses so many threads at most.
+
+    `precision` is what a GPU computes to, in this process.
 
     An mlp's steps are too small to share: the threads would wait for each other longer than they compute,
     tenfold longer where another process wants the core.
     """
     torch.set_num_threads(1 if network == "mlp" else threads)
+    set_precision(precision)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)

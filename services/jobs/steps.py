@@ -134,7 +134,10 @@ class Steps:
         from services.jobs.meta_training import MetaTraining, choose_device
 
         network = job.config["learner"]["network"]["name"]
-        device = choose_device(self._settings.worker_device, network, self._settings.worker_threads)
+        settings = self._settings
+        device = choose_device(
+            settings.worker_device, network, settings.worker_threads, settings.worker_precision
+        )
         training = MetaTraining.prepare(job.config, self._load, device, self._programs)
         session = Session(job, training, self._ledger, self._leaving, self._settings.worker_report_seconds)
         session.restore(self._artifacts)
