@@ -1,6 +1,6 @@
 """Every benchmark, or those that are named: one table, docs/benchmarks.md, and a JSON and a picture for each.
 
-    python -P -m tests.benchmarks                    everything
+    python -P -m tests.benchmarks                    everything that a CPU can do
     python -P -m tests.benchmarks serving tiers      these
 
 Each suite runs in a process of its own. Times are this machine's, and only say something about an idle one.
@@ -21,9 +21,11 @@ from tests.benchmarks.options import Options, add_options, options_of
 from tests.benchmarks.pictures.drawing import draw
 from tests.benchmarks.progress import say
 
-SUITES = ("service", "serving", "tiers", "million", "invariance", "soak")
-OWN_COMMANDS = ("meta_training",)
+SUITES = ("service", "serving", "tiers", "million", "invariance", "soak", "gpu")
+OWN_COMMANDS = ("meta_training", "meta_training_gpu")
 """Suites that write their own JSON when they are run as modules."""
+ON_A_GPU = ("gpu", "meta_training_gpu")
+"""Suites that are run when they are named."""
 
 
 def run_here(suite: str, options: Options) -> Report:
@@ -68,7 +70,7 @@ def main() -> None:
     given = parser.parse_args()
     if unknown := set(given.suites) - set(known):
         parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    options, wanted = options_of(given), given.suites or known
+    options, wanted = options_of(given), given.suites or [suite for suite in known if suite not in ON_A_GPU]
     with ending_on_signals(), TemporaryDirectory() as scratch:
         if given.alone:
             sys.exit(0 if run_here(wanted[0], options).held else 1)
