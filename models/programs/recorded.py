@@ -6,6 +6,7 @@ neither learner nor plan. What cannot be recorded is told, and costs no more tha
 
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager, suppress
+from threading import Lock
 from typing import Any
 
 import torch
@@ -13,6 +14,9 @@ from torch import Tensor
 
 # Runs before the one that is recorded: libraries choose their kernels and take their workspaces in the first ones.
 _WARM_UPS = 3
+
+# torch records one graph at a time in a process.
+_RECORDING = Lock()
 
 
 class NotRecordable(RuntimeError):
@@ -80,25 +84,27 @@ def _record(
     function: Callable[..., Sequence[Tensor]], inputs: Sequence[Tensor], stream: Any, pool: Any
 ) -> tuple[Any, list[Tensor]]:
     graph, pool = torch.cuda.CUDAGraph(), pool or shared_pool()
+    before = torch.cuda.current_stream(inputs[0].device)
     try:
         # Of this thread alone: others may use the device meanwhile.
-        with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
+        with _RECORDING, torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
             outputs = list(function(*inputs))
     except torch.OutOfMemoryError:
-        _give_up(pool, inputs[0].device)
+        _give_up(pool, before)
         raise
     except RuntimeError as error:
-        _give_up(pool, inputs[0].device)
+        _give_up(pool, before)
         raise NotRecordable(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
     return graph, outputs
 
 
-def _give_up(pool: Any, device: torch.device) -> None:
-    """After a recording that failed: torch's allocator would go on to wait for its end, and fail when memory is
-    short. Raises where the device is lost."""
+def _give_up(pool: Any, stream: Any) -> None:
+    """After a recording that failed: torch stays on the stream that was recorded, and its allocator goes on to
+    wait for the end, and fails when memory is short. Raises where the device is lost."""
+    torch.cuda.set_stream(stream)
     with suppress(RuntimeError):
-        torch._C._cuda_endAllocateToPool(device.index or 0, pool)
-    torch.cuda.synchronize(device)
+        torch._C._cuda_endAllocateToPool(stream.device.index, pool)
+    torch.cuda.synchronize(stream.device)
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from services.engine.residents import ResidentModel, ResidentModels
 from services.engine.tier import Tier
 from services.errors import NotFound
 from services.storage.artifacts import MemoryArtifactStore
+from services.storage.tensor_file import decode_tensors
 from tests.benchmarks.card import Card, name_of
 from tests.benchmarks.figures import Figure, Report, number, spread
 from tests.benchmarks.options import Options
@@ -200,8 +201,10 @@ def _invariance(subject: Subject, engine: _Engine, batch: Sequence[AdaptCall]) -
     for place in few:
         (alone,) = engine.run([batch[place]])
         assert isinstance(alone, AdaptReply)
-        both = [np.frombuffer(bytes(one.params)[-4 * 1024 :], np.float32) for one in (together[place], alone)]
-        worst = max(worst, float((np.abs(both[0] - both[1]) / np.maximum(1.0, np.abs(both[0]))).max()))
+        mine, theirs = (decode_tensors(bytes(one.params)) for one in (together[place], alone))
+        for name, value in mine.items():
+            apart = np.abs(value - theirs[name]) / np.maximum(1.0, np.abs(value))
+            worst = max(worst, float(apart.max(initial=0.0)))
     return Figure(
         what=f"{subject.name}: alone against in company, largest difference", value=worst, at_most=GATE
     )

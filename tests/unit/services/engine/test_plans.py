@@ -10,7 +10,7 @@ from torch import Tensor
 from models.build import build_learner
 from models.spec import LearnerSpec, MamlSpec, MlpSpec
 from services.engine import plans as plans_module
-from services.engine.plans import Plan, Plans, rung_of
+from services.engine.plans import Plan, Plans, Recorded, rung_of
 from services.engine.programs import Program, ProgramSpec, build_program, example_tensors
 from tests.small_models import LINE
 
@@ -75,8 +75,30 @@ def _as_compiled(*given: Tensor) -> Sequence[Tensor]:
     return _TOGETHER(PROGRAM, dict(zip(names, given, strict=False)), given[len(names) :])
 
 
+class FakeRecorder:
+    """Records by standing in; `ways` are what is recorded, and what each costs, in the clock's seconds a task."""
+
+    def __init__(self, clock: Clock, budget: int = 1 << 20, **ways: Callable[..., Sequence[Tensor]]) -> None:
+        self.budget = budget
+        self.shapes: list[tuple[int, ...]] = []
+        self._clock, self._ways = clock, ways
+
+    def recordings(self, spec: ProgramSpec, meta_params: object, tensors: Sequence[Tensor]) -> list[Recorded]:
+        self.shapes.append(tuple(len(tensor) for tensor in tensors))
+        plans = {"graph": Plan.GRAPH, "patches": Plan.GRAPH_PATCHES}
+        return [
+            Recorded(plans[way], self._clock.costs(way, run), 1000, 1e-4) for way, run in self._ways.items()
+        ]
+
+
 class House:
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, clock: Clock, workshop: FakeWorkshop | None) -> None:
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        clock: Clock,
+        workshop: FakeWorkshop | None,
+        recorder: FakeRecorder | None = None,
+    ) -> None:
         for name in ("together", "each"):
             honest = getattr(Program, name)
             monkeypatch.setattr(
@@ -85,7 +107,7 @@ class House:
                 lambda self, *given, name=name, run=honest: clock.costs(name, run)(self, *given),
             )
         self.used: Counter[str] = Counter()
-        self.plans = Plans(CPU, workshop, lambda _kind, plan: self.used.update([plan]), clock)  # type: ignore[arg-type]
+        self.plans = Plans(CPU, workshop, lambda _kind, plan: self.used.update([plan]), clock, recorder)  # type: ignore[arg-type]
 
     def run(self, tasks: int) -> Sequence[Tensor]:
         padded_to = self.plans.tasks(SPEC, tasks, META)
@@ -181,3 +203,55 @@ def test_a_compiled_program_that_does_not_hold_is_rejected_for_good(
         _assert_close(house.run(4), right)
     assert workshop.rejected == [(SPEC, 4)]
     assert house.used[Plan.COMPILED] == 0
+
+
+def test_what_is_used_is_recorded_for_its_rung_and_the_quickest_takes_over(
+    monkeypatch: pytest.MonkeyPatch, expected: Callable[[int], Sequence[Tensor]]
+) -> None:
+    right = expected(3)
+    clock = Clock(together=1.0, each=2.0, graph=0.5, patches=0.2)
+    recorder = FakeRecorder(clock, graph=_as_compiled, patches=_as_compiled)
+    house = House(monkeypatch, clock, None, recorder)
+    for _ in range(20):
+        _assert_close(house.run(3), right)
+    assert recorder.shapes == [(4, 4, 4, 4)]
+    assert house.used == {Plan.TOGETHER: 6, Plan.GRAPH_PATCHES: 14}
+    assert house.plans.tasks(SPEC, 3, META) == 4
+    # Also where nobody padded: a long query's pieces are stacked before the first of them is recorded.
+    _assert_close(house.plans.run(SPEC, 3, META, _tensors(3)), right)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "seconds"),
+    [(_wrong, 0.1), (_not_finite, 0.1), (_as_compiled, 5.0)],
+    ids=["wrong", "nan", "slow"],
+)
+def test_a_recording_that_does_not_hold_is_not_used(
+    monkeypatch: pytest.MonkeyPatch,
+    expected: Callable[[int], Sequence[Tensor]],
+    recorded: Callable[..., Sequence[Tensor]],
+    seconds: float,
+) -> None:
+    right = expected(4)
+    clock = Clock(together=1.0, each=2.0, graph=seconds)
+    recorder = FakeRecorder(clock, graph=recorded)
+    house = House(monkeypatch, clock, None, recorder)
+    for _ in range(20):
+        _assert_close(house.run(4), right)
+    assert house.used == {Plan.TOGETHER: 20}
+    assert len(recorder.shapes) == 1, "not tried again"
+
+
+def test_recordings_are_bounded_and_one_that_left_is_made_again(
+    monkeypatch: pytest.MonkeyPatch, expected: Callable[[int], Sequence[Tensor]]
+) -> None:
+    right = {tasks: expected(tasks) for tasks in (1, 4)}
+    clock = Clock(together=1.0, each=2.0, graph=0.1)
+    recorder = FakeRecorder(clock, budget=1500, graph=_as_compiled)
+    house = House(monkeypatch, clock, None, recorder)
+    for tasks in (1, 4, 1):
+        house.used.clear()
+        for _ in range(10):
+            _assert_close(house.run(tasks), right[tasks])
+        assert house.used[Plan.GRAPH] >= 3
+    assert [shape[0] for shape in recorder.shapes] == [1, 4, 1]
