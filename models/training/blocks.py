@@ -76,8 +76,12 @@ class Blocks:
         episodes = (tensor.reshape(self.length, size, *tensor.shape[1:]) for tensor in flatten(batch))
         return Block(
             first,
-            tuple(
-                tensor.to(self._device).clone(memory_format=torch.contiguous_format) for tensor in episodes
-            ),
-            adam_rates(self._training, first, self.length).to(self._device),
+            tuple(self._placed(tensor.clone(memory_format=torch.contiguous_format)) for tensor in episodes),
+            self._placed(adam_rates(self._training, first, self.length)),
         )
+
+    def _placed(self, tensor: Tensor) -> Tensor:
+        if self._device.type == "cuda" and tensor.numel():
+            # From pinned memory the device fetches by itself, and the next block is drawn while this one trains.
+            tensor = tensor.pin_memory()
+        return tensor.to(self._device, non_blocking=True)

@@ -5,7 +5,8 @@ batched kernels.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,9 @@ from services.engine.programs import ProgramSpec, output_names
 from services.engine.residents import ResidentModel
 from services.engine.stacking import padded, stack_inputs, stack_supports
 
+# Bytes of a file from which hashing it takes longer than handing it to another thread.
+_LARGE = 1 << 16
+
 Arrays = dict[str, np.ndarray[Any, Any]]
 
 
@@ -46,6 +50,8 @@ class Passes:
         self._plans = plans
         self._device = device
         self._max_numbers = max_numbers
+        # Their threads start when they are needed first.
+        self._hashers = ThreadPoolExecutor(torch.get_num_threads(), "hash")
 
     def adapt(
         self, model: ResidentModel, calls: Sequence[AdaptCall], starts: Tensor | None
@@ -60,13 +66,14 @@ class Passes:
         layout = model.layout(self._slots(model, supports))
         finite = (rows_MP.isfinite().all(dim=1) & losses_M.isfinite()).tolist()
         losses, arrays_MP = losses_M.tolist(), rows_MP.cpu().numpy()
+        files = [layout.file_of(row) if fine else b"" for row, fine in zip(arrays_MP, finite, strict=True)]
+        digests = list(self._digests(files))
         answers: list[Adapted | EngineFault] = []
         for m, call in enumerate(calls):
             if not finite[m]:
                 answers.append(_diverged(model, call))
                 continue
-            file = layout.file_of(arrays_MP[m])
-            reply = AdaptReply(hashlib.sha256(file).hexdigest(), memoryview(file), losses[m])
+            reply = AdaptReply(digests[m], memoryview(files[m]), losses[m])
             answers.append(Adapted(reply, rows_MP[m]))
         return layout, answers
 
@@ -95,6 +102,12 @@ class Passes:
             _reply(outputs_M, m, call.inputs.shape[0], call.support.n_ways) or _diverged(model, call)
             for m, call in enumerate(calls)
         ]
+
+    def _digests(self, files: Sequence[bytes]) -> Iterable[str]:
+        """Of large files several at a time: hashing lets go of Python's lock."""
+        if max(map(len, files)) < _LARGE:
+            return map(_digest, files)
+        return self._hashers.map(_digest, files)
 
     def _slots(self, model: ResidentModel, supports: Sequence[Support]) -> int:
         # The shape of what is stored follows from the call alone, never from its batch mates.
@@ -153,6 +166,10 @@ class Passes:
             name: np.concatenate(parts, axis=1)
             for name, parts in zip(names, zip(*pieces, strict=True), strict=True)
         }
+
+
+def _digest(file: bytes) -> str:
+    return hashlib.sha256(file).hexdigest()
 
 
 def _reply(outputs: Arrays, m: int, queries: int, n_ways: int) -> PredictReply | None:

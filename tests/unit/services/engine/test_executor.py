@@ -1,5 +1,6 @@
 """Device passes: an answer is the same in company as alone, and a bad call fails alone."""
 
+import hashlib
 from collections.abc import Callable
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from models.spec import Signature
+from services.engine import passes as passes_module
 from services.engine.batching import key_of
 from services.engine.messages import (
     AdaptCall,
@@ -160,6 +162,14 @@ def test_every_small_model_passes_inspection(
     (status,) = bench.run(InspectCall(bench.store.put(make())))
     assert isinstance(status, EngineStatus)
     assert status.resident_models == 1
+
+
+def test_large_files_are_named_by_their_digests_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passes_module, "_LARGE", 0)
+    model = bench.store.put(small_models.regression_maml())
+    for reply in bench.run(*(AdaptCall(model, _support(LINE, 4, 1, seed)) for seed in range(3))):
+        assert isinstance(reply, AdaptReply)
+        assert hashlib.sha256(reply.params).hexdigest() == reply.digest
 
 
 def test_no_support_is_the_base_models_own_answer(bench: Bench) -> None:
