@@ -6,14 +6,20 @@ rebuilds a learner from it. Building the thing described is the business of `mod
 
 from models.spec.algorithms import (
     AlgorithmSpec,
+    AnilSpec,
+    BoilSpec,
+    CaviaSpec,
+    ImamlSpec,
     InvalidOption,
     MamlSpec,
+    MetaCurvatureSpec,
     ProtoNetSpec,
+    ReptileSpec,
     RidgeSpec,
     with_options,
 )
-from models.spec.cost import NetworkCost, network_cost
-from models.spec.derived import max_ways_of, signature_of
+from models.spec.cost import NetworkCost, curvature_numbers, network_cost
+from models.spec.derived import max_ways_of, network_inputs_of, signature_of
 from models.spec.learner import LearnerSpec
 from models.spec.networks import Conv4Spec, MlpSpec, NetworkSpec
 from models.spec.signature import Datatype, Signature, Task, TensorSpec
@@ -21,26 +27,34 @@ from models.spec.tasks import FunctionKind, FunctionsSpec, LabelledSpec, Sinusoi
 
 __all__ = [
     "AlgorithmSpec",
+    "AnilSpec",
+    "BoilSpec",
+    "CaviaSpec",
     "Conv4Spec",
     "Datatype",
     "FunctionKind",
     "FunctionsSpec",
+    "ImamlSpec",
     "InvalidOption",
     "LabelledSpec",
     "LearnerSpec",
     "MamlSpec",
+    "MetaCurvatureSpec",
     "MlpSpec",
     "NetworkCost",
     "NetworkSpec",
     "ProtoNetSpec",
+    "ReptileSpec",
     "RidgeSpec",
     "Signature",
     "SinusoidSpec",
     "Task",
     "TaskFamilySpec",
     "TensorSpec",
+    "curvature_numbers",
     "max_ways_of",
     "network_cost",
+    "network_inputs_of",
     "signature_of",
     "with_options",
 ]

@@ -40,6 +40,17 @@ def network_cost(network: NetworkSpec, example_shape: tuple[int, ...], outputs: 
     )
 
 
+def curvature_numbers(network: NetworkSpec, example_shape: tuple[int, ...]) -> int:
+    """Numbers in the square matrices that meta-curvature has for the axes of every parameter."""
+    if isinstance(network, MlpSpec):
+        widths = (math.prod(example_shape), *network.hidden)
+        # Of a weight's two axes, and of its bias.
+        return sum(before**2 + 2 * after**2 for before, after in pairwise(widths))
+    channels, hidden = example_shape[2], network.hidden
+    # Of a weight's kernel, its two axes, and the scale and shift.
+    return sum(81 + before**2 + 3 * hidden**2 for before in (channels, *[hidden] * (_BLOCKS - 1)))
+
+
 def _mlp(network: MlpSpec, example_shape: tuple[int, ...]) -> NetworkCost:
     widths = (math.prod(example_shape), *network.hidden)
     products = sum(before * after for before, after in pairwise(widths))

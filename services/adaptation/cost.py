@@ -5,7 +5,15 @@ Pure. The memory of long queries does not count: the engine answers them in piec
 
 from typing import NamedTuple
 
-from models.spec import AlgorithmSpec, LearnerSpec, NetworkCost, RidgeSpec, Signature, network_cost
+from models.spec import (
+    AlgorithmSpec,
+    LearnerSpec,
+    NetworkCost,
+    RidgeSpec,
+    Signature,
+    network_cost,
+    network_inputs_of,
+)
 from services.adaptation.limits import Limits
 from services.errors import Invalid
 
@@ -39,7 +47,7 @@ def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | Non
     outputs = 0
     if learner.algorithm.has_output_layer:
         outputs = signature.target_width if regression else max_ways or 0
-    network = network_cost(learner.network, example, outputs)
+    network = network_cost(learner.network, network_inputs_of(learner, signature).example_shape, outputs)
     raw = example[0] if regression and not signature.is_image else 0
     return LearnerCost(network, 1 + raw + network.features, regression)
 

@@ -30,3 +30,13 @@ class Algorithm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def unrolled_steps(self) -> int:
         """Those of them that a meta-gradient goes back through, each with its activations kept."""
         return self.gradient_steps
+
+    @property
+    def query_passes(self) -> int:
+        """Passes over the query set that one episode's meta-loss takes."""
+        return 1
+
+    @property
+    def further_inputs(self) -> int:
+        """Columns, or channels, that the network takes beside those of an example."""
+        return 0
