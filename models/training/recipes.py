@@ -50,6 +50,21 @@ RECIPES: tuple[Recipe, ...] = (
         ),
     ),
     Recipe(
+        name="sinusoid-maml-paper",
+        description=(
+            "The same as the paper trains it, 70,000 iterations at a constant rate; squared error below 0.35, 0.16 "
+            "and 0.12 after one, five and ten inner steps."
+        ),
+        created_at=datetime(2026, 11, 26, tzinfo=UTC),
+        config=MetaTrainingConfig(
+            learner=LearnerSpec(
+                algorithm=MamlSpec(inner_steps=1, inner_lr=0.01), network=MlpSpec(hidden=(40, 40))
+            ),
+            tasks=SinusoidSpec(n_shot=10, n_query=10),
+            training=TrainingSpec(iterations=70_000, meta_batch_size=25, meta_lr=0.001),
+        ),
+    ),
+    Recipe(
         name="sinusoid-ridge",
         description=(
             "The same sinusoids by Bayesian ridge regression on learned features; squared error below 0.005 "
