@@ -43,7 +43,7 @@ class MetaCurvature(GradientLearner):
             {name: before[name] for name in meta_params if not name.startswith(CURVATURE)},
             steps=self.spec.inner_steps,
             rate=lambda _, gradients: {
-                name: self.spec.inner_lr * _curved(meta_params, name, gradient)
+                name: self.spec.inner_lr * curved(meta_params, name, gradient)
                 for name, gradient in gradients.items()
             },
             first_order=self.spec.first_order,
@@ -51,13 +51,13 @@ class MetaCurvature(GradientLearner):
         return self.with_classes(adapted, support)
 
 
-def _curved(meta_params: Params, name: str, gradient: Tensor) -> Tensor:
+def curved(meta_params: Params, name: str, gradient: Tensor) -> Tensor:
     """The gradient multiplied along each of its axes."""
-    curved = gradient.reshape(_axes(gradient))
-    for axis in range(curved.dim()):
+    product = gradient.reshape(_axes(gradient))
+    for axis in range(product.dim()):
         matrix = meta_params[f"{CURVATURE}{name}.{axis}"]
-        curved = (curved.movedim(axis, -1) @ matrix.T).movedim(-1, axis)
-    return curved.reshape(gradient.shape)
+        product = (product.movedim(axis, -1) @ matrix.T).movedim(-1, axis)
+    return product.reshape(gradient.shape)
 
 
 def _axes(value: Tensor) -> list[int]:

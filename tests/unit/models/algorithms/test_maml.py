@@ -1,9 +1,11 @@
 """MAML: its meta-gradient against finite differences, where it starts from, and slots that a task leaves unused."""
 
+import msgspec
+import pytest
 import torch
 from torch import Tensor
 
-from models.algorithms.maml import Maml
+from models.algorithms.maml import RATES, Maml, step_weights
 from models.episode import Episode, QuerySet, SupportSet
 from models.networks.heads import WithHead
 from models.networks.mlp import Mlp
@@ -73,3 +75,29 @@ def test_an_empty_support_set_changes_nothing() -> None:
     nothing = episode.support._replace(mask=torch.zeros(6).double())
     for name, value in learner.adapt(params, nothing).items():
         assert torch.equal(value, params[name])
+
+
+def test_a_step_beyond_those_trained_takes_the_last_learned_rate() -> None:
+    episode = _episode("regression")
+    trained = Maml(
+        MamlSpec(inner_steps=2, inner_lr=0.1, learned_rates="per_step"),
+        "regression",
+        WithHead(Mlp(2, (5,), "tanh"), 1),
+    )
+    longer = Maml(msgspec.structs.replace(trained.spec, inner_steps=3), "regression", trained.network)
+    params = _doubles(trained, 1)
+    rates = {name: value for name, value in params.items() if name.startswith(RATES)}
+    assert {value.shape for value in rates.values()} == {(2,)}
+    params |= {name: torch.tensor([0.5, 2.0]).double() for name in rates}
+    expected = params
+    for rate in (0.05, 0.2, 0.2):
+        one = Maml(MamlSpec(inner_steps=1, inner_lr=rate), "regression", trained.network)
+        expected = one.adapt(
+            {name: value for name, value in expected.items() if name not in rates}, episode.support
+        )
+    torch.testing.assert_close(longer.adapt(params, episode.support), expected)
+
+
+def test_the_weights_of_steps_fall_towards_the_first() -> None:
+    assert step_weights(3, 1.0) == pytest.approx([1 / 3] * 3)
+    assert step_weights(3, 0.5) == pytest.approx([1 / 7, 2 / 7, 4 / 7])
