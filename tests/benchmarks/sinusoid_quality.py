@@ -30,7 +30,6 @@ from tests.benchmarks.figures import Figure, Report, number
 from tests.benchmarks.options import Options
 from tests.benchmarks.progress import say
 
-EPISODES = 2000
 # Meta-test episodes are drawn apart from the training episodes of the same seed.
 _TEST_SEED = 1 << 31
 _CHUNK = 5000
@@ -75,8 +74,8 @@ def measure(options: Options) -> Report:
         suite="sinusoid_quality",
         title="Sinusoids: how well recipes learn",
         how=(
-            f"Squared error on {EPISODES} held-out sinusoids (Finn et al. 2017), the mean of the seeds; each "
-            "recipe is trained on one thread."
+            "Squared error on held-out sinusoids (Finn et al. 2017), as many as a recipe's `test_episodes`, and the "
+            "mean of the seeds; each recipe is trained on one thread."
         ),
         seed=options.seed,
         scale={"seeds": options.seeds, "iterations": options.iterations or "the recipes' own"},
@@ -108,7 +107,7 @@ def run(
         None,
         trainer.meta_params,
         family,
-        episodes=EPISODES,
+        episodes=training.test_episodes,
         seed=_TEST_SEED + seed,
     )
     losses = {key: finite(value) for key, value in scores.items() if "loss" in key}

@@ -18,7 +18,7 @@ from tests.unit.models.conftest import LEARNERS
 D, MAX_WAYS = 3, 6
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 QUICK = settings(
-    max_examples=15,
+    max_examples=10,
     deadline=None,
     derandomize=True,
     database=None,
