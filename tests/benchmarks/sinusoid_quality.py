@@ -74,7 +74,7 @@ def measure(options: Options) -> Report:
         suite="sinusoid_quality",
         title="Sinusoids: how well recipes learn",
         how=(
-            "Squared error on held-out sinusoids (Finn et al. 2017), as many as a recipe's `test_episodes`, and the "
+            "Squared error on held-out sinusoids (Finn et al. 2017), as many as `test_episodes` says, and the "
             "mean of the seeds; each recipe is trained on one thread."
         ),
         seed=options.seed,
