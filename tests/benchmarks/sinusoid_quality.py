@@ -50,6 +50,7 @@ def _steps(one: float, five: float, ten: float) -> dict[str, float]:
 GATES = (
     Gate("sinusoid-maml-paper", _steps(0.35, 0.16, 0.12)),
     Gate("sinusoid-maml-k5", _steps(0.67, 0.38, 0.35)),
+    Gate("sinusoid-mamlpp-k5", _steps(0.67, 0.38, 0.35)),
     Gate("sinusoid-ridge", {"loss": 0.0005}, cpu_seconds=180.0),
 )
 
