@@ -8,6 +8,7 @@ from models.spec.algorithms import (
     AlgorithmSpec,
     InvalidOption,
     MamlSpec,
+    PriorFittedSpec,
     ProtoNetSpec,
     RidgeSpec,
     with_options,
@@ -15,9 +16,16 @@ from models.spec.algorithms import (
 from models.spec.cost import NetworkCost, network_cost
 from models.spec.derived import max_ways_of, signature_of
 from models.spec.learner import LearnerSpec
-from models.spec.networks import Conv4Spec, MlpSpec, NetworkSpec
+from models.spec.networks import Conv4Spec, MlpSpec, NetworkSpec, TableTransformerSpec
 from models.spec.signature import Datatype, Signature, Task, TensorSpec
-from models.spec.tasks import FunctionKind, FunctionsSpec, LabelledSpec, SinusoidSpec, TaskFamilySpec
+from models.spec.tasks import (
+    FunctionKind,
+    FunctionsSpec,
+    LabelledSpec,
+    SinusoidSpec,
+    TablesSpec,
+    TaskFamilySpec,
+)
 
 __all__ = [
     "AlgorithmSpec",
@@ -32,10 +40,13 @@ __all__ = [
     "MlpSpec",
     "NetworkCost",
     "NetworkSpec",
+    "PriorFittedSpec",
     "ProtoNetSpec",
     "RidgeSpec",
     "Signature",
     "SinusoidSpec",
+    "TableTransformerSpec",
+    "TablesSpec",
     "Task",
     "TaskFamilySpec",
     "TensorSpec",
