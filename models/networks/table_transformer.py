@@ -136,7 +136,7 @@ class TableTransformer:
         """Keys and values [..., D, R, K] that sum up the labelled cells of every column."""
         cells = normed(tokens[..., 1:, :], own["norm.along"]).transpose(-3, -2)  # [..., D, S, W]
         keys, values = linear(cells, own["summary.kept"]).chunk(2, dim=-1)
-        asked = own["summary.query"].unflatten(-1, (self.heads, self.head_width)).flatten(0, 1)
+        asked = self._heads_as_rows(own["summary.query"])
         mixed = self._join(attend(asked, keys, values, mask[..., None, None, :]))
         return linear(normed(linear(mixed, own["summary.out"])), own["summary.key_value"])
 
@@ -144,10 +144,12 @@ class TableTransformer:
         """Cells see their column's summaries, targets the labelled rows' targets."""
         seen = normed(tokens, own["norm.along"])
         cells = self._heads_as_rows(linear(seen[..., 1:, :].transpose(-3, -2), own["cells.query"]))
-        read = self._join(attend(cells, *kept.cells.chunk(2, dim=-1)))
+        keys, values = kept.cells.chunk(2, dim=-1)
+        read = self._join(attend(cells, keys, values))
         from_column = linear(read, own["cells.out"]).transpose(-3, -2)
         targets = self._heads_as_rows(linear(seen[..., 0, :], own["targets.query"]))
-        found = self._join(attend(targets, *kept.targets.chunk(2, dim=-1), mask[..., None, :]))
+        keys, values = kept.targets.chunk(2, dim=-1)
+        found = self._join(attend(targets, keys, values, mask[..., None, :]))
         from_rows = linear(found, own["targets.out"]).unsqueeze(-2)
         return tokens + torch.cat([from_rows, from_column], dim=-2)
 
@@ -157,15 +159,15 @@ class TableTransformer:
 
     def _split(self, joined: Tensor) -> Tensor:
         """[..., E, heads x width] to [..., heads, E, width]."""
-        return joined.unflatten(-1, (self.heads, self.head_width)).transpose(-3, -2)
+        return joined.reshape(*joined.shape[:-1], self.heads, self.head_width).transpose(-3, -2)
 
     def _heads_as_rows(self, joined: Tensor) -> Tensor:
         """[..., E, heads x width] to [..., E x heads, width]: where keys are shared, a head is one more row."""
-        return joined.unflatten(-1, (self.heads, self.head_width)).flatten(-3, -2)
+        return joined.reshape(*joined.shape[:-2], -1, self.head_width)
 
     def _join(self, rows: Tensor) -> Tensor:
         """The way back from `_heads_as_rows`."""
-        return rows.unflatten(-2, (-1, self.heads)).flatten(-2)
+        return rows.reshape(*rows.shape[:-2], -1, self.heads * self.head_width)
 
 
 def normed(tokens: Tensor, weight: Tensor | None = None) -> Tensor:

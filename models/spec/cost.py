@@ -63,7 +63,7 @@ def _conv4(hidden: int, example_shape: tuple[int, ...]) -> NetworkCost:
 
 
 def _table_transformer(network: TableTransformerSpec, columns: int) -> NetworkCost:
-    """An example is a row of 1 + D tokens; it attends to itself, to every column's summaries and to the kept rows."""
+    """An example is a row of 1 + D tokens: to each other, to columns' summaries and to kept rows they attend."""
     width, tokens = network.width, 1 + columns
     one_head = width // network.heads
     weights = network.layers * (13 * width * width + 6 * width * one_head)

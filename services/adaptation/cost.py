@@ -47,7 +47,7 @@ def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | Non
 def call_cost(learner: LearnerCost, algorithm: AlgorithmSpec, support: int, queries: int) -> CallCost:
     """Of adapting to `support` examples by `algorithm`, its options included, and answering `queries`."""
     network = learner.network
-    if algorithm.has_output_layer:
+    if algorithm.starts_from_adaptation:
         # A step is forwards and backwards; at the end the support's loss is one more pass.
         passes = 3 * algorithm.gradient_steps + 1
         numbers = _KEPT * (support * network.activations + network.weights)

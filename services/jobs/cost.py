@@ -13,6 +13,7 @@ from models.spec import (
     NetworkSpec,
     RidgeSpec,
     Signature,
+    TablesSpec,
     network_cost,
 )
 from models.training.config import MetaTrainingConfig
@@ -43,7 +44,7 @@ def _examples(config: MetaTrainingConfig) -> tuple[int, int]:
     tasks = config.tasks
     if isinstance(tasks, LabelledSpec):
         return tasks.n_way * tasks.n_shot, tasks.n_way * tasks.n_query
-    if isinstance(tasks, FunctionsSpec):
+    if isinstance(tasks, (FunctionsSpec, TablesSpec)):
         return tasks.max_shot, tasks.n_query
     return tasks.n_shot, tasks.n_query
 
