@@ -27,7 +27,7 @@ def draw_causes(generator: Generator, tables: int, rows: int, count: int) -> Cau
     bell = normal(generator, *shape)
     flat = between(generator, -1.7, 1.7, *shape)
     heavy = bell * torch.exp(0.7 * normal(generator, *shape))
-    clusters = _clusters(generator, tables, rows)
+    clusters = _clusters(generator, whole(generator, 2, CLUSTERS, tables, 1), rows)
     centres = normal(generator, tables, CLUSTERS, count)
     width = log_between(generator, 0.1, 1.0, tables, 1, 1) * log_between(
         generator, 0.5, 2.0, tables, 1, count
@@ -39,18 +39,18 @@ def draw_causes(generator: Generator, tables: int, rows: int, count: int) -> Cau
     return Causes(heaps.where(kind >= 4, values), clusters)
 
 
-def _clusters(generator: Generator, tables: int, rows: int) -> Tensor:
-    """A cluster for each row, int64 [M, E]: of each table so many, some popular and some not."""
-    used = whole(generator, 2, CLUSTERS, tables, 1)
-    popular = between(generator, 0.1, 1.0, tables, CLUSTERS)
+def _clusters(generator: Generator, used: Tensor, rows: int) -> Tensor:
+    """A cluster for each row, int64 [M, E]: of each table the first `used` [M, 1], some popular and some not."""
+    popular = between(generator, 0.1, 1.0, len(used), CLUSTERS)
     popular = popular * (torch.arange(CLUSTERS, device=used.device) < used)
     return torch.multinomial(popular, rows, replacement=True, generator=generator)
 
 
-def draw_heaps(generator: Generator, tables: int, rows: int, count: int) -> Causes:
-    """Always in clusters: for targets that name the cluster."""
+def draw_heaps(generator: Generator, tables: int, rows: int, count: int, ways: Tensor) -> Causes:
+    """Always in clusters, in half of the tables as many as there are classes, `ways` [M, 1]."""
     centres = normal(generator, tables, CLUSTERS, count)
-    clusters = _clusters(generator, tables, rows)
+    used = ways.where(chance(generator, 0.5, tables, 1), whole(generator, 2, CLUSTERS, tables, 1))
+    clusters = _clusters(generator, used, rows)
     width = log_between(generator, 0.1, 1.2, tables, 1, 1)
     width = width * log_between(generator, 0.5, 2.0, tables, CLUSTERS, 1)
     width = torch.take_along_dim(width, clusters.unsqueeze(-1), dim=1)

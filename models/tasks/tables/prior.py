@@ -59,8 +59,11 @@ def _group(
 ) -> tuple[Tensor, Tensor]:
     kinds = {kind: often for kind, often in _KINDS.items() if classes or kind != "clusters"}
     (kind,) = choice.choices(list(kinds), list(kinds.values()))
-    drawing = draw_heaps if kind == "clusters" else draw_causes
-    causes = drawing(generator, tables, rows, columns)
+    counts = class_counts(generator, tables, classes or 2)
+    if kind == "clusters":
+        causes = draw_heaps(generator, tables, rows, columns, counts)
+    else:
+        causes = draw_causes(generator, tables, rows, columns)
     count = classes or 1
     plain = 0.6 if kind == "clusters" else 0.3
     values, nodes = _columns_and_rest(generator, choice, causes.values, plain, count)
@@ -70,13 +73,11 @@ def _group(
         scores = SCORES[kind](generator, choice, choice.choice((dressed, values)), count)
     if classes is None:
         targets = number(generator, scores)
+    elif kind == "clusters":
+        targets = by_cluster(generator, causes.clusters, counts)
     else:
-        counts = class_counts(generator, tables, classes)
-        if kind == "clusters":
-            targets = by_cluster(generator, causes.clusters, counts)
-        else:
-            cutting = by_threshold if choice.random() < 0.35 else by_largest
-            targets = cutting(generator, scores, counts)
+        cutting = by_threshold if choice.random() < 0.35 else by_largest
+        targets = cutting(generator, scores, counts)
     dressed = add_noise_columns(generator, dressed)
     return with_gaps(generator, in_units(generator, dressed)), targets
 
