@@ -22,6 +22,7 @@ from torch import Tensor
 
 from models.algorithms.prior_fitted import PriorFitted
 from models.build import build_family, build_learner
+from models.episode import MetaBatch
 from models.spec import (
     LearnerSpec,
     PriorFittedSpec,
@@ -32,6 +33,7 @@ from models.spec import (
     signature_of,
 )
 from models.tasks.tables.family import Tables
+from models.training.outer_step import flatten, unflatten
 
 TASKS: tuple[Task, Task] = ("classification", "regression")
 
@@ -57,8 +59,10 @@ _COLUMNS = {
 _SUPPORTS = (4, 8, 8, 12, 16, 16, 24, 32, 32, 48, 64, 64, 96)
 # Tables of a step at most; groups of a kind, whose kernels the host has to call one by one; and tables of a group.
 _MOST_TABLES = 768
-_MOST_GROUPS = 12
+_MOST_GROUPS = 16
 _LEAST_GROUP = 8
+# Steps whose tables are drawn together, of one size: a device has long drawn them when the host is done calling.
+_AHEAD = 3
 _WARM = 0.04
 _SAY_EVERY_S = 10.0
 _KEEP_EVERY_S = 60.0
@@ -74,7 +78,7 @@ class Settings(NamedTuple):
     width: int = 128
     layers: int = 5
     seed: int = 0
-    tokens: int = 200_000
+    tokens: int = 250_000
     rate: float = 1.5e-3
     precision: str = "auto"
     most_columns: int = 64
@@ -136,6 +140,7 @@ class Fitting:
         self.optimiser = self._optimiser()
         self.half = False
         self.history: list[dict[str, float]] = []
+        self._ahead: list[MetaBatch] = []
 
     def run(self, path: Path) -> Fitted:
         """Steps until the time is over; what there is goes to `path` now and then, and at the end."""
@@ -170,17 +175,29 @@ class Fitting:
         fused = self.device.type == "cuda"
         return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), fused=fused)
 
-    def _step(self) -> tuple[int, dict[str, Tensor]]:
+    def _next(self) -> MetaBatch:
+        """The tables of a step, of any number and all of one size."""
+        if not self._ahead:
+            self._ahead = self._draw()
+        return self._ahead.pop()
+
+    def _draw(self) -> list[MetaBatch]:
         settings, choice = self.settings, self.choice
         widths = {width: often for width, often in _COLUMNS.items() if width <= settings.most_columns}
         (columns,) = choice.choices(list(widths), list(widths.values()))
         support = choice.choice([size for size in _SUPPORTS if size <= settings.most_support])
         each = (support + settings.queries) * (columns + 1)
         tables = min(_MOST_TABLES, max(1, settings.tokens // each))
-        group = max(_LEAST_GROUP, -(-tables // _MOST_GROUPS))
-        batch = self.family.draw(
-            self.generator, tables, support, settings.queries, columns, group=group, choice=choice
+        group = max(_LEAST_GROUP, -(-tables * _AHEAD // _MOST_GROUPS))
+        drawn = self.family.draw(
+            self.generator, tables * _AHEAD, support, settings.queries, columns, group=group, choice=choice
         )
+        parts = zip(*(tensor.split(tables) for tensor in flatten(drawn)), strict=True)
+        return [unflatten(part) for part in parts]
+
+    def _step(self) -> tuple[int, dict[str, Tensor]]:
+        """The number of tables, and the learner's metrics on the device."""
+        batch = self._next()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             loss, metrics = self.learner.meta_loss(self.params, batch)
         self.optimiser.zero_grad(set_to_none=True)
@@ -192,7 +209,7 @@ class Fitting:
             if value.grad is not None:
                 value.grad = torch.where(norm.isfinite(), value.grad, torch.zeros_like(value.grad))
         self.optimiser.step()
-        return tables, metrics
+        return len(batch.query.inputs), metrics
 
     def _set_rate(self, share: float) -> None:
         """Up at once, and down to nothing by a cosine, over the share of the time that has gone."""
@@ -216,6 +233,7 @@ class Fitting:
             self.half = half
             for timed in (False, True):
                 self.choice.setstate(before)
+                self._ahead = []
                 torch.cuda.synchronize(self.device)
                 began = time.perf_counter()
                 for _ in range(_PROBE_STEPS):
