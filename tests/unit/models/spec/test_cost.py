@@ -7,7 +7,16 @@ import torch
 
 from models.build import build_network
 from models.networks.heads import WithHead
-from models.spec import Conv4Spec, MlpSpec, NetworkSpec, Signature, TensorSpec, network_cost
+from models.networks.table_transformer import TableTransformer
+from models.spec import (
+    Conv4Spec,
+    MlpSpec,
+    NetworkSpec,
+    Signature,
+    TableTransformerSpec,
+    TensorSpec,
+    network_cost,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,3 +53,15 @@ def test_the_widest_layer_is_one_of_them() -> None:
     assert network_cost(MlpSpec(hidden=(40, 30)), (7,)).widest == 40
     assert network_cost(MlpSpec(hidden=(40, 30)), (700,)).widest == 700
     assert network_cost(Conv4Spec(hidden=8), (16, 16, 1)).widest == 8 * 16 * 16
+
+
+def test_a_table_transformers_weights_are_its_matrices() -> None:
+    spec = TableTransformerSpec(width=32, layers=3, heads=2, summaries=5)
+    params = TableTransformer(spec).init(torch.Generator())
+    matrices = sum(
+        value.numel() for name, value in params.items() if value.ndim == 2 and "y.query" not in name
+    )
+    cost = network_cost(spec, (7,))
+    assert cost.weights == matrices
+    assert cost.features == 32
+    assert network_cost(spec, (14,)).multiply_adds > 1.8 * cost.multiply_adds
