@@ -9,8 +9,16 @@ from torch.nn.functional import gelu, linear
 from models.algorithms import bars
 from models.algorithms.table_columns import FEATURES, Columns, describe, features, standardise
 from models.episode import Episode, SupportSet
-from models.functional import Params, accuracy, cross_entropy, masked_mean, one_hot, squared_error
-from models.networks.table_transformer import Kept, TableTransformer
+from models.functional import (
+    Kept,
+    Params,
+    TableNetwork,
+    accuracy,
+    cross_entropy,
+    masked_mean,
+    one_hot,
+    squared_error,
+)
 from models.spec import Task
 
 # Numbers that tell columns apart; which column has which is of no account.
@@ -27,7 +35,7 @@ class PriorFitted:
     Regression has one target, and bars for its distribution.
     """
 
-    def __init__(self, task: Task, network: TableTransformer, rows: int, max_ways: int | None) -> None:
+    def __init__(self, task: Task, network: TableNetwork, rows: int, max_ways: int | None) -> None:
         """`rows` is the most labelled rows whose target tokens are kept; `max_ways` None for regression."""
         self.task: Task = task
         self.max_ways = max_ways

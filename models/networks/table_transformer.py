@@ -6,24 +6,16 @@ of a column, K the numbers of a key and a value together. Token 0 of a row is it
 """
 
 import math
-from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import gelu, layer_norm, linear
 
-from models.functional import Params
+from models.functional import Kept, Params
 from models.spec import TableTransformerSpec
 
 # A score that no softmax sees; finite, so that rows of nothing but padding stay finite too.
 _NOTHING = -1e9
-
-
-class Kept(NamedTuple):
-    """What one layer keeps of the labelled rows: keys and values that every row may attend to."""
-
-    cells: Tensor  # float32 [..., D, R, K]: a column's summaries
-    targets: Tensor  # float32 [..., S, K]: the labelled rows' target tokens
 
 
 class TableTransformer:
@@ -36,11 +28,15 @@ class TableTransformer:
     """
 
     def __init__(self, spec: TableTransformerSpec) -> None:
-        self.width = spec.width
+        self._width = spec.width
         self.layers = spec.layers
         self.heads = spec.heads
         self.summaries = spec.summaries
         self.head_width = spec.width // spec.heads
+
+    @property
+    def width(self) -> int:
+        return self._width
 
     @property
     def kept_width(self) -> int:
