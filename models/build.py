@@ -20,6 +20,7 @@ from models.algorithms.imaml import Imaml
 from models.algorithms.learner import MetaLearner
 from models.algorithms.maml import Maml
 from models.algorithms.meta_curvature import MetaCurvature
+from models.algorithms.prior_fitted import PriorFitted
 from models.algorithms.protonet import ProtoNet
 from models.algorithms.reptile import Reptile
 from models.algorithms.ridge_classifier import RidgeClassifier
@@ -28,6 +29,7 @@ from models.networks.conv4 import Conv4
 from models.networks.heads import WithHead
 from models.networks.kernels import CONVOLUTIONS, InBfloat16, Kernels
 from models.networks.mlp import Mlp
+from models.networks.table_transformer import TableTransformer
 from models.spec import (
     AnilSpec,
     BoilSpec,
@@ -41,11 +43,14 @@ from models.spec import (
     MetaCurvatureSpec,
     MlpSpec,
     NetworkSpec,
+    PriorFittedSpec,
     ProtoNetSpec,
     ReptileSpec,
     RidgeSpec,
     Signature,
     SinusoidSpec,
+    TablesSpec,
+    TableTransformerSpec,
     TaskFamilySpec,
     network_inputs_of,
 )
@@ -54,6 +59,7 @@ from models.tasks.functions import Functions
 from models.tasks.labelled import Labelled
 from models.tasks.labelled_data import LabelledData
 from models.tasks.sinusoid import Sinusoid
+from models.tasks.tables.family import Tables
 
 # What a learner's `init` makes its parameters with; and how many more than were given it may make before it is
 # stopped, so that for all but the vast ones it can be said which are wrong.
@@ -81,6 +87,8 @@ def _backbone(spec: NetworkSpec, signature: Signature, kernels: Kernels) -> Netw
                 raise ValueError("network conv4 takes images, and the inputs are vectors; mlp takes vectors")
             height, width, channels = shape
             return Conv4((channels, height, width), spec.hidden, CONVOLUTIONS[kernels.convolution])
+        case TableTransformerSpec():
+            raise ValueError("network table_transformer makes no features; it is prior_fitted's")
 
 
 def build_learner(
@@ -92,6 +100,8 @@ def build_learner(
     Raises ValueError where algorithm, network and signature do not fit.
     """
     algorithm, task = spec.algorithm, signature.task
+    if isinstance(algorithm, PriorFittedSpec):
+        return _prior_fitted(spec, signature, max_ways)
     inputs = network_inputs_of(spec, signature)
     backbone = build_network(spec.network, msgspec.structs.replace(signature, inputs=inputs), kernels)
     regression = task == "regression"
@@ -128,6 +138,23 @@ def build_learner(
             return BayesianRidge(algorithm, backbone, signature.target_width, raw_inputs)
 
 
+def _prior_fitted(spec: LearnerSpec, signature: Signature, max_ways: int | None) -> PriorFitted:
+    if not isinstance(spec.network, TableTransformerSpec):
+        raise ValueError("prior_fitted attends to a table's cells: its network is table_transformer")
+    if signature.is_image:
+        raise ValueError("prior_fitted takes tables, and the inputs are images")
+    network = TableTransformer(spec.network)
+    if signature.task == "classification":
+        if max_ways is None:
+            raise ValueError("prior_fitted has one output for each class slot, so it needs max_ways")
+        return PriorFitted("classification", network, spec.network.rows, max_ways)
+    if signature.target_width != 1:
+        raise ValueError(
+            f"prior_fitted predicts one number, and a target is {signature.target_width} of them"
+        )
+    return PriorFitted("regression", network, spec.network.rows, None)
+
+
 def build_family(spec: TaskFamilySpec, data: LabelledData | None = None) -> TaskFamily:
     """The family that `spec` describes; raises ValueError where the dataset is missing or cannot give it."""
     match spec:
@@ -135,6 +162,8 @@ def build_family(spec: TaskFamilySpec, data: LabelledData | None = None) -> Task
             return Sinusoid(spec)
         case FunctionsSpec():
             return Functions(spec)
+        case TablesSpec():
+            return Tables(spec)
         case LabelledSpec():
             if data is None:
                 raise ValueError("a labelled family needs its dataset")

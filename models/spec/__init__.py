@@ -13,6 +13,7 @@ from models.spec.algorithms import (
     InvalidOption,
     MamlSpec,
     MetaCurvatureSpec,
+    PriorFittedSpec,
     ProtoNetSpec,
     ReptileSpec,
     RidgeSpec,
@@ -21,9 +22,16 @@ from models.spec.algorithms import (
 from models.spec.cost import NetworkCost, curvature_numbers, network_cost
 from models.spec.derived import max_ways_of, network_inputs_of, signature_of
 from models.spec.learner import LearnerSpec
-from models.spec.networks import Conv4Spec, MlpSpec, NetworkSpec
+from models.spec.networks import Conv4Spec, MlpSpec, NetworkSpec, TableTransformerSpec
 from models.spec.signature import Datatype, Signature, Task, TensorSpec
-from models.spec.tasks import FunctionKind, FunctionsSpec, LabelledSpec, SinusoidSpec, TaskFamilySpec
+from models.spec.tasks import (
+    FunctionKind,
+    FunctionsSpec,
+    LabelledSpec,
+    SinusoidSpec,
+    TablesSpec,
+    TaskFamilySpec,
+)
 
 __all__ = [
     "AlgorithmSpec",
@@ -43,11 +51,14 @@ __all__ = [
     "MlpSpec",
     "NetworkCost",
     "NetworkSpec",
+    "PriorFittedSpec",
     "ProtoNetSpec",
     "ReptileSpec",
     "RidgeSpec",
     "Signature",
     "SinusoidSpec",
+    "TableTransformerSpec",
+    "TablesSpec",
     "Task",
     "TaskFamilySpec",
     "TensorSpec",

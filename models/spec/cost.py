@@ -8,7 +8,7 @@ import math
 from itertools import pairwise
 from typing import NamedTuple
 
-from models.spec.networks import MlpSpec, NetworkSpec
+from models.spec.networks import Conv4Spec, MlpSpec, NetworkSpec, TableTransformerSpec
 
 _BLOCKS = 4
 
@@ -27,11 +27,13 @@ class NetworkCost(NamedTuple):
 
 def network_cost(network: NetworkSpec, example_shape: tuple[int, ...], outputs: int = 0) -> NetworkCost:
     """Of the network on examples (D,) or (H, W, C), with a linear last layer of `outputs` (0: without one)."""
-    cost = (
-        _mlp(network, example_shape)
-        if isinstance(network, MlpSpec)
-        else _conv4(network.hidden, example_shape)
-    )
+    match network:
+        case MlpSpec():
+            cost = _mlp(network, example_shape)
+        case Conv4Spec():
+            cost = _conv4(network.hidden, example_shape)
+        case TableTransformerSpec():
+            cost = _table_transformer(network, example_shape[0])
     head = cost.features * outputs
     return cost._replace(
         activations=cost.activations + outputs,
@@ -50,6 +52,9 @@ def curvature_numbers(network: NetworkSpec, example_shape: tuple[int, ...]) -> i
         widths = (math.prod(example_shape), *network.hidden)
         # Of a weight's two axes, and of its bias.
         return features**2 + sum(before**2 + 2 * after**2 for before, after in pairwise(widths))
+    if not isinstance(network, Conv4Spec):
+        # Convolutions have far more weights than their axes have pairs, and other networks' axes are of a width.
+        return 3 * features**2 + network_cost(network, example_shape).weights
     channels, hidden = example_shape[2], network.hidden
     # Of a weight's kernel and its two axes, and of scale and shift.
     blocks = (81 + before**2 + 3 * hidden**2 for before in (channels, *[hidden] * (_BLOCKS - 1)))
@@ -74,3 +79,14 @@ def _conv4(hidden: int, example_shape: tuple[int, ...]) -> NetworkCost:
         multiply_adds += pixels * kernels
     features = hidden * (height >> _BLOCKS) * (width >> _BLOCKS)
     return NetworkCost(2 * maps, hidden * height * width, features, weights, multiply_adds)
+
+
+def _table_transformer(network: TableTransformerSpec, columns: int) -> NetworkCost:
+    """An example is a row of 1 + D tokens: to each other, to columns' summaries and to kept rows they attend."""
+    width, tokens = network.width, 1 + columns
+    one_head = width // network.heads
+    weights = network.layers * (13 * width * width + 6 * width * one_head)
+    attended = tokens * tokens + columns * network.summaries + network.rows
+    multiply_adds = tokens * weights + 2 * network.layers * width * attended
+    widest = 4 * tokens * width + network.heads * attended
+    return NetworkCost(2 * network.layers * widest, widest, width, weights, multiply_adds)

@@ -2,7 +2,7 @@
 
 from models.spec.learner import LearnerSpec
 from models.spec.signature import Signature, TensorSpec
-from models.spec.tasks import LabelledSpec, TaskFamilySpec
+from models.spec.tasks import LabelledSpec, TablesSpec, TaskFamilySpec
 
 
 def signature_of(tasks: TaskFamilySpec, example_shape: tuple[int, ...] | None = None) -> Signature:
@@ -11,6 +11,13 @@ def signature_of(tasks: TaskFamilySpec, example_shape: tuple[int, ...] | None = 
     `example_shape` is one example of the dataset as it crosses the wire: (D,) for vectors, (H, W, C) for
     images; None for families made from a formula. Raises ValueError where one is missing.
     """
+    if isinstance(tasks, TablesSpec):
+        classes = TensorSpec(datatype="BYTES", shape=(-1,))
+        number = TensorSpec(datatype="FP32", shape=(-1, 1))
+        return Signature(
+            inputs=TensorSpec(datatype="FP32", shape=(-1, tasks.columns)),
+            targets=classes if tasks.task == "classification" else number,
+        )
     if not isinstance(tasks, LabelledSpec):
         column = TensorSpec(datatype="FP32", shape=(-1, 1))
         return Signature(inputs=column, targets=column)
@@ -29,8 +36,12 @@ def max_ways_of(learner: LearnerSpec, tasks: TaskFamilySpec) -> int | None:
 
     An algorithm with an output layer has one output for each class of its training episodes; the others learn none.
     """
-    if learner.algorithm.has_output_layer and isinstance(tasks, LabelledSpec):
+    if not learner.algorithm.has_output_layer:
+        return None
+    if isinstance(tasks, LabelledSpec):
         return tasks.n_way
+    if isinstance(tasks, TablesSpec) and tasks.task == "classification":
+        return tasks.classes
     return None
 
 

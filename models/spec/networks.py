@@ -25,4 +25,26 @@ class Conv4Spec(
     hidden: Annotated[int, Meta(ge=8, le=1024, multiple_of=8)] = 64
 
 
-NetworkSpec = MlpSpec | Conv4Spec
+class TableTransformerSpec(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="name",
+    tag="table_transformer",
+):
+    """Attention over a table's cells, by turns along its rows and its columns (TabPFN v2, Hollmann et al. 2025).
+
+    `summaries` tokens stand for the labelled cells of one column, so that what is kept of a task has one size,
+    and `rows` is the most labelled rows whose own tokens are kept: of more, as many of each class. For
+    prior_fitted.
+    """
+
+    width: Annotated[int, Meta(ge=8, le=512, multiple_of=8)] = 128
+    layers: Annotated[int, Meta(ge=1, le=24)] = 5
+    heads: Literal[1, 2, 4, 8] = 4
+    summaries: Annotated[int, Meta(ge=1, le=64)] = 8
+    rows: Annotated[int, Meta(ge=1, le=1024)] = 128
+
+
+NetworkSpec = MlpSpec | Conv4Spec | TableTransformerSpec

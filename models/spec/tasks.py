@@ -5,6 +5,8 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
+from models.spec.signature import Task
+
 Shots = Annotated[int, Meta(ge=1, le=1000)]
 Ways = Annotated[int, Meta(ge=2, le=1000)]
 Fraction = Annotated[float, Meta(gt=0.0, lt=1.0)]
@@ -65,4 +67,21 @@ class LabelledSpec(
     test_tasks: tuple[str, ...] = ()
 
 
-TaskFamilySpec = SinusoidSpec | FunctionsSpec | LabelledSpec
+class TablesSpec(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="family", tag="tables"
+):
+    """Small synthetic tables: random graphs, trees, smooth and linear functions, clusters (Hollmann et al. 2023).
+
+    `columns` is the width of every input: narrower tables have zeros behind. Each episode draws its number of
+    columns, of labelled rows from `min_shot` to `max_shot`, and of `classes` at most.
+    """
+
+    task: Task = "classification"
+    columns: Annotated[int, Meta(ge=1, le=256)] = 32
+    classes: Annotated[int, Meta(ge=2, le=10)] = 10
+    min_shot: Shots = 4
+    max_shot: Shots = 64
+    n_query: Shots = 64
+
+
+TaskFamilySpec = SinusoidSpec | FunctionsSpec | LabelledSpec | TablesSpec

@@ -14,6 +14,7 @@ from models.spec import (
     NetworkSpec,
     RidgeSpec,
     Signature,
+    TablesSpec,
     curvature_numbers,
     network_cost,
     network_inputs_of,
@@ -49,7 +50,7 @@ def _examples(config: MetaTrainingConfig) -> tuple[int, int]:
     tasks = config.tasks
     if isinstance(tasks, LabelledSpec):
         return tasks.n_way * tasks.n_shot, tasks.n_way * tasks.n_query
-    if isinstance(tasks, FunctionsSpec):
+    if isinstance(tasks, (FunctionsSpec, TablesSpec)):
         return tasks.max_shot, tasks.n_query
     return tasks.n_shot, tasks.n_query
 

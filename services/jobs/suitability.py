@@ -7,7 +7,16 @@ from collections.abc import Iterator
 
 import msgspec
 
-from models.spec import Conv4Spec, LabelledSpec, MlpSpec, Signature, Task, signature_of
+from models.spec import (
+    Conv4Spec,
+    LabelledSpec,
+    MlpSpec,
+    PriorFittedSpec,
+    Signature,
+    TableTransformerSpec,
+    Task,
+    signature_of,
+)
 from models.training.config import MetaTrainingConfig
 from services.errors import Fault, Invalid
 from services.jobs.cost import step_bytes
@@ -72,6 +81,12 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
                 "/learner/network/name",
                 f"conv4 needs images of at least {_SMALLEST_IMAGE}x{_SMALLEST_IMAGE} pixels",
             )
+    if isinstance(network, TableTransformerSpec) != isinstance(algorithm, PriorFittedSpec):
+        yield Fault(
+            "/learner/network/name", "prior_fitted and table_transformer go together, and with no other"
+        )
+    elif isinstance(network, TableTransformerSpec) and signature.is_image:
+        yield Fault("/learner/network/name", "table_transformer takes vectors, and this dataset holds images")
     if signature.task not in algorithm.tasks:
         yield Fault(
             "/learner/algorithm/name", _MISMATCHES[signature.task].format(tasks=" and ".join(algorithm.tasks))

@@ -7,6 +7,7 @@ import torch
 
 from models.build import build_learner, build_network
 from models.networks.heads import WithHead
+from models.networks.table_transformer import TableTransformer
 from models.spec import (
     Conv4Spec,
     LearnerSpec,
@@ -14,6 +15,7 @@ from models.spec import (
     MlpSpec,
     NetworkSpec,
     Signature,
+    TableTransformerSpec,
     TensorSpec,
     curvature_numbers,
     network_cost,
@@ -69,3 +71,15 @@ def test_curvature_numbers_are_those_of_the_matrices(network: NetworkSpec, examp
         if name.startswith("curvature.backbone") or name == "curvature.head.weight.1"
     }
     assert curvature_numbers(network, example) == sum(matrices.values())
+
+
+def test_a_table_transformers_weights_are_its_matrices() -> None:
+    spec = TableTransformerSpec(width=32, layers=3, heads=2, summaries=5)
+    params = TableTransformer(spec).init(torch.Generator())
+    matrices = sum(
+        value.numel() for name, value in params.items() if value.ndim == 2 and "y.query" not in name
+    )
+    cost = network_cost(spec, (7,))
+    assert cost.weights == matrices
+    assert cost.features == 32
+    assert network_cost(spec, (14,)).multiply_adds > 1.8 * cost.multiply_adds

@@ -146,7 +146,7 @@ def test_what_an_algorithm_keeps_is_part_of_its_cost() -> None:
     mlp = {"name": "mlp", "hidden": [512, 512]}
     maml = cost(mlp, name="maml", inner_steps=10)
     assert cost(mlp, name="maml", inner_steps=10, step_loss_decay=1.0) > maml
-    assert cost(mlp, name="meta-curvature", inner_steps=10) > maml
+    assert cost(mlp, name="meta_curvature", inner_steps=10) > maml
     # Their meta-gradients do not go back through the inner steps.
     for shorter in ("reptile", "imaml", "anil"):
         assert cost(mlp, name=shorter, inner_steps=10) < maml
