@@ -29,7 +29,7 @@ RUN /opt/venv/bin/pip install --no-cache-dir ".[service]"
 
 FROM build-service AS build-engine
 ARG TORCH_INDEX=""
-RUN /opt/venv/bin/pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} ".[service,engine]"
+RUN /opt/venv/bin/pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} ".[service,engine,encoders]"
 
 FROM base AS code
 WORKDIR /srv/innerloop

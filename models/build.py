@@ -10,12 +10,14 @@ from typing import Any
 
 import msgspec
 import torch
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from models.algorithms.anil import Anil
 from models.algorithms.bayesian_ridge import BayesianRidge
 from models.algorithms.boil import Boil
 from models.algorithms.cavia import Cavia
+from models.algorithms.default_head import DefaultHead
 from models.algorithms.imaml import Imaml
 from models.algorithms.learner import MetaLearner
 from models.algorithms.maml import Maml
@@ -26,15 +28,18 @@ from models.algorithms.reptile import Reptile
 from models.algorithms.ridge_classifier import RidgeClassifier
 from models.functional import Network, Params
 from models.networks.conv4 import Conv4
+from models.networks.features import Features
 from models.networks.heads import WithHead
 from models.networks.kernels import CONVOLUTIONS, InBfloat16, Kernels
 from models.networks.mlp import Mlp
 from models.networks.table_transformer import TableTransformer
 from models.spec import (
     AnilSpec,
+    AutoSpec,
     BoilSpec,
     CaviaSpec,
     Conv4Spec,
+    EncoderSpec,
     FunctionsSpec,
     ImamlSpec,
     LabelledSpec,
@@ -52,6 +57,7 @@ from models.spec import (
     TablesSpec,
     TableTransformerSpec,
     TaskFamilySpec,
+    learned_signature,
     network_inputs_of,
 )
 from models.tasks.family import TaskFamily
@@ -69,15 +75,25 @@ _SLACK = 1 << 22
 _PLAIN = Kernels()
 
 
-def build_network(spec: NetworkSpec, signature: Signature, kernels: Kernels = _PLAIN) -> Network:
-    """The backbone that `spec` names, for the signature's inputs; raises ValueError where they do not fit."""
-    backbone = _backbone(spec, signature, kernels)
+def build_network(
+    spec: NetworkSpec, signature: Signature, kernels: Kernels = _PLAIN, mean: Tensor | None = None
+) -> Network:
+    """The backbone that `spec` names, for the signature's inputs; raises ValueError where they do not fit.
+
+    Of a frozen encoder it is what is learned on the features, whose `mean` [F] over what is meta-trained on `init`
+    starts from.
+    """
+    if signature.is_text and not isinstance(spec, EncoderSpec):
+        raise ValueError("the inputs are texts, and only a network `encoder` takes texts")
+    backbone = _backbone(spec, learned_signature(spec, signature), kernels, mean)
     return InBfloat16(backbone) if kernels.backbone == "bfloat16" else backbone
 
 
-def _backbone(spec: NetworkSpec, signature: Signature, kernels: Kernels) -> Network:
+def _backbone(spec: NetworkSpec, signature: Signature, kernels: Kernels, mean: Tensor | None) -> Network:
     shape = signature.inputs.example_shape
     match spec:
+        case EncoderSpec():
+            return Features(shape[0], spec.projection, mean)
         case MlpSpec():
             if signature.is_image:
                 raise ValueError("network mlp takes vectors, and the inputs are images; conv4 takes images")
@@ -92,18 +108,27 @@ def _backbone(spec: NetworkSpec, signature: Signature, kernels: Kernels) -> Netw
 
 
 def build_learner(
-    spec: LearnerSpec, signature: Signature, max_ways: int | None = None, kernels: Kernels = _PLAIN
+    spec: LearnerSpec,
+    signature: Signature,
+    max_ways: int | None = None,
+    kernels: Kernels = _PLAIN,
+    mean: Tensor | None = None,
 ) -> MetaLearner:
-    """The learner that `spec` describes, for one signature.
+    """The learner that `spec` describes, for one signature: the wire's, or what an encoder makes of that.
 
-    `max_ways` is the number of class slots that a classifier with an output layer has; the others need none.
-    Raises ValueError where algorithm, network and signature do not fit.
+    `max_ways` is the number of class slots that a classifier with an output layer has; the others need none. `mean`
+    as in `build_network`. Raises ValueError where algorithm, network and signature do not fit.
     """
+    signature = learned_signature(spec.network, signature)
     algorithm, task = spec.algorithm, signature.task
     if isinstance(algorithm, PriorFittedSpec):
         return _prior_fitted(spec, signature, max_ways)
+    if algorithm.further_inputs and isinstance(spec.network, EncoderSpec):
+        raise ValueError(
+            "this algorithm adds inputs of its own, and an encoder takes none; ridge or maml do without"
+        )
     inputs = network_inputs_of(spec, signature)
-    backbone = build_network(spec.network, msgspec.structs.replace(signature, inputs=inputs), kernels)
+    backbone = build_network(spec.network, msgspec.structs.replace(signature, inputs=inputs), kernels, mean)
     regression = task == "regression"
 
     def headed() -> WithHead:
@@ -127,6 +152,12 @@ def build_learner(
             return Cavia(algorithm, task, headed())
         case MetaCurvatureSpec():
             return MetaCurvature(algorithm, task, headed())
+        case AutoSpec():
+            if regression:
+                raise ValueError(
+                    "the default head classifies, and the targets are numbers; maml and ridge take them"
+                )
+            return DefaultHead(backbone)
         case ProtoNetSpec():
             if regression:
                 raise ValueError("protonet classifies, and the targets are numbers; maml and ridge take them")

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from models.encoders.shelf import EncoderShelf
 from services.access.service import AccessService
 from services.adaptation.limits import Limits
 from services.adaptation.service import AdaptationService
@@ -54,6 +55,7 @@ def build_services(
     dataset_limits: DatasetLimits,
     queue: QueueLimits,
     max_step_bytes: int,
+    encoders: EncoderShelf | None = None,
 ) -> ApiServices:
     """Every use case on the given infrastructure; the tests' in-process engine goes in here."""
     registry = RegistryService(database, artifacts, clock)
@@ -65,7 +67,7 @@ def build_services(
         datasets=datasets,
         engine=engine,
         idempotency=IdempotencyService(database, clock),
-        jobs=JobService(database, carrier, datasets, clock, max_step_bytes),
+        jobs=JobService(database, carrier, datasets, clock, max_step_bytes, encoders=encoders),
         limits=limits,
         queue=queue,
         registry=registry,
@@ -91,6 +93,7 @@ async def open_services(
             dataset_limits,
             engine.queue_limits,
             worker.worker_step_bytes,
+            EncoderShelf(storage.encoders_path),
         )
     finally:
         await client.aclose()

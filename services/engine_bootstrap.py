@@ -10,6 +10,8 @@ from collections.abc import Callable
 import torch
 from prometheus_client import CollectorRegistry
 
+from models.encoders.shelf import EncoderShelf
+from models.encoders.stock import EncoderStock
 from models.programs.folder import ProgramFolder, has_compiler
 from services.engine.adapted_models import AdaptedModels, many_reader_of, reader_of
 from services.engine.compiling import COMPILER
@@ -50,6 +52,7 @@ def build_loop(
     metrics: EngineMetrics,
     workshop: Workshop | None = None,
     loader: Loader | None = None,
+    encoders: EncoderShelf | None = None,
 ) -> EngineLoop:
     """An engine that is not started yet; `read_adapted` gives the stored bytes of adapted parameters.
 
@@ -58,8 +61,9 @@ def build_loop(
     device = pick_device(settings.engine_device)
     round_to(settings.engine_precision)
     plans = Plans(device, workshop, metrics.count_plan, recorder=_recorder(settings, device))
+    stock = EncoderStock(encoders or EncoderShelf(None), device)
     executor = Executor(
-        ResidentModels(artifacts, device, settings.engine_model_bytes),
+        ResidentModels(artifacts, device, settings.engine_model_bytes, stock),
         AdaptedModels(read_adapted, _tiers(settings, device), metrics.count_hit),
         Passes(plans, device, settings.engine_max_batch_numbers),
         device,
@@ -92,6 +96,7 @@ def run_engine(settings: EngineSettings, storage: StorageSettings) -> None:
             EngineMetrics(CollectorRegistry()),
             workshop,
             Loader(many_reader_of(database)),
+            EncoderShelf(storage.encoders_path),
         )
         server = EngineServer(loop, settings.address)
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -4,6 +4,7 @@ import os
 import signal
 from threading import Event
 
+from models.encoders.shelf import EncoderShelf
 from models.programs.folder import ProgramFolder
 from models.training.compile_program import COMPILER
 from services.adaptation.sweep import AdaptationSweep
@@ -11,6 +12,7 @@ from services.clock import SystemClock
 from services.datasets.limits import DatasetLimits
 from services.datasets.service import DatasetService
 from services.idempotency.service import IdempotencyService
+from services.jobs.encoded import FeatureFolder
 from services.jobs.settings import WorkerSettings
 from services.jobs.worker import Worker
 from services.registry.service import RegistryService
@@ -49,6 +51,7 @@ def run_worker(settings: WorkerSettings, storage: StorageSettings) -> None:
             "purge artifacts": ArtifactSweep(database, artifacts, clock).purge,
         },
         programs,
+        FeatureFolder(storage.features_path, EncoderShelf(storage.encoders_path)),
     )
     try:
         worker.run(stop)

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def adapt(
     model: Annotated[str, typer.Argument(help="name, name@alias or name@3.")],
-    x: Annotated[str | None, typer.Option("--x", help="Inputs: 1,2,3,4 or 0,1;2,3 or JSON.")] = None,
+    x: Annotated[
+        str | None, typer.Option("--x", help="Inputs: 1,2,3,4 or 0,1;2,3 or JSON, texts too.")
+    ] = None,
     y: Annotated[str | None, typer.Option("--y", help="Targets or labels: 2,4,6,8 or cat,dog.")] = None,
     file: Annotated[
         Path | None,

@@ -1,4 +1,4 @@
-"""Examples as the command line gives them: numbers after an option, or a csv, json, npz or image file."""
+"""Examples as the command line gives them: numbers or texts after an option, or a csv, json, npz or image file."""
 
 import csv
 import json
@@ -44,8 +44,9 @@ def read_examples(path: Path, inputs: str | None, target: str | None, *, labelle
     """From a file, by its suffix.
 
     csv: `inputs` names columns (comma-separated; all but the target unless given) and `target` one (`target`
-    unless given). json and npz: the members `inputs` and, where labelled, `targets`. Images: a folder or zip of
-    them, where labelled in one folder a class; without labels a single one will do.
+    unless given); a single input column may hold texts. json and npz: the members `inputs` and, where labelled,
+    `targets`. Images: a folder or zip of them, where labelled in one folder a class; without labels a single one
+    will do.
     """
     if holds_images(path):
         _only_for_tables(path, inputs, target)
@@ -85,13 +86,15 @@ def _from_csv(path: Path, inputs: str | None, target: str | None) -> Examples:
     for name in wanted:
         if name not in columns:
             raise InvalidInput(f"{path.name} has no column {name!r}; it has {', '.join(columns)}")
+    targets = [_scalar(row[target] or "") for row in rows] if target in columns else None
     values = [[_scalar(row[name] or "") for name in wanted] for row in rows]
+    if len(wanted) == 1 and isinstance(values[0][0], str):
+        return Examples([row[wanted[0]] or "" for row in rows], targets)
     for name, cell in zip(wanted, values[0], strict=True):
         if isinstance(cell, str):
             raise InvalidInput(
                 f"{path.name}: column {name!r} holds {cell!r}, no number; choose with --inputs"
             )
-    targets = [_scalar(row[target] or "") for row in rows] if target in columns else None
     return Examples(values, targets)
 
 

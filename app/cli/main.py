@@ -26,6 +26,7 @@ COMMANDS = {
     "serve": Entry("serve", "serve", _RUN, "Start api, engine and worker on this machine."),
     "demo": Entry("demo", "demo", _RUN, "Train a starter model, adapt it to four points, show what changed."),
     "keys": Entry("keys", "app", _RUN, "Create, list and revoke the keys that callers send."),
+    "encoders": Entry("encoders", "app", _RUN, "Fetch and list pretrained encoders of texts and images."),
     "train": Entry("train", "train", _USE, "Meta-train a base model as a background job."),
     "jobs": Entry("jobs", "app", _USE, "List, watch, cancel, pause and resume jobs."),
     "models": Entry("models", "app", _USE, "List models and versions, move aliases, download and upload."),

@@ -7,6 +7,7 @@ rebuilds a learner from it. Building the thing described is the business of `mod
 from models.spec.algorithms import (
     AlgorithmSpec,
     AnilSpec,
+    AutoSpec,
     BoilSpec,
     CaviaSpec,
     ImamlSpec,
@@ -20,9 +21,16 @@ from models.spec.algorithms import (
     with_options,
 )
 from models.spec.cost import NetworkCost, curvature_numbers, network_cost
-from models.spec.derived import max_ways_of, network_inputs_of, signature_of
+from models.spec.derived import learned_signature, max_ways_of, network_inputs_of, signature_of
 from models.spec.learner import LearnerSpec
-from models.spec.networks import Conv4Spec, MlpSpec, NetworkSpec, TableTransformerSpec
+from models.spec.networks import (
+    ENCODER_NAME,
+    Conv4Spec,
+    EncoderSpec,
+    MlpSpec,
+    NetworkSpec,
+    TableTransformerSpec,
+)
 from models.spec.signature import Datatype, Signature, Task, TensorSpec
 from models.spec.tasks import (
     FunctionKind,
@@ -34,12 +42,15 @@ from models.spec.tasks import (
 )
 
 __all__ = [
+    "ENCODER_NAME",
     "AlgorithmSpec",
     "AnilSpec",
+    "AutoSpec",
     "BoilSpec",
     "CaviaSpec",
     "Conv4Spec",
     "Datatype",
+    "EncoderSpec",
     "FunctionKind",
     "FunctionsSpec",
     "ImamlSpec",
@@ -63,6 +74,7 @@ __all__ = [
     "TaskFamilySpec",
     "TensorSpec",
     "curvature_numbers",
+    "learned_signature",
     "max_ways_of",
     "network_cost",
     "network_inputs_of",

@@ -8,9 +8,15 @@ import math
 from itertools import pairwise
 from typing import NamedTuple
 
-from models.spec.networks import Conv4Spec, MlpSpec, NetworkSpec, TableTransformerSpec
+from models.spec.networks import Conv4Spec, EncoderSpec, MlpSpec, NetworkSpec, TableTransformerSpec
 
 _BLOCKS = 4
+
+# What stands for an encoder, whose own description is not read here: a transformer of so many layers, and a text
+# of so many tokens.
+_LAYERS = 6
+_TOKENS = 12
+_UNKNOWN_WIDTH = 384
 
 
 class NetworkCost(NamedTuple):
@@ -34,6 +40,8 @@ def network_cost(network: NetworkSpec, example_shape: tuple[int, ...], outputs: 
             cost = _conv4(network.hidden, example_shape)
         case TableTransformerSpec():
             cost = _table_transformer(network, example_shape[0])
+        case EncoderSpec():
+            cost = _encoder(network)
     head = cost.features * outputs
     return cost._replace(
         activations=cost.activations + outputs,
@@ -52,6 +60,9 @@ def curvature_numbers(network: NetworkSpec, example_shape: tuple[int, ...]) -> i
         widths = (math.prod(example_shape), *network.hidden)
         # Of a weight's two axes, and of its bias.
         return features**2 + sum(before**2 + 2 * after**2 for before, after in pairwise(widths))
+    if isinstance(network, EncoderSpec):
+        # Of the map's two axes, and of the mean.
+        return 2 * features**2 + 2 * (network.width or _UNKNOWN_WIDTH) ** 2
     if not isinstance(network, Conv4Spec):
         # Convolutions have far more weights than their axes have pairs, and other networks' axes are of a width.
         return 3 * features**2 + network_cost(network, example_shape).weights
@@ -59,6 +70,14 @@ def curvature_numbers(network: NetworkSpec, example_shape: tuple[int, ...]) -> i
     # Of a weight's kernel and its two axes, and of scale and shift.
     blocks = (81 + before**2 + 3 * hidden**2 for before in (channels, *[hidden] * (_BLOCKS - 1)))
     return features**2 + sum(blocks)
+
+
+def _encoder(network: EncoderSpec) -> NetworkCost:
+    """Its features are computed once and nothing of that is kept: what is learned begins behind them."""
+    width, projection = network.width or _UNKNOWN_WIDTH, network.projection
+    learned = width * projection
+    encoding = 12 * _LAYERS * width * width * _TOKENS
+    return NetworkCost(width + projection, width, projection or width, learned + width, learned + encoding)
 
 
 def _mlp(network: MlpSpec, example_shape: tuple[int, ...]) -> NetworkCost:

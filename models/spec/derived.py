@@ -1,6 +1,7 @@
 """What follows from a family of tasks and a learner before anything is built: signature and most classes."""
 
 from models.spec.learner import LearnerSpec
+from models.spec.networks import EncoderSpec, NetworkSpec
 from models.spec.signature import Signature, TensorSpec
 from models.spec.tasks import LabelledSpec, TablesSpec, TaskFamilySpec
 
@@ -9,7 +10,7 @@ def signature_of(tasks: TaskFamilySpec, example_shape: tuple[int, ...] | None = 
     """The signature of a learner trained on `tasks`.
 
     `example_shape` is one example of the dataset as it crosses the wire: (D,) for vectors, (H, W, C) for
-    images; None for families made from a formula. Raises ValueError where one is missing.
+    images, () for texts; None for families made from a formula. Raises ValueError where one is missing.
     """
     if isinstance(tasks, TablesSpec):
         classes = TensorSpec(datatype="BYTES", shape=(-1,))
@@ -23,12 +24,24 @@ def signature_of(tasks: TaskFamilySpec, example_shape: tuple[int, ...] | None = 
         return Signature(inputs=column, targets=column)
     if example_shape is None:
         raise ValueError("a labelled family has the signature of its dataset, and none was given")
-    if len(example_shape) not in (1, 3):
-        raise ValueError(f"an example is a vector (D,) or an image (H, W, C), not {example_shape}")
+    if len(example_shape) not in (0, 1, 3):
+        raise ValueError(f"an example is a text (), a vector (D,) or an image (H, W, C), not {example_shape}")
     return Signature(
-        inputs=TensorSpec(datatype="FP32", shape=(-1, *example_shape)),
+        inputs=TensorSpec(datatype="FP32" if example_shape else "BYTES", shape=(-1, *example_shape)),
         targets=TensorSpec(datatype="BYTES", shape=(-1,)),
     )
+
+
+def learned_signature(network: NetworkSpec, signature: Signature) -> Signature:
+    """What the learner itself takes: an encoder's features in place of the inputs.
+
+    The same again where it is that already. Raises ValueError for an encoder whose width is not known yet.
+    """
+    if not isinstance(network, EncoderSpec):
+        return signature
+    if network.width is None:
+        raise ValueError(f"the encoder {network.encoder} was not looked up: its width is not known")
+    return Signature(inputs=TensorSpec(datatype="FP32", shape=(-1, network.width)), targets=signature.targets)
 
 
 def max_ways_of(learner: LearnerSpec, tasks: TaskFamilySpec) -> int | None:
@@ -47,7 +60,6 @@ def max_ways_of(learner: LearnerSpec, tasks: TaskFamilySpec) -> int | None:
 
 def network_inputs_of(learner: LearnerSpec, signature: Signature) -> TensorSpec:
     """What the learner's network takes: the signature's inputs, and columns or channels of its algorithm's own."""
-    *before, last = signature.inputs.shape
-    return TensorSpec(
-        datatype=signature.inputs.datatype, shape=(*before, last + learner.algorithm.further_inputs)
-    )
+    inputs = learned_signature(learner.network, signature).inputs
+    *before, last = inputs.shape
+    return TensorSpec(datatype=inputs.datatype, shape=(*before, last + learner.algorithm.further_inputs))

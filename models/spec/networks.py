@@ -5,6 +5,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+# `name` or `owner/name`, as on the hub: never a way out of the folder of encoders.
+ENCODER_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9][A-Za-z0-9._-]{0,95})?$"
+
 Width = Annotated[int, Meta(ge=1, le=4096)]
 
 
@@ -47,4 +50,22 @@ class TableTransformerSpec(
     rows: Annotated[int, Meta(ge=1, le=1024)] = 128
 
 
-NetworkSpec = MlpSpec | Conv4Spec | TableTransformerSpec
+class EncoderSpec(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="name", tag="encoder"
+):
+    """A pretrained encoder of texts or images, and what is learned on top of its features.
+
+    `encoder` is its name in the operator's folder of encoders, often a hub id; `sha256` and `width` are those of
+    the files there, and are filled in when a job is submitted. Its own weights are never part of a version.
+
+    It is frozen: its features are all that a learner sees, less their mean over what was meta-trained on, of length
+    one, then through a learned linear map to `projection` columns (0: none).
+    """
+
+    encoder: Annotated[str, Meta(pattern=ENCODER_NAME, max_length=193)]
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
+    width: Annotated[int, Meta(ge=1, le=16_384)] | None = None
+    projection: Annotated[int, Meta(ge=0, le=4096)] = 0
+
+
+NetworkSpec = MlpSpec | Conv4Spec | TableTransformerSpec | EncoderSpec

@@ -21,7 +21,8 @@ class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True):
-    """Inputs FP32 [-1, D] for vectors or [-1, H, W, C] in 0..1 for images (channels last, as on the wire).
+    """Inputs FP32 [-1, D] for vectors or [-1, H, W, C] in 0..1 for images (channels last, as on the wire); BYTES
+    [-1] for texts.
 
     Targets FP32 [-1, T] for regression; BYTES [-1] (one label an example) for classification.
     """
@@ -36,6 +37,10 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_image(self) -> bool:
         return len(self.inputs.shape) == 4
+
+    @property
+    def is_text(self) -> bool:
+        return self.inputs.datatype == "BYTES"
 
     @property
     def target_width(self) -> int:

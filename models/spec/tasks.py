@@ -50,6 +50,8 @@ class LabelledSpec(
 
     `within_task` draws every episode's classes inside one of the dataset's tasks (an alphabet, a speaker).
     `rotations` makes each quarter turn of a class another class (images only, meta-training only).
+    `dropout` of an example's numbers, drawn for every episode, become their mean (vectors and an encoder's features
+    only, meta-training only): what is learned may rest on no few of them (Srivastava et al. 2014).
     `test_fraction` of the classes, or of the tasks when `within_task`, is held out for the meta-test: which
     ones is drawn from `split_seed`, unless `test_tasks` names them.
     """
@@ -62,6 +64,7 @@ class LabelledSpec(
     n_query: Shots = 5
     within_task: bool = False
     rotations: bool = False
+    dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
     test_fraction: Fraction = 0.2
     split_seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     test_tasks: tuple[str, ...] = ()

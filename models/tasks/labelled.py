@@ -33,6 +33,14 @@ class Labelled:
             "test": EpisodeSampler(test.rows, test.pools, spec.n_way),
         }
 
+        if spec.dropout and data.is_image:
+            raise ValueError("dropout is for vectors and features, and these are images")
+        self._mean = self.train_mean() if spec.dropout else None
+
+    def train_mean(self) -> Tensor:
+        """The mean [X] of the inputs that meta-training draws from; the held-out ones have no part in it."""
+        return self.data.take(torch.unique(self.samplers["train"].rows)).mean(0)
+
     def sample(self, generator: Generator, meta_batch_size: int, split: Split = "train") -> MetaBatch:
         """Support [M, n_way * n_shot, X] and query [M, n_way * n_query, X]; no example is in both."""
         spec = self.spec
@@ -42,6 +50,9 @@ class Labelled:
         inputs_MNEX = self.data.take(rows_MNE)
         if spec.rotations and split == "train":
             inputs_MNEX = turn(inputs_MNEX, classes_MN % TURNS)
+        if self._mean is not None and split == "train":
+            dropped = torch.rand(inputs_MNEX.shape, generator=generator) < spec.dropout
+            inputs_MNEX = torch.where(dropped, self._mean, inputs_MNEX)
         support_x, query_x = inputs_MNEX[:, :, : spec.n_shot], inputs_MNEX[:, :, spec.n_shot :]
         slots_MN = torch.arange(spec.n_way).repeat(meta_batch_size, 1)
         return Episode(

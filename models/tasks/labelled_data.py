@@ -18,6 +18,9 @@ class LabelledData:
     labels: Tensor  # int64 [n], 0..n_labels-1
     tasks: Tensor | None  # int64 [n], an index into task_names
     task_names: tuple[str, ...]
+    encoded_shape: tuple[int, ...] | None = (
+        None  # where inputs are an encoder's features: of one example before
+    )
 
     @classmethod
     def from_arrays(cls, inputs: Array, targets: Array, tasks: Array | None = None) -> "LabelledData":
@@ -46,7 +49,9 @@ class LabelledData:
 
     @property
     def wire_shape(self) -> tuple[int, ...]:
-        """One example's shape as it crosses the wire: (D,), or (H, W, C) for images."""
+        """One example's shape as it crosses the wire: (D,), (H, W, C) for images, () for texts."""
+        if self.encoded_shape is not None:
+            return self.encoded_shape
         if not self.is_image:
             return (self.inputs.shape[1],)
         channels, height, width = self.inputs.shape[1:]

@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 import msgspec
 
 from models.spec import (
+    AutoSpec,
+    EncoderSpec,
     FunctionsSpec,
+    LabelledSpec,
     LearnerSpec,
     MamlSpec,
     MlpSpec,
@@ -133,6 +136,22 @@ RECIPES: tuple[Recipe, ...] = (
             training=TrainingSpec(
                 iterations=20_000, meta_batch_size=16, meta_lr=2e-3, schedule="cosine", clip_norm=1.0
             ),
+        ),
+    ),
+    Recipe(
+        name="clinc-minilm",
+        description=(
+            "Intents of short texts (a table of texts and labels, as CLINC150) on the sentence encoder "
+            "all-MiniLM-L6-v2: a linear map of its features and the default head's calibration."
+        ),
+        created_at=datetime(2026, 11, 26, tzinfo=UTC),
+        config=MetaTrainingConfig(
+            learner=LearnerSpec(
+                algorithm=AutoSpec(),
+                network=EncoderSpec(encoder="sentence-transformers/all-MiniLM-L6-v2", projection=384),
+            ),
+            tasks=LabelledSpec(dataset="", n_way=20, n_shot=1, n_query=5, dropout=0.3, test_fraction=0.5),
+            training=TrainingSpec(iterations=400, meta_batch_size=4, meta_lr=0.0003, schedule="cosine"),
         ),
     ),
 )

@@ -11,6 +11,7 @@ from models.spec import (
     NetworkCost,
     RidgeSpec,
     Signature,
+    learned_signature,
     network_cost,
     network_inputs_of,
 )
@@ -44,13 +45,13 @@ class LearnerCost(NamedTuple):
 
 def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | None) -> LearnerCost:
     """Of one version. `max_ways` as in its manifest."""
-    example = signature.inputs.example_shape
     regression = signature.task == "regression"
     outputs = 0
     if learner.algorithm.has_output_layer:
         outputs = signature.target_width if regression else max_ways or 0
     network = network_cost(learner.network, network_inputs_of(learner, signature).example_shape, outputs)
-    raw = example[0] if regression and not signature.is_image else 0
+    learned = learned_signature(learner.network, signature)
+    raw = learned.inputs.example_shape[0] if regression and not signature.is_image else 0
     return LearnerCost(network, network.features * outputs, 1 + raw + network.features, regression)
 
 

@@ -8,7 +8,9 @@ import numpy as np
 from models.spec import Signature
 from services.adaptation.limits import Limits
 from services.adaptation.records import Array, Inputs
+from services.adaptation.texts import read_texts
 from services.datasets.images import decode_image, fit
+from services.engine import messages
 from services.errors import Invalid, TooLarge
 
 # Slack for images that went through somebody's own arithmetic.
@@ -17,6 +19,13 @@ _IMAGES = (
     'images: {"b64": …} of a PNG, JPEG or WebP file in JSON; '
     "bytes, pathlib.Path, Pillow images or arrays in Python"
 )
+
+
+def engine_inputs(raw: Inputs, signature: Signature, pointer: str, limits: Limits) -> messages.Array:
+    """The examples as they cross into the engine: texts, or numbers as `read_inputs` makes them. Raises Invalid."""
+    if signature.is_text:
+        return messages.Array.of_texts(read_texts(raw, pointer, limits))
+    return messages.Array.of(read_inputs(raw, signature, pointer, limits))
 
 
 def read_inputs(raw: Inputs, signature: Signature, pointer: str, limits: Limits) -> Array:

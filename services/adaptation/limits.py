@@ -9,6 +9,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     support_examples: int = 4096
     query_examples: int = 16_384
     ways: int = 1024
+    text_characters: int = 10_000
+    """Characters of one text; of a long one an encoder reads the beginning, a few hundred words."""
+    call_characters: int = 100_000
+    """The same of all texts of one list together: some ten seconds of one CPU core in a small encoder."""
     input_width: int = 1 << 18
     """Numbers in one input example; for an image height times width times channels, as it is sent."""
     image_pixels: int = 1 << 24

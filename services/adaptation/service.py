@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from services.adaptation import repository
 from services.adaptation.checks import check_metadata, check_options, check_ttl
 from services.adaptation.cost import check_cost, learner_cost
-from services.adaptation.inputs import read_inputs
+from services.adaptation.inputs import engine_inputs
 from services.adaptation.limits import Limits
 from services.adaptation.live import LiveAdaptations
 from services.adaptation.records import (
@@ -307,7 +307,7 @@ class AdaptationService:
             raise Invalid.at(pointer, f"{len(inputs)} examples; at most {most} are taken")
 
         def read() -> Array:
-            return Array.of(read_inputs(inputs, version.signature, pointer, self._limits))
+            return engine_inputs(inputs, version.signature, pointer, self._limits)
 
         return read() if _is_quick(inputs) else await run_sync(read)
 

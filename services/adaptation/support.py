@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.spec import Signature
-from services.adaptation.inputs import read_inputs
+from services.adaptation.inputs import engine_inputs
 from services.adaptation.limits import Limits
 from services.adaptation.records import Classes, SupportInput
 from services.adaptation.targets import read_labels, read_values
@@ -46,7 +46,7 @@ def prepare_support(
         if examples == targets:
             detail = "the support set is empty"
         raise Invalid(detail, [Fault(_INPUTS, detail), Fault(_TARGETS, detail)])
-    inputs = Array.of(read_inputs(given.inputs, signature, _INPUTS, limits))
+    inputs = engine_inputs(given.inputs, signature, _INPUTS, limits)
     if signature.task == "regression":
         values = read_values(given.targets, signature.target_width, _TARGETS)
         return PreparedSupport(Support(inputs, Array.of(values)), None)
@@ -59,6 +59,7 @@ def no_support(signature: Signature) -> PreparedSupport:
     """The support set of no examples, which leaves a model as it is. Raises Invalid for classification."""
     if signature.task != "regression":
         raise Invalid.at("/support", "a classifier has no classes before it has seen examples of them")
-    inputs = np.zeros((0, *signature.inputs.example_shape), np.float32)
+    numbers = np.zeros((0, *signature.inputs.example_shape), np.float32)
+    inputs = Array.of_texts(()) if signature.is_text else Array.of(numbers)
     values = np.zeros((0, signature.target_width), np.float32)
-    return PreparedSupport(Support(Array.of(inputs), Array.of(values)), None)
+    return PreparedSupport(Support(inputs, Array.of(values)), None)

@@ -19,7 +19,7 @@ _CHANNELS = (1, 3)
 class Examples:
     """n examples as they were uploaded."""
 
-    inputs: Array  # numbers [n], [n, D], [n, H, W] or [n, H, W, C]
+    inputs: Array  # numbers [n], [n, D], [n, H, W] or [n, H, W, C]; texts, objects [n]
     targets: Labels | Array  # labels, or numbers [n] or [n, T]
     tasks: Labels | None
 
@@ -47,8 +47,12 @@ def normalise(examples: Examples, limits: DatasetLimits) -> LabelledArrays:
 
 
 def _inputs(inputs: Array, limits: DatasetLimits) -> Array:
+    if inputs.dtype == np.object_:
+        return _texts(inputs, limits)
     if inputs.dtype.kind not in "biuf":
-        raise Invalid(f"inputs must be numbers, not {inputs.dtype}; text is not taken yet")
+        raise Invalid(
+            f"inputs must be numbers, not {inputs.dtype}; texts come as a column of a CSV or Parquet table"
+        )
     if inputs.ndim == 1:
         inputs = inputs[:, None]
     if inputs.ndim == 2:
@@ -65,6 +69,17 @@ def _inputs(inputs: Array, limits: DatasetLimits) -> Array:
     if not (1 <= height <= limits.image_side and 1 <= width <= limits.image_side):
         raise Invalid(f"images are 1 to {limits.image_side} pixels wide and high, not {height} x {width}")
     return _pixels(inputs)
+
+
+def _texts(texts: Array, limits: DatasetLimits) -> Array:
+    for row, text in enumerate(texts):
+        if not text.strip():
+            raise Invalid(f"example {row} (from 0) is an empty text")
+        if len(text) > limits.text_characters:
+            raise Invalid(
+                f"example {row} (from 0) has {len(text)} characters; at most {limits.text_characters} are taken"
+            )
+    return texts
 
 
 def _pixels(images: Array) -> Array:

@@ -15,6 +15,8 @@ class DatasetLimits(msgspec.Struct, frozen=True, kw_only=True):
     """A zip file's list of contents: some hundred thousand files."""
     examples: int = 1_000_000
     input_width: int = 16_384
+    text_characters: int = 10_000
+    """One text; of a long one an encoder reads the beginning."""
     image_bytes: int = 16 * _MIB
     """One encoded image file."""
     image_pixels: int = 1 << 24

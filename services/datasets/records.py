@@ -35,7 +35,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def example_shape(self) -> tuple[int, ...]:
-        """One example's shape: (D,), or (H, W, C) for images."""
+        """One example's shape: (D,), (H, W, C) for images, or () for texts."""
         return self.signature.inputs.example_shape
 
 
@@ -54,11 +54,17 @@ class DatasetColumns(msgspec.Struct, frozen=True, kw_only=True):
 class LabelledArrays:
     """n examples. Labelled: `targets` are indices into `classes`. Regression: numbers, and `classes` is empty."""
 
-    inputs: Array  # vectors float32 [n, D]; images uint8 0..255 or float32 0..1 [n, H, W, C]
+    inputs: (
+        Array  # vectors float32 [n, D]; images uint8 0..255 or float32 0..1 [n, H, W, C]; texts, objects [n]
+    )
     targets: Array  # int64 [n], 0..len(classes)-1, each at least once; regression float32 [n, T]
     classes: tuple[str, ...]
     tasks: Array | None  # int64 [n], an index into task_names
     task_names: tuple[str, ...]
+
+    @property
+    def is_text(self) -> bool:
+        return bool(self.inputs.dtype == np.object_)
 
     @property
     def kind(self) -> DatasetKind:
@@ -77,5 +83,5 @@ class LabelledArrays:
             if self.classes
             else TensorSpec(datatype="FP32", shape=(-1, self.targets.shape[1]))
         )
-        inputs = TensorSpec(datatype="FP32", shape=(-1, *self.inputs.shape[1:]))
+        inputs = TensorSpec(datatype="BYTES" if self.is_text else "FP32", shape=(-1, *self.inputs.shape[1:]))
         return Signature(inputs=inputs, targets=targets)

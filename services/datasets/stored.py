@@ -1,7 +1,7 @@
 """A dataset as this service keeps it: one npz of plain arrays, whatever it was uploaded as.
 
-Equal arrays make equal bytes. Names are JSON in a byte array: numpy's own strings lose trailing NULs and take
-the longest name's room for every one.
+Equal arrays make equal bytes. Names and texts are JSON in a byte array: numpy's own strings lose trailing NULs and
+take the longest one's room for every one.
 """
 
 import io
@@ -23,8 +23,9 @@ class _Names(msgspec.Struct, frozen=True):
 def encode_arrays(arrays: LabelledArrays) -> bytes:
     """The npz file."""
     names = msgspec.json.encode(_Names(arrays.classes, arrays.task_names))
+    texts = msgspec.json.encode(arrays.inputs.tolist()) if arrays.is_text else None
     members = {
-        "inputs": arrays.inputs,
+        **({"inputs": arrays.inputs} if texts is None else {"texts": np.frombuffer(texts, dtype=np.uint8)}),
         "targets": arrays.targets,
         "names": np.frombuffer(names, dtype=np.uint8),
     }
@@ -41,9 +42,16 @@ def decode_arrays(data: bytes) -> LabelledArrays:
         members: dict[str, Array] = {name: file[name] for name in file.files}
     names = msgspec.json.decode(members["names"].tobytes(), type=_Names)
     return LabelledArrays(
-        inputs=members["inputs"],
+        inputs=members["inputs"] if "inputs" in members else _texts(members["texts"]),
         targets=members["targets"],
         classes=names.classes,
         tasks=members.get("tasks"),
         task_names=names.tasks,
     )
+
+
+def _texts(encoded: Array) -> Array:
+    found = msgspec.json.decode(encoded.tobytes(), type=list[str])
+    texts = np.empty(len(found), dtype=object)
+    texts[:] = found
+    return texts

@@ -15,6 +15,7 @@ from torch import Tensor
 from services.engine.adapted_models import AdaptedModels
 from services.engine.batching import DeviceCall
 from services.engine.canary import canary_call
+from services.engine.encoding import Encoding
 from services.engine.faults import fault_of
 from services.engine.layout import Layout
 from services.engine.messages import (
@@ -57,6 +58,7 @@ class Executor:
         self._models = models
         self._adapted = adapted
         self._passes = passes
+        self._encoding = Encoding()
         self._device = device
 
     def lacks(self, call: DeviceCall) -> str | None:
@@ -132,7 +134,7 @@ class Executor:
 
     def _pass(self, works: Sequence[_Work]) -> list[Reply]:
         model, layout = works[0].model, works[0].layout
-        calls = [work.call for work in works]
+        calls = self._encoding.encoded(model, [work.call for work in works])
         places = [work.adapted.place for work in works if work.adapted is not None]
         rows = None if layout is None else self._adapted.rows(layout, places)
         match calls[0]:
@@ -158,7 +160,8 @@ class Executor:
 
     def _inspect(self, model: ResidentModel, call: InspectCall) -> Reply:
         trial = canary_call(call.artifact, model.signature, model.manifest.max_ways)
-        (answer,) = self._passes.adapt_predict(model, [trial], None)
+        trials = cast("list[AdaptPredictCall]", self._encoding.encoded(model, [trial]))
+        (answer,) = self._passes.adapt_predict(model, trials, None)
         return answer if isinstance(answer, EngineFault) else self.status()
 
 

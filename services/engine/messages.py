@@ -4,6 +4,7 @@ Arrays travel as `Array` (datatype, shape, little-endian bytes), which encodes w
 element and decodes to a view of the received buffer.
 """
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any, Literal
 
@@ -12,11 +13,11 @@ import numpy as np
 
 from services.ids import ANONYMOUS
 
-ArrayDatatype = Literal["float32", "int64", "uint8"]
+ArrayDatatype = Literal["float32", "int64", "uint8", "text"]
 
 
 class Array(msgspec.Struct, frozen=True):
-    """A dense row-major little-endian tensor."""
+    """A dense row-major little-endian tensor; texts [E] are each a uint32 of bytes and so many of UTF-8."""
 
     datatype: ArrayDatatype
     shape: tuple[int, ...]
@@ -33,6 +34,26 @@ class Array(msgspec.Struct, frozen=True):
         flat = contiguous.reshape(-1).view(np.uint8)
         return cls(datatype, tuple(contiguous.shape), memoryview(flat))  # type: ignore[arg-type]
 
+    @classmethod
+    def of_texts(cls, texts: Sequence[str]) -> "Array":
+        """Wrap texts."""
+        encoded = [text.encode() for text in texts]
+        parts = (part for one in encoded for part in (len(one).to_bytes(4, "little"), one))
+        return cls("text", (len(encoded),), memoryview(b"".join(parts)))
+
+    def texts(self) -> list[str]:
+        """What `of_texts` was given. Raises ValueError where the bytes are not such texts."""
+        data, found, start = self.data, [], 0
+        while start < len(data):
+            stop = start + 4 + int.from_bytes(data[start : start + 4], "little")
+            if start + 4 > len(data) or stop > len(data):
+                raise ValueError("a text runs past the end")
+            found.append(str(data[start + 4 : stop], "utf-8"))
+            start = stop
+        if len(found) != self.numbers:
+            raise ValueError(f"{len(found)} texts, not {self.numbers}")
+        return found
+
     @property
     def numbers(self) -> int:
         """How many elements it has."""
@@ -44,7 +65,7 @@ class Array(msgspec.Struct, frozen=True):
 
 
 class Support(msgspec.Struct, frozen=True):
-    """A support set. Inputs float32 [S, *signature]; images [S, H, W, C] in 0..1, channels last.
+    """A support set. Inputs float32 [S, *signature], or texts; images [S, H, W, C] in 0..1, channels last.
 
     Targets float32 [S, T] for regression, int64 [S] class slots in 0..n_ways-1 for classification. S may be 0
     for regression: the answer is then the base model's own, before any adaptation.

@@ -124,7 +124,7 @@ class Passes:
         spec = ProgramSpec(
             kind="adapt" if starts is None else "go_on",
             learner=model.spec(options),
-            signature=model.signature,
+            signature=model.learned,
             max_ways=model.manifest.max_ways,
             # One row at least: an empty support set is one row that the mask leaves out.
             support=max(1, *(rung(support.inputs.shape[0]) for support in supports)),
@@ -132,7 +132,7 @@ class Passes:
         )
         calls = len(supports)
         tasks = self._plans.tasks(spec, calls, model.meta_params)
-        tensors = stack_supports(supports, model.signature, spec.support, spec.ways, tasks, self._device)
+        tensors = stack_supports(supports, model.learned, spec.support, spec.ways, tasks, self._device)
         if starts is not None:
             tensors.append(padded(starts, tasks))
         rows_MP, losses_M = self._plans.run(spec, calls, model.meta_params, tensors)
@@ -147,7 +147,7 @@ class Passes:
         spec = ProgramSpec(
             kind="predict",
             learner=model.spec({}),
-            signature=model.signature,
+            signature=model.learned,
             max_ways=model.manifest.max_ways,
             ways=slots,
             queries=max(1, min(rung(longest), most)),
@@ -156,7 +156,7 @@ class Passes:
         rows = padded(rows, tasks)
         pieces = []
         for start in range(0, longest, spec.queries):
-            inputs_MQX = stack_inputs(inputs, model.signature, start, spec.queries, tasks, self._device)
+            inputs_MQX = stack_inputs(inputs, model.learned, start, spec.queries, tasks, self._device)
             outputs = self._plans.run(spec, calls, model.meta_params, [rows, inputs_MQX])
             pieces.append([output.cpu().numpy() for output in outputs])
         names = output_names(spec)

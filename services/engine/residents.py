@@ -9,7 +9,9 @@ from torch import Tensor
 
 from models.algorithms.learner import MetaLearner
 from models.build import build_learner, check_params
-from models.spec import InvalidOption, LearnerSpec, Signature, with_options
+from models.encoders.folder import EncoderError
+from models.encoders.stock import Encoder, EncoderStock
+from models.spec import EncoderSpec, InvalidOption, LearnerSpec, Signature, learned_signature, with_options
 from services.engine.layout import Layout
 from services.engine.lru import ByteBudget
 from services.engine.programs import adapted_layout
@@ -24,8 +26,12 @@ _MOST_HELD = 64
 class ResidentModel:
     """One version's meta-parameters on the device, and its learner's spec under any options."""
 
-    def __init__(self, manifest: Manifest, meta_params: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self, manifest: Manifest, meta_params: Mapping[str, Tensor], encoder: Encoder | None = None
+    ) -> None:
+        """`encoder` is shared by all versions that are built on it; None for those that are on none."""
         self.manifest = manifest
+        self.encoder = encoder
         self.meta_params = meta_params
         self._specs: dict[str, LearnerSpec] = {}
         self._layouts: dict[int, Layout] = {}
@@ -33,6 +39,11 @@ class ResidentModel:
     @property
     def signature(self) -> Signature:
         return self.manifest.signature
+
+    @property
+    def learned(self) -> Signature:
+        """What the learner itself takes: an encoder's features in place of what crosses the wire."""
+        return learned_signature(self.manifest.learner.network, self.signature)
 
     @property
     def size(self) -> int:
@@ -64,7 +75,7 @@ class ResidentModel:
         """The layout of what it adapts to, for `ways` class slots; options do not change it."""
         found = self._layouts.get(ways)
         if found is None:
-            found = adapted_layout(self.learner(), self.signature, ways, self.meta_params)
+            found = adapted_layout(self.learner(), self.learned, ways, self.meta_params)
             self._layouts[ways] = found
         return found
 
@@ -72,8 +83,15 @@ class ResidentModel:
 class ResidentModels:
     """The base models in use, by artifact. Not safe for several threads."""
 
-    def __init__(self, artifacts: ArtifactStore, device: torch.device, budget: int) -> None:
-        """`budget` is in bytes of device memory."""
+    def __init__(
+        self,
+        artifacts: ArtifactStore,
+        device: torch.device,
+        budget: int,
+        encoders: EncoderStock | None = None,
+    ) -> None:
+        """`budget` is in bytes of device memory, `encoders` not counted."""
+        self._encoders = encoders
         self._artifacts = artifacts
         self._device = device
         self._held: ByteBudget[ResidentModel] = ByteBudget(budget)
@@ -95,8 +113,9 @@ class ResidentModels:
     def _load(self, artifact: str) -> ResidentModel:
         manifest, arrays = decode_artifact(self._artifacts.read(artifact))
         params = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
-        model = ResidentModel(manifest, {name: value.to(self._device) for name, value in params.items()})
+        on_device = {name: value.to(self._device) for name, value in params.items()}
         try:
+            model = ResidentModel(manifest, on_device, self._encoder(manifest))
             check_params(model.learner(), params)
         except ValueError as error:
             raise Invalid(f"the model cannot be rebuilt: {error}") from error
@@ -104,3 +123,13 @@ class ResidentModels:
             if value.dtype != torch.float32:
                 raise Invalid(f"the model cannot be rebuilt: parameter {name} is not float32")
         return model
+
+    def _encoder(self, manifest: Manifest) -> Encoder | None:
+        network = manifest.learner.network
+        if not isinstance(network, EncoderSpec):
+            return None
+        if self._encoders is None or network.sha256 is None:
+            raise EncoderError(
+                "the engine has no folder of encoders, or the version does not say which it needs"
+            )
+        return self._encoders.get(network)

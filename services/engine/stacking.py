@@ -14,13 +14,15 @@ from services.errors import Invalid
 
 
 def check_inputs(array: Array, signature: Signature) -> None:
-    """Raises Invalid unless the array is float32 [E, *signature] with as many bytes as that takes."""
+    """Raises Invalid unless the array is texts, or float32 [E, *signature] with as many bytes as that takes."""
     example = signature.inputs.example_shape
+    if signature.is_text:
+        return _check_texts(array)
     if array.datatype != "float32" or len(array.shape) < 1 or tuple(array.shape[1:]) != example:
         raise Invalid(
             f"inputs are {array.datatype} {list(array.shape)}; this model takes FP32 [-1, {example}]"
         )
-    _check_bytes(array, 4)
+    return _check_bytes(array, 4)
 
 
 def check_support(support: Support, signature: Signature, max_ways: int | None) -> None:
@@ -99,6 +101,15 @@ def _inputs_on(device: torch.device, inputs: np.ndarray[Any, Any], signature: Si
     if signature.is_image:
         inputs = np.ascontiguousarray(np.moveaxis(inputs, -1, 2))
     return _on(device, inputs)
+
+
+def _check_texts(array: Array) -> None:
+    if array.datatype != "text" or len(array.shape) != 1:
+        raise Invalid(f"inputs are {array.datatype} {list(array.shape)}; this model takes texts")
+    try:
+        array.texts()
+    except ValueError as error:
+        raise Invalid(f"inputs are no texts: {error}") from error
 
 
 def _check_bytes(array: Array, width: int) -> None:

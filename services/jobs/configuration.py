@@ -76,8 +76,18 @@ def _with_family(parts: Mapping[str, Any]) -> dict[str, Any]:
     return dict(parts)
 
 
+def _with_algorithm(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """A pretrained encoder and no algorithm is the default head: what the evidence supports on its features."""
+    learner = parts.get("learner")
+    if isinstance(learner, Mapping) and learner.get("algorithm") is None:
+        network = learner.get("network")
+        if isinstance(network, Mapping) and network.get("name") == "encoder":
+            return {**parts, "learner": {**learner, "algorithm": {"name": "auto"}}}
+    return dict(parts)
+
+
 def _convert(plain: Mapping[str, Any], prefix: str) -> MetaTrainingConfig:
-    document = _with_family(plain)
+    document = _with_algorithm(_with_family(plain))
     try:
         return msgspec.convert(document, MetaTrainingConfig)
     except msgspec.ValidationError as error:

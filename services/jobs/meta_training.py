@@ -14,8 +14,9 @@ from models.build import build_family, build_learner
 from models.episode import MetaBatch
 from models.precision import Precision, set_precision
 from models.programs.folder import ProgramFolder
-from models.spec import LabelledSpec, Signature, max_ways_of, signature_of
+from models.spec import EncoderSpec, LabelledSpec, Signature, max_ways_of, signature_of
 from models.tasks.family import Split, TaskFamily
+from models.tasks.labelled import Labelled
 from models.tasks.labelled_data import LabelledData
 from models.training.checkpoint import decode_checkpoint, encode_checkpoint
 from models.training.config import MetaTrainingConfig
@@ -49,7 +50,7 @@ class MetaTraining:
         self._family = family
         self._device = device
         try:
-            learner = build_learner(config.learner, signature, self._max_ways)
+            learner = build_learner(config.learner, signature, self._max_ways, mean=_mean_of(config, family))
         except ValueError as error:
             raise Unsuitable(str(error)) from error
         self._trainer = MetaTrainer(config.training, family, learner, device)
@@ -144,6 +145,12 @@ class MetaTraining:
         return encode_artifact(params, manifest)
 
 
+def _mean_of(config: MetaTrainingConfig, family: TaskFamily) -> torch.Tensor | None:
+    """What features are centred by."""
+    encodes = isinstance(config.learner.network, EncoderSpec)
+    return family.train_mean() if encodes and isinstance(family, Labelled) else None
+
+
 class _Watched:
     """A family that calls back before it samples: the meta-test's only chance to be broken off."""
 
@@ -161,10 +168,10 @@ def choose_device(name: str, network: str, threads: int, precision: Precision = 
 
     `precision` is what a GPU computes to, in this process.
 
-    An mlp's steps are too small to share: the threads would wait for each other longer than they compute,
-    tenfold longer where another process wants the core.
+    An mlp's steps, and those on an encoder's features, are too small to share: the threads would wait for each
+    other longer than they compute, tenfold longer where another process wants the core.
     """
-    torch.set_num_threads(1 if network == "mlp" else threads)
+    torch.set_num_threads(1 if network in ("mlp", "encoder") else threads)
     set_precision(precision)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"

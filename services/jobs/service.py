@@ -11,7 +11,9 @@ from typing import Any
 
 import msgspec
 
-from models.spec import LabelledSpec
+from models.encoders.folder import EncoderError, Modality
+from models.encoders.shelf import EncoderShelf
+from models.spec import EncoderSpec, LabelledSpec
 from models.training.config import MetaTrainingConfig
 from models.training.recipes import RECIPES, Recipe
 from services.clock import Clock
@@ -33,6 +35,9 @@ from services.storage.paging import DEFAULT_LIMIT, Page
 
 MAX_EVENTS = 1000
 
+# By the dimensions of one example.
+_MODALITIES: dict[int, Modality] = {0: "text", 3: "image"}
+
 _log = logging.getLogger(__name__)
 
 
@@ -47,8 +52,10 @@ class JobService:
         clock: Clock,
         max_step_bytes: int,
         max_queued: int = 1000,
+        encoders: EncoderShelf | None = None,
     ) -> None:
         """`max_step_bytes` is the memory that one outer step of a job may take, as estimated."""
+        self._encoders = encoders or EncoderShelf(None)
         self._database = database
         self._carrier = carrier
         self._datasets = datasets
@@ -69,7 +76,9 @@ class JobService:
         model, publish = _target(draft)
         config = resolve(draft, self._recipes)
         prefix = "" if draft.get("recipe") is None else "/overrides"
-        check(config, self._traits(config, prefix), self._max_step_bytes, prefix)
+        traits = self._traits(config, prefix)
+        config = self._with_encoder(config, traits, prefix)
+        check(config, traits, self._max_step_bytes, prefix)
         job = Job(
             id=new_id("job", token),
             type="meta_training",
@@ -190,6 +199,29 @@ class JobService:
             self._carrier.enqueue(job.id, job.turn)
         except Exception:
             _log.warning("not enqueued yet; a worker will do it", extra={"job": job.id}, exc_info=True)
+
+    def _with_encoder(
+        self, config: MetaTrainingConfig, traits: Traits | None, prefix: str
+    ) -> MetaTrainingConfig:
+        """The configuration with what is known of its encoder's files, if it has one."""
+        network = config.learner.network
+        if not isinstance(network, EncoderSpec):
+            return config
+        pointer = f"{prefix}/learner/network/encoder"
+        shape = None if traits is None else traits.example_shape
+        wanted: Modality | None = None if shape is None else _MODALITIES.get(len(shape))
+        if wanted is None:
+            detail = "an encoder takes a dataset of texts or of images, and this has neither: use mlp"
+            raise Invalid.at(pointer, detail)
+        try:
+            files = self._encoders.files(network.encoder)
+            if files.modality != wanted:
+                raise EncoderError(f"it encodes {files.modality}s, and this dataset holds {wanted}s")
+            network = self._encoders.resolved(network)
+        except EncoderError as error:
+            raise Invalid.at(pointer, str(error)) from error
+        learner = msgspec.structs.replace(config.learner, network=network)
+        return msgspec.structs.replace(config, learner=learner)
 
     def _traits(self, config: MetaTrainingConfig, prefix: str) -> Traits | None:
         if not isinstance(config.tasks, LabelledSpec):

@@ -7,16 +7,21 @@ trainer stays in memory between the steps of one worker; another worker makes it
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from threading import Event
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
 import numpy as np
 
 from models.programs.folder import ProgramFolder
+from models.spec import EncoderSpec, NetworkSpec
 from services.clock import Clock
 from services.datasets.service import DatasetService
 from services.errors import Unavailable
-from services.jobs.failures import failure_of
+from services.jobs.encoded import FeatureFolder
+from services.jobs.failures import Unsuitable, failure_of
 from services.jobs.ledger import Ledger, NotHeld
 from services.jobs.records import Job
 from services.jobs.session import Leaving, Session
@@ -24,7 +29,12 @@ from services.jobs.settings import WorkerSettings
 from services.storage.artifacts import ArtifactStore
 
 if TYPE_CHECKING:
+    import torch
+
     from models.tasks.labelled_data import LabelledData
+
+# How often a job tells how far it is with encoding its dataset.
+_TELL_S = 2.0
 
 Outcome = Literal["more", "trained", "over"]
 Scores = dict[str, float]
@@ -47,7 +57,9 @@ class Steps:
         clock: Clock,
         settings: WorkerSettings,
         programs: ProgramFolder | None = None,
+        features: FeatureFolder | None = None,
     ) -> None:
+        self._features = features
         self._ledger = ledger
         self._artifacts = artifacts
         self._datasets = datasets
@@ -133,12 +145,17 @@ class Steps:
         # Importing torch takes seconds, in which the worker has to give signs of life and take jobs already.
         from services.jobs.meta_training import MetaTraining, choose_device
 
+        spec = msgspec.convert(job.config["learner"]["network"], NetworkSpec)
         network = job.config["learner"]["network"]["name"]
         settings = self._settings
         device = choose_device(
             settings.worker_device, network, settings.worker_threads, settings.worker_precision
         )
-        training = MetaTraining.prepare(job.config, self._load, device, self._programs)
+
+        def load(dataset_id: str) -> "LabelledData":
+            return self._load(job, dataset_id, spec, device)
+
+        training = MetaTraining.prepare(job.config, load, device, self._programs)
         session = Session(job, training, self._ledger, self._leaving, self._settings.worker_report_seconds)
         session.restore(self._artifacts)
         self._sessions[job_id] = session
@@ -153,12 +170,37 @@ class Steps:
             self._taken[job_id] = job
         return job
 
-    def _load(self, dataset_id: str) -> "LabelledData":
+    def _load(
+        self, job: Job, dataset_id: str, network: NetworkSpec, device: "torch.device"
+    ) -> "LabelledData":
         from models.tasks.labelled_data import LabelledData
 
         arrays = self._datasets.load(dataset_id)
         tasks = None if arrays.tasks is None else np.array(arrays.task_names)[arrays.tasks]
-        return LabelledData.from_arrays(arrays.inputs, arrays.targets, tasks)
+        if not isinstance(network, EncoderSpec):
+            return LabelledData.from_arrays(arrays.inputs, arrays.targets, tasks)
+        if self._features is None:
+            raise Unsuitable("this worker has no folder of encoders")
+        features = self._features.features(
+            dataset_id, arrays, network, device, self._watched(job, len(arrays.inputs))
+        )
+        data = LabelledData.from_arrays(features, arrays.targets, tasks)
+        return replace(data, encoded_shape=arrays.signature.inputs.example_shape)
+
+    def _watched(self, job: Job, examples: int) -> Callable[[int], None]:
+        """What encoding a dataset calls between two passes: stops where the worker leaves, tells how far it is."""
+        told = monotonic() - _TELL_S
+
+        def watch(done: int) -> None:
+            nonlocal told
+            if self._leaving.is_set():
+                raise Leaving
+            if monotonic() - told >= _TELL_S:
+                told = monotonic()
+                message = f"encoding the dataset: {done} of {examples} examples"
+                self._ledger.note(job, "log", {"level": "info", "message": message})
+
+        return watch
 
     def _fail(self, job_id: str, turn: int, error: Exception) -> None:
         job = self._forget(job_id, turn)

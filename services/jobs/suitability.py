@@ -9,6 +9,7 @@ import msgspec
 
 from models.spec import (
     Conv4Spec,
+    EncoderSpec,
     LabelledSpec,
     MlpSpec,
     PriorFittedSpec,
@@ -30,7 +31,7 @@ _TURNS = 4  # `rotations` makes this many classes of one
 
 
 class Traits(msgspec.Struct, frozen=True):
-    """What has to be known of a dataset: one example's shape, (D,) or (H, W, C), and how many there are.
+    """What has to be known of a dataset: one example's shape, (D,), (H, W, C) or () for a text, and how many.
 
     `class_sizes` says of how many examples how many classes are; empty where that is not known.
     """
@@ -71,6 +72,9 @@ def check(
 
 def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]:
     network, algorithm = config.learner.network, config.learner.algorithm
+    if signature.is_text and not isinstance(network, EncoderSpec):
+        yield Fault("/learner/network/name", "this dataset holds texts: use encoder")
+        return
     if isinstance(network, MlpSpec) and signature.is_image:
         yield Fault("/learner/network/name", "mlp takes vectors, and this dataset holds images: use conv4")
     if isinstance(network, Conv4Spec):

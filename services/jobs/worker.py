@@ -15,6 +15,7 @@ from models.programs.folder import ProgramFolder
 from services.clock import Clock
 from services.datasets.service import DatasetService
 from services.jobs.carrier import APPLICATION, APPLICATION_VERSION, QUEUE, WORKFLOW, Carrier
+from services.jobs.encoded import FeatureFolder
 from services.jobs.ledger import Ledger
 from services.jobs.liveness import beat, forget, own_heartbeat
 from services.jobs.settings import WorkerSettings
@@ -46,6 +47,7 @@ class Worker:
         clock: Clock,
         chores: Mapping[str, Callable[[], object]],
         programs: ProgramFolder | None = None,
+        features: FeatureFolder | None = None,
     ) -> None:
         """`chores` are run about once a minute, by name; what they raise is logged."""
         self._settings = settings
@@ -55,7 +57,7 @@ class Worker:
         self._own = own_heartbeat(clock.now())
         self._carrier = Carrier(jobs_url)
         ledger = Ledger(database, artifacts, registry, clock, self._own.worker)
-        self._steps = Steps(ledger, artifacts, datasets, clock, settings, programs)
+        self._steps = Steps(ledger, artifacts, datasets, clock, settings, programs, features)
         self._sweep = Sweep(
             database,
             artifacts,

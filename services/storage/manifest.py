@@ -80,8 +80,7 @@ def _check_signature(signature: Signature) -> None:
     """A file from outside must not talk the service into shapes that no model has."""
     inputs, targets = signature.inputs, signature.targets
     sound = (
-        inputs.datatype == "FP32"
-        and len(inputs.shape) in (2, 4)
+        (inputs.datatype, len(inputs.shape)) in (("FP32", 2), ("FP32", 4), ("BYTES", 1))
         and inputs.shape[0] == -1
         and all(side >= 1 for side in inputs.example_shape)
         and np.prod(inputs.example_shape, dtype=object) <= _MAX_EXAMPLE_NUMBERS

@@ -21,6 +21,10 @@ class StorageSettings(BaseSettings):
     artifact_dir: Path | None = None
     """Folder of content-named files, shared by api, engine and worker; `data_dir/artifacts` when absent."""
 
+    encoder_dir: Path | None = None
+    """Folder of pretrained encoders, one `name` or `owner/name` each, shared by api, engine and worker or equal for
+    them; `data_dir/encoders` when absent. Only the operator puts anything there."""
+
     @property
     def tables_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'innerloop.db'}"
@@ -34,6 +38,15 @@ class StorageSettings(BaseSettings):
     @property
     def artifacts_path(self) -> Path:
         return self.artifact_dir or self.data_dir.absolute() / "artifacts"
+
+    @property
+    def encoders_path(self) -> Path:
+        return self.encoder_dir or self.data_dir.absolute() / "encoders"
+
+    @property
+    def features_path(self) -> Path:
+        """What encoders made of datasets: may be emptied at any time."""
+        return self.data_dir.absolute() / "features"
 
     @property
     def programs_path(self) -> Path:

@@ -21,10 +21,21 @@ from tests.benchmarks.options import Options, add_options, options_of
 from tests.benchmarks.pictures.drawing import draw
 from tests.benchmarks.progress import say
 
-SUITES = ("service", "serving", "tiers", "million", "invariance", "soak", "sinusoid_quality", "tables", "gpu")
+SUITES = (
+    "service",
+    "serving",
+    "tiers",
+    "million",
+    "invariance",
+    "soak",
+    "sinusoid_quality",
+    "tables",
+    "gpu",
+    "clinc",
+)
 OWN_COMMANDS = ("meta_training", "meta_training_gpu")
 """Suites that write their own JSON when they are run as modules."""
-ON_A_GPU = ("gpu", "meta_training_gpu")
+WHEN_NAMED = ("gpu", "meta_training_gpu", "clinc")
 """Suites that are run when they are named."""
 
 
@@ -70,7 +81,7 @@ def main() -> None:
     given = parser.parse_args()
     if unknown := set(given.suites) - set(known):
         parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    options, wanted = options_of(given), given.suites or [suite for suite in known if suite not in ON_A_GPU]
+    options, wanted = options_of(given), given.suites or [suite for suite in known if suite not in WHEN_NAMED]
     with ending_on_signals(), TemporaryDirectory() as scratch:
         if given.alone:
             sys.exit(0 if run_here(wanted[0], options).held else 1)

@@ -13,6 +13,7 @@ class Options(NamedTuple):
     suite to the next.
     `tables` is a folder of real small tables and `weights` one of what was
     fitted for them before; without it `tables` fits for `minutes`.
+    `data` is a folder of data sets that are not part of the project.
     """
 
     seed: int = 0
@@ -27,6 +28,7 @@ class Options(NamedTuple):
     compiled: Path | None = None
     tables: Path | None = None
     weights: Path | None = None
+    data: Path | None = None
 
     def words(self) -> list[str]:
         """The command line that says the same."""
@@ -55,6 +57,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--compiled", type=Path, help="a folder that keeps compiled programs for another run")
     parser.add_argument("--tables", type=Path, help="a folder of real small tables, for `tables`")
     parser.add_argument("--weights", type=Path, help="a folder of what was fitted for `tables` before")
+    parser.add_argument("--data", type=Path, help="a folder of data sets, for those suites that need one")
 
 
 def options_of(given: argparse.Namespace) -> Options:

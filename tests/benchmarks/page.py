@@ -23,6 +23,7 @@ ORDER = (
     "gpu",
     "meta_training_gpu",
     "sinusoid_quality",
+    "clinc",
 )
 
 

@@ -18,6 +18,7 @@ from app.cli.listening import listening_socket, url_of
 from app.main import create_app
 from app.serving import api_server
 from app.settings import HttpSettings
+from models.encoders.shelf import EncoderShelf
 from services.adaptation.limits import Limits
 from services.api_bootstrap import ApiServices, build_services
 from services.clock import SystemClock
@@ -71,7 +72,8 @@ class Service:
         artifacts = FolderArtifactStore(self.storage.artifacts_path)
         database, carrier = Database(self.storage.tables_url), Carrier(self.storage.jobs_url)
         metrics = EngineMetrics(CollectorRegistry())
-        loop = self.loop = build_loop(self.engine, artifacts, reader_of(database), metrics)
+        encoders = EncoderShelf(self.storage.encoders_path)
+        loop = self.loop = build_loop(self.engine, artifacts, reader_of(database), metrics, encoders=encoders)
         loop.start()
         self.services = build_services(
             database,
@@ -83,6 +85,7 @@ class Service:
             DATASET_LIMITS,
             queue=self.engine.queue_limits,
             max_step_bytes=8 << 30,
+            encoders=encoders,
         )
         try:
             yield self.services

@@ -2,6 +2,7 @@
 
 from models.spec.algorithms.algorithm import Algorithm
 from models.spec.algorithms.anil import AnilSpec
+from models.spec.algorithms.auto import AutoSpec
 from models.spec.algorithms.boil import BoilSpec
 from models.spec.algorithms.cavia import CaviaSpec
 from models.spec.algorithms.imaml import ImamlSpec
@@ -15,6 +16,7 @@ from models.spec.algorithms.ridge import RidgeSpec
 
 AlgorithmSpec = (
     AnilSpec
+    | AutoSpec
     | BoilSpec
     | CaviaSpec
     | ImamlSpec
@@ -30,6 +32,7 @@ __all__ = [
     "Algorithm",
     "AlgorithmSpec",
     "AnilSpec",
+    "AutoSpec",
     "BoilSpec",
     "CaviaSpec",
     "ImamlSpec",

@@ -1,7 +1,7 @@
 """CSV: comma-separated, UTF-8, the first line names the columns. Columns have no types, so the values decide.
 
-Inputs must be numbers. A target that is whole numbers throughout, or not numbers, is a label; else it is a
-number to predict.
+Inputs are numbers, or one column of texts. A target that is whole numbers throughout, or not numbers, is a label;
+else it is a number to predict.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ import pyarrow.csv as pv
 from services.datasets.examples import Examples
 from services.datasets.labels import Labels
 from services.datasets.limits import DatasetLimits
-from services.datasets.readers.tables import check_filled, check_size, choose, inputs_of, labels_of
+from services.datasets.readers.tables import check_filled, check_size, choose, inputs_of, is_text, labels_of
 from services.datasets.records import DatasetColumns
 from services.datasets.upload import Upload
 from services.errors import Invalid
@@ -28,7 +28,10 @@ def read_csv(upload: Upload, columns: DatasetColumns, limits: DatasetLimits) -> 
     with _translated():
         with upload.open() as file, pv.open_csv(file) as reader:
             chosen = choose(columns, reader.schema.names, limits)
-        types = dict.fromkeys(chosen.inputs, pa.float64()) | dict.fromkeys(chosen.label_columns, pa.string())
+            # A single column that does not begin with numbers is one of texts.
+            texts = len(chosen.inputs) == 1 and is_text(reader.schema.field(chosen.inputs[0]).type)
+        kind = pa.string() if texts else pa.float64()
+        types = dict.fromkeys(chosen.inputs, kind) | dict.fromkeys(chosen.label_columns, pa.string())
         # By default words like NA and null are missing values too; here they may be labels.
         options = pv.ConvertOptions(
             include_columns=chosen.all, column_types=types, null_values=[""], strings_can_be_null=True

@@ -12,7 +12,15 @@ import pyarrow.parquet as pq
 
 from services.datasets.examples import Examples
 from services.datasets.limits import DatasetLimits
-from services.datasets.readers.tables import Chosen, check_filled, check_size, choose, inputs_of, labels_of
+from services.datasets.readers.tables import (
+    Chosen,
+    check_filled,
+    check_size,
+    choose,
+    inputs_of,
+    is_text,
+    labels_of,
+)
 from services.datasets.records import DatasetColumns
 from services.datasets.upload import Upload
 from services.errors import Invalid, TooLarge
@@ -27,7 +35,7 @@ def read_parquet(upload: Upload, columns: DatasetColumns, limits: DatasetLimits)
         with pq.ParquetFile(file) as table:
             chosen = choose(columns, table.schema_arrow.names, limits)
             _check_declared(table.metadata, chosen, limits)
-            strings = [name for name in chosen.label_columns if _is_string(table.schema_arrow.field(name))]
+            strings = [name for name in chosen.label_columns if is_text(table.schema_arrow.field(name).type)]
         file.seek(0)
         with pq.ParquetFile(file, read_dictionary=strings) as table:
             return _read(table, chosen, limits)
@@ -65,10 +73,6 @@ def _check_declared(metadata: pq.FileMetaData, chosen: Chosen, limits: DatasetLi
                 total += column.total_uncompressed_size
     if total > limits.unpacked_bytes:
         raise TooLarge(f"the columns inflate to {total} bytes; at most {limits.unpacked_bytes} are taken")
-
-
-def _is_string(field: pa.Field) -> bool:
-    return bool(pa.types.is_string(field.type) or pa.types.is_large_string(field.type))
 
 
 @contextmanager

@@ -61,19 +61,36 @@ def check_size(n_rows: int, n_inputs: int, limits: DatasetLimits) -> None:
         raise TooLarge(f"the inputs take more than {limits.unpacked_bytes} bytes")
 
 
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column holds strings."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
 def inputs_of(batch: pa.RecordBatch, chosen: Chosen, first_row: int) -> Array:
-    """Float32 [rows, D] of a batch whose first row is the table's `first_row`. Raises Invalid."""
+    """Float32 [rows, D] of a batch whose first row is the table's `first_row`; texts [rows]. Raises Invalid."""
+    if len(chosen.inputs) == 1 and is_text(batch.column(chosen.inputs[0]).type):
+        return _texts_of(batch.column(chosen.inputs[0]), chosen.inputs[0], first_row)
     columns = []
     for name in chosen.inputs:
         column = batch.column(name)
         kind = column.type
         if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
-            raise Invalid(f"input column {name!r} holds {kind}, not numbers; text is not taken yet")
+            raise Invalid(
+                f"input column {name!r} holds {kind}, not numbers; say which columns are inputs: numbers, or one "
+                "column of texts"
+            )
         check_filled(column, name, first_row)
         numbers = column.to_numpy(zero_copy_only=False)
         with np.errstate(over="ignore"):  # what does not fit a float becomes infinite, and is refused later
             columns.append(numbers.astype(np.float32))
     return np.stack(columns, axis=1)
+
+
+def _texts_of(column: pa.Array, name: str, first_row: int) -> Array:
+    check_filled(column, name, first_row)
+    texts = np.empty(len(column), dtype=object)
+    texts[:] = column.to_pylist()
+    return texts
 
 
 def labels_of(column: pa.ChunkedArray, name: str) -> Labels:

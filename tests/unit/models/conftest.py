@@ -12,6 +12,7 @@ from models.episode import SupportSet
 from models.spec import (
     AlgorithmSpec,
     AnilSpec,
+    AutoSpec,
     BoilSpec,
     CaviaSpec,
     ImamlSpec,
@@ -63,6 +64,7 @@ LEARNERS: dict[str, tuple[AlgorithmSpec, Signature]] = {
     "meta-curvature-regression": (MetaCurvatureSpec(inner_steps=2, inner_lr=0.05), REGRESSION),
     "meta-curvature-classification": (MetaCurvatureSpec(inner_steps=2, inner_lr=0.1), CLASSIFICATION),
     "prior-fitted-classification": (PriorFittedSpec(), CLASSIFICATION),
+    "auto": (AutoSpec(), CLASSIFICATION),
     "protonet": (ProtoNetSpec(), CLASSIFICATION),
     "ridge-regression": (RidgeSpec(), REGRESSION),
     "ridge-mixture": (RidgeSpec(components=3), REGRESSION),

@@ -62,6 +62,16 @@ def test_csv_columns_are_chosen(innerloop, service, tmp_path):
     assert service.seen[0].document["support"]["targets"] == ["x", "y"]
 
 
+def test_a_column_of_texts_is_sent_as_texts(innerloop, service, tmp_path):
+    path = tmp_path / "intents.csv"
+    path.write_text('text,label\n"hello, world",greet\n12,number\n')
+    innerloop("adapt", "m", "--file", path, "--inputs", "text", "--target", "label")
+    assert service.seen[0].document["support"] == {
+        "inputs": ["hello, world", "12"],
+        "targets": ["greet", "number"],
+    }
+
+
 @pytest.fixture(params=["folder", "zip"])
 def drawings(tmp_path, request):
     """Two classes of images, with what file managers leave behind."""

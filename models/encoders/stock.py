@@ -1,0 +1,66 @@
+"""Encoders loaded: each once, however many versions are built on it. Knows the shelf; nothing of versions."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.encoders.folder import EncoderError
+from models.encoders.shelf import EncoderShelf
+from models.spec import EncoderSpec
+
+Array = np.ndarray[Any, Any]
+
+
+class Encoder(Protocol):
+    """What turns examples into features; frozen."""
+
+    width: int
+
+    @property
+    def nbytes(self) -> int: ...
+
+    def encode(self, examples: Any, before_each_pass: Callable[[int], None] = ...) -> Tensor:
+        """Features float32 [E, F] on the CPU, of length one each."""
+        ...
+
+
+class EncoderStock:
+    """One a process and device. Not safe for several threads."""
+
+    def __init__(self, shelf: EncoderShelf, device: torch.device) -> None:
+        self._shelf = shelf
+        self._device = device
+        self._loaded: dict[str, Encoder] = {}
+
+    def get(self, spec: EncoderSpec) -> Encoder:
+        """The encoder that a spec names, loaded if it is not yet.
+
+        Raises EncoderError where its files are not there, not those of the spec's digest, or cannot be loaded.
+        """
+        known = None if spec.sha256 is None else self._loaded.get(spec.sha256)
+        if known is not None:
+            return known
+        resolved = self._shelf.resolved(spec)
+        assert resolved.sha256 is not None
+        loaded = self._loaded.get(resolved.sha256)
+        if loaded is None:
+            loaded = self._loaded[resolved.sha256] = self._load(resolved)
+        return loaded
+
+    def _load(self, spec: EncoderSpec) -> Encoder:
+        files = self._shelf.files(spec.encoder)
+        # Imported here: transformers takes seconds, timm brings torchvision.
+        if files.modality == "text":
+            from models.encoders.text import TextEncoder as Kind
+        else:
+            from models.encoders.image import ImageEncoder as Kind  # type: ignore[assignment]
+        try:
+            return Kind(files, self._device)
+        except ImportError as error:
+            extra = "encoders" if files.modality == "text" else "images"
+            raise EncoderError(f"{files.modality} encoders need the extra `{extra}`: {error}") from error
+        except Exception as error:  # whatever a foreign folder makes the library raise
+            raise EncoderError(f"encoder {spec.encoder!r} cannot be loaded: {error}") from error

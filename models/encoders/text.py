@@ -1,0 +1,111 @@
+"""A pretrained text encoder: texts in, one vector each out. Knows transformers; nothing of learners and tasks."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from models.encoders.folder import EncoderFiles, Pooling
+
+# Tokens, padding included, of one pass through the encoder: what bounds its memory.
+_PASS_TOKENS = 1 << 13
+
+
+class TextEncoder:
+    """Reid & Gurevych 2019's sentence encoder: a transformer whose token features are pooled, then of length one.
+
+    It is loaded once and never changes.
+    """
+
+    def __init__(self, files: EncoderFiles, device: torch.device) -> None:
+        """Raises OSError or ValueError where the folder's files do not fit together."""
+        # Imported here: it takes seconds, and a process without encoders needs none of it.
+        from transformers import AutoModel, AutoTokenizer
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()  # type: ignore[no-untyped-call]
+        # Never the network, never somebody's Python, never a pickle: the folder was looked at, and is all there is.
+        sealed = {"local_files_only": True, "trust_remote_code": False}
+        self.width = files.width
+        self.tokens = files.tokens
+        self._device = device
+        self._pooling: Pooling = files.pooling
+        self._tokenizer = AutoTokenizer.from_pretrained(str(files.folder), **sealed)
+        # Eager attention: the fused kernels choose their mask by looking at it, which vmap cannot follow.
+        module = AutoModel.from_pretrained(
+            str(files.folder),
+            use_safetensors=True,
+            attn_implementation="eager",
+            dtype=torch.float32,
+            **sealed,
+        )
+        self.module: torch.nn.Module = module.eval().requires_grad_(False).to(device)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(value.nbytes for value in self.module.parameters())
+
+    def encode(
+        self, texts: Sequence[str], before_each_pass: Callable[[int], None] = lambda _done: None
+    ) -> Tensor:
+        """Features float32 [E, F] on the CPU, each of length one; what one text gives depends on that text alone.
+
+        `before_each_pass` is told how many texts are done, and may raise to break off.
+        """
+        ids = self._ids(texts, self.tokens)
+        order = sorted(range(len(texts)), key=lambda place: len(ids[place]))
+        features = torch.empty(len(texts), self.width)
+        done = 0
+        while done < len(order):
+            before_each_pass(done)
+            size = _most(order[done:], ids)
+            places = order[done : done + size]
+            tokens = _padded([ids[place] for place in places], len(ids[places[-1]])).to(self._device)
+            with torch.no_grad():
+                features[places] = self._features(tokens).cpu()
+            done += size
+        return features
+
+    def _features(self, tokens: Tensor) -> Tensor:
+        """Features [E, F] of token ids [E, L], -1 behind a text's end."""
+        real = tokens >= 0
+        inputs = {
+            "input_ids": torch.where(real, tokens, 0),
+            "attention_mask": real.long(),
+        }
+        states = self.module(**inputs).last_hidden_state
+        return torch.nn.functional.normalize(_pool(states, real, self._pooling), dim=-1)
+
+    def _ids(self, texts: Sequence[str], length: int) -> list[list[int]]:
+        # A text of no characters is what the tokenizer wraps around every one: a vector like any other.
+        found: list[list[int]] = self._tokenizer(
+            list(texts), truncation=True, max_length=length, padding=False, return_attention_mask=False
+        )["input_ids"]
+        return [ids or [self._tokenizer.unk_token_id or 0] for ids in found]
+
+
+def _pool(states: Tensor, real: Tensor, pooling: Pooling) -> Tensor:
+    """[E, F] from token features [E, L, F]."""
+    if pooling == "cls":
+        return states[:, 0]
+    if pooling == "max":
+        return states.masked_fill(~real.unsqueeze(-1), float("-inf")).amax(1)
+    weights = real.unsqueeze(-1).to(states.dtype)
+    return (states * weights).sum(1) / weights.sum(1).clamp(min=1.0)
+
+
+def _padded(ids: Sequence[Sequence[int]], length: int) -> Tensor:
+    tokens = torch.full((len(ids), length), -1)
+    for row, one in zip(tokens, ids, strict=True):
+        row[: len(one)] = torch.tensor(one)
+    return tokens
+
+
+def _most(order: Sequence[int], ids: Sequence[Sequence[int]]) -> int:
+    """How many of the texts next in order fit in one pass, padded to the longest; one at least."""
+    size = 0
+    for place in order:
+        if (size + 1) * len(ids[place]) > _PASS_TOKENS:
+            break
+        size += 1
+    return max(1, size)

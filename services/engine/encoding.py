@@ -1,0 +1,91 @@
+"""Pretrained encoders in the engine: texts or images of a pass's calls become features. Knows calls and encoders.
+
+All examples of all calls go through the encoder together, whoever sent them, equal texts once; and what a text gave
+is remembered for a while, for a text that is asked for often.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from models.encoders.stock import Encoder
+from services.engine.batching import DeviceCall
+from services.engine.lru import ByteBudget
+from services.engine.messages import AdaptCall, AdaptPredictCall, Array, InspectCall, PredictCall
+from services.engine.residents import ResidentModel
+
+_REMEMBERED_BYTES = 64 << 20
+_BESIDE = 200  # bytes that remembering takes besides the numbers
+
+Row = np.ndarray[Any, np.dtype[np.float32]]
+
+
+class Encoding:
+    """Not safe for several threads."""
+
+    def __init__(self) -> None:
+        self._remembered: ByteBudget[Row] = ByteBudget(_REMEMBERED_BYTES)
+
+    def encoded(self, model: ResidentModel, calls: Sequence[DeviceCall]) -> list[DeviceCall]:
+        """The calls with features in place of their inputs, or as they are for a model without an encoder."""
+        if model.encoder is None:
+            return list(calls)
+        arrays = [array for call in calls for array in _inputs_of(call)]
+        features = iter(
+            self._texts(model, model.encoder, arrays)
+            if model.signature.is_text
+            else self._images(model.encoder, arrays)
+        )
+        return [_with_inputs(call, [next(features) for _ in _inputs_of(call)]) for call in calls]
+
+    def _texts(self, model: ResidentModel, encoder: Encoder, arrays: Sequence[Array]) -> list[Array]:
+        texts = [array.texts() for array in arrays]
+        sha256 = getattr(model.manifest.learner.network, "sha256", "")
+        keys = {
+            text: hashlib.sha256(f"{sha256} {text}".encode()).hexdigest() for one in texts for text in one
+        }
+        known = {text: self._remembered.get(key) for text, key in keys.items()}
+        fresh = [text for text, row in known.items() if row is None]
+        if fresh:
+            for text, row in zip(fresh, encoder.encode(fresh).numpy(), strict=True):
+                known[text] = row
+                self._remembered.put(keys[text], row, row.nbytes + _BESIDE)
+        width = encoder.width
+        return [
+            Array.of(np.array([known[text] for text in one], np.float32).reshape(-1, width)) for one in texts
+        ]
+
+    def _images(self, encoder: Encoder, arrays: Sequence[Array]) -> list[Array]:
+        stacked = np.concatenate([array.numpy() for array in arrays])
+        features = encoder.encode(torch.from_numpy(np.moveaxis(stacked, -1, 1).copy())).numpy()
+        ends = np.cumsum([array.shape[0] for array in arrays])
+        return [Array.of(part) for part in np.split(features, ends[:-1])]
+
+
+def _inputs_of(call: DeviceCall) -> list[Array]:
+    match call:
+        case AdaptCall():
+            return [call.support.inputs]
+        case AdaptPredictCall():
+            return [call.support.inputs, call.inputs]
+        case PredictCall():
+            return [call.inputs]
+        case InspectCall():
+            return []
+
+
+def _with_inputs(call: DeviceCall, arrays: Sequence[Array]) -> DeviceCall:
+    replace = msgspec.structs.replace
+    match call:
+        case AdaptCall():
+            return replace(call, support=replace(call.support, inputs=arrays[0]))
+        case AdaptPredictCall():
+            return replace(call, support=replace(call.support, inputs=arrays[0]), inputs=arrays[1])
+        case PredictCall():
+            return replace(call, inputs=arrays[0])
+        case InspectCall():
+            return call

@@ -1,0 +1,91 @@
+"""A dataset's examples as an encoder's features: computed once, kept on disk. Imports torch late; knows no row.
+
+The folder holds nothing that cannot be made again, and may be emptied at any time.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.encoders.folder import EncoderError
+from models.encoders.shelf import EncoderShelf
+from models.spec import EncoderSpec
+from services.datasets.records import LabelledArrays
+from services.jobs.failures import Unsuitable
+
+if TYPE_CHECKING:
+    import torch
+
+Array = np.ndarray[Any, Any]
+
+_MOST_BYTES = 4 << 30
+
+
+class FeatureFolder:
+    """Features by dataset and encoder."""
+
+    def __init__(self, folder: Path, shelf: EncoderShelf, most_bytes: int = _MOST_BYTES) -> None:
+        self._folder = folder
+        self._shelf = shelf
+        self._most_bytes = most_bytes
+
+    def features(
+        self,
+        dataset_id: str,
+        arrays: LabelledArrays,
+        spec: EncoderSpec,
+        device: "torch.device",
+        tell: Callable[[int], None],
+    ) -> Array:
+        """Float32 [n, F]; `tell` hears how many are done before each pass, and may raise to break off.
+
+        Raises Unsuitable where the encoder is not there or not the one that the job was submitted for.
+        """
+        name = hashlib.sha256(f"{dataset_id} {spec.sha256}".encode()).hexdigest()
+        path = self._folder / f"{name}.npy"
+        kept = self._read(path, len(arrays.inputs), spec)
+        if kept is not None:
+            return kept
+        # Importing torch takes seconds, and transformers as many again.
+        from models.encoders.stock import EncoderStock
+
+        try:
+            encoder = EncoderStock(self._shelf, device).get(spec)
+        except EncoderError as error:
+            raise Unsuitable(str(error)) from error
+        features: Array = encoder.encode(_examples(arrays), tell).numpy()
+        self._write(path, features)
+        return features
+
+    def _read(self, path: Path, examples: int, spec: EncoderSpec) -> Array | None:
+        try:
+            features: Array = np.load(path, allow_pickle=False)
+        except (OSError, ValueError):
+            return None
+        return features if features.shape == (examples, spec.width) else None
+
+    def _write(self, path: Path, features: Array) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        written = path.with_suffix(".writing")
+        with written.open("wb") as file:
+            np.save(file, features, allow_pickle=False)
+        written.replace(path)
+        files = sorted(self._folder.glob("*.npy"), key=lambda one: one.stat().st_mtime, reverse=True)
+        total = 0
+        for one in files:
+            total += one.stat().st_size
+            if total > self._most_bytes and one != path:
+                one.unlink(missing_ok=True)
+
+
+def _examples(arrays: LabelledArrays) -> Any:
+    """Texts as they are; images as tensors, channels first."""
+    if arrays.is_text:
+        return arrays.inputs.tolist()
+    from models.tasks.labelled_data import LabelledData
+
+    data = LabelledData.from_arrays(arrays.inputs, arrays.targets)
+    return data.inputs.float() / 255 if arrays.inputs.dtype == np.uint8 else data.inputs
