@@ -21,20 +21,38 @@ from models.spec.algorithms import (
 from models.spec.cost import NetworkCost, curvature_numbers, network_cost
 from models.spec.derived import max_ways_of, network_inputs_of, signature_of
 from models.spec.learner import LearnerSpec
-from models.spec.networks import Conv4Spec, MlpSpec, NetworkSpec
-from models.spec.signature import Datatype, Signature, Task, TensorSpec
-from models.spec.tasks import FunctionKind, FunctionsSpec, LabelledSpec, SinusoidSpec, TaskFamilySpec
+from models.spec.networks import (
+    Conv1dSpec,
+    Conv4Spec,
+    MlpSpec,
+    NetworkSpec,
+    ResNet12Spec,
+    SeriesTransformerSpec,
+)
+from models.spec.signature import INPUT_KINDS, Datatype, InputKind, Signature, Task, TensorSpec
+from models.spec.tasks import (
+    AugmentSpec,
+    FunctionKind,
+    FunctionsSpec,
+    LabelledSpec,
+    SinusoidSpec,
+    TaskFamilySpec,
+)
 
 __all__ = [
+    "INPUT_KINDS",
     "AlgorithmSpec",
     "AnilSpec",
+    "AugmentSpec",
     "BoilSpec",
     "CaviaSpec",
+    "Conv1dSpec",
     "Conv4Spec",
     "Datatype",
     "FunctionKind",
     "FunctionsSpec",
     "ImamlSpec",
+    "InputKind",
     "InvalidOption",
     "LabelledSpec",
     "LearnerSpec",
@@ -45,7 +63,9 @@ __all__ = [
     "NetworkSpec",
     "ProtoNetSpec",
     "ReptileSpec",
+    "ResNet12Spec",
     "RidgeSpec",
+    "SeriesTransformerSpec",
     "Signature",
     "SinusoidSpec",
     "Task",

@@ -10,7 +10,7 @@ class Options(NamedTuple):
 
     `models` is for the million, `requests` for invariance, `minutes` for the soak, `seeds` and `iterations` (the
     recipes' own where there are none) for the quality of training. `compiled` keeps compiled programs from one
-    suite to the next.
+    suite to the next; `data` is a folder of data sets that are not part of the project.
     """
 
     seed: int = 0
@@ -23,6 +23,7 @@ class Options(NamedTuple):
     seeds: int = 3
     iterations: int | None = None
     compiled: Path | None = None
+    data: Path | None = None
 
     def words(self) -> list[str]:
         """The command line that says the same."""
@@ -47,6 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=plain.seeds, help="that a quality is the mean of")
     parser.add_argument("--iterations", type=int, help="of every training, instead of the recipe's")
     parser.add_argument("--compiled", type=Path, help="a folder that keeps compiled programs for another run")
+    parser.add_argument("--data", type=Path, help="a folder of data sets, for those suites that need one")
 
 
 def options_of(given: argparse.Namespace) -> Options:

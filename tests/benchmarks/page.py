@@ -22,6 +22,8 @@ ORDER = (
     "gpu",
     "meta_training_gpu",
     "sinusoid_quality",
+    "omniglot",
+    "digits",
 )
 
 
