@@ -100,7 +100,8 @@ def train(
     trainer.use(plan)
     history: list[dict[str, float]] = []
     stride, deadline = 10, None if seconds is None else began + seconds
-    while not trainer.finished and (deadline is None or time.monotonic() < deadline):
+    # Some steps are taken however little time tracing left.
+    while not trainer.finished and (not history or deadline is None or time.monotonic() < deadline):
         at, before = trainer.iteration, time.monotonic()
         means = trainer.run(stride)
         taken = (time.monotonic() - before) / (trainer.iteration - at)
