@@ -22,9 +22,18 @@ from models.spec.algorithms import (
 from models.spec.cost import NetworkCost, curvature_numbers, network_cost
 from models.spec.derived import max_ways_of, network_inputs_of, signature_of
 from models.spec.learner import LearnerSpec
-from models.spec.networks import Conv4Spec, MlpSpec, NetworkSpec, TableTransformerSpec
-from models.spec.signature import Datatype, Signature, Task, TensorSpec
+from models.spec.networks import (
+    Conv1dSpec,
+    Conv4Spec,
+    MlpSpec,
+    NetworkSpec,
+    ResNet12Spec,
+    SeriesTransformerSpec,
+    TableTransformerSpec,
+)
+from models.spec.signature import INPUT_KINDS, Datatype, InputKind, Signature, Task, TensorSpec
 from models.spec.tasks import (
+    AugmentSpec,
     FunctionKind,
     FunctionsSpec,
     LabelledSpec,
@@ -34,15 +43,19 @@ from models.spec.tasks import (
 )
 
 __all__ = [
+    "INPUT_KINDS",
     "AlgorithmSpec",
     "AnilSpec",
+    "AugmentSpec",
     "BoilSpec",
     "CaviaSpec",
+    "Conv1dSpec",
     "Conv4Spec",
     "Datatype",
     "FunctionKind",
     "FunctionsSpec",
     "ImamlSpec",
+    "InputKind",
     "InvalidOption",
     "LabelledSpec",
     "LearnerSpec",
@@ -54,7 +67,9 @@ __all__ = [
     "PriorFittedSpec",
     "ProtoNetSpec",
     "ReptileSpec",
+    "ResNet12Spec",
     "RidgeSpec",
+    "SeriesTransformerSpec",
     "Signature",
     "SinusoidSpec",
     "TableTransformerSpec",

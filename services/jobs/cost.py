@@ -42,14 +42,14 @@ def step_bytes(config: MetaTrainingConfig, signature: Signature) -> int:
         floats += curvature_numbers(learner.network, example)
     if isinstance(algorithm, RidgeSpec):
         floats += _last_layer_floats(algorithm, learner.network, signature, support, query)
-    return floats * config.training.meta_batch_size * _KEPT * _FLOAT
+    return floats * learner.members * config.training.meta_batch_size * _KEPT * _FLOAT
 
 
 def _examples(config: MetaTrainingConfig) -> tuple[int, int]:
     """Support and query examples of the largest episode."""
     tasks = config.tasks
     if isinstance(tasks, LabelledSpec):
-        return tasks.n_way * tasks.n_shot, tasks.n_way * tasks.n_query
+        return tasks.most_ways * tasks.n_shot, tasks.most_ways * tasks.n_query
     if isinstance(tasks, (FunctionsSpec, TablesSpec)):
         return tasks.max_shot, tasks.n_query
     return tasks.n_shot, tasks.n_query

@@ -69,7 +69,8 @@ class MetaTraining:
     ) -> "MetaTraining":
         """From a job's configuration; `load` gives a dataset by its id. Raises Unsuitable."""
         config = msgspec.convert(plain, MetaTrainingConfig)
-        data = load(config.tasks.dataset) if isinstance(config.tasks, LabelledSpec) else None
+        # Episodes are made where the device is: a GPU would wait for those that a CPU warps.
+        data = load(config.tasks.dataset).to(device) if isinstance(config.tasks, LabelledSpec) else None
         try:
             family = build_family(config.tasks, data)
             signature = signature_of(config.tasks, data.wire_shape if data else None)

@@ -23,6 +23,8 @@ ORDER = (
     "gpu",
     "meta_training_gpu",
     "sinusoid_quality",
+    "omniglot",
+    "digits",
 )
 
 

@@ -1,15 +1,21 @@
 """The built-in recipes: complete, buildable, and what the issue fixes about them."""
 
 import msgspec
+import numpy as np
 import pytest
+import torch
 
 from models.build import build_family, build_learner
-from models.spec import MamlSpec, MlpSpec, RidgeSpec, SinusoidSpec, max_ways_of, signature_of
+from models.spec import LabelledSpec, MamlSpec, MlpSpec, RidgeSpec, SinusoidSpec, max_ways_of, signature_of
+from models.tasks.labelled_data import LabelledData
 from models.training.meta_trainer import MetaTrainer
 from models.training.recipes import RECIPES, Recipe
 
+ALONE = [recipe for recipe in RECIPES if not recipe.needs]
+OF_DATA = [recipe for recipe in RECIPES if recipe.needs]
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+
+@pytest.mark.parametrize("recipe", ALONE, ids=lambda recipe: recipe.name)
 def test_a_recipe_trains(recipe: Recipe) -> None:
     config = recipe.config
     signature = signature_of(config.tasks)
@@ -18,6 +24,32 @@ def test_a_recipe_trains(recipe: Recipe) -> None:
     metrics = trainer.run(3)
     assert trainer.iteration == 3
     assert metrics["loss"] > 0
+
+
+def _examples(recipe: Recipe) -> LabelledData:
+    """Noise of the kind that the recipe needs: 30 classes in each of three tasks, or 10."""
+    tasks = recipe.config.tasks
+    assert isinstance(tasks, LabelledSpec)
+    takes, n_way = recipe.config.learner.network.takes, tasks.n_way
+    classes, of_each = 10 * n_way // 4, tasks.n_shot + tasks.n_query
+    labels, speakers = np.arange(3 * classes).repeat(of_each), np.arange(3).repeat(classes * of_each)
+    noise = np.random.default_rng(0).random((len(labels), *((28, 28) if takes == "images" else (16, 4))))
+    inputs = (255 * noise).astype(np.uint8) if takes == "images" else noise
+    return LabelledData.from_arrays(inputs, labels, speakers)
+
+
+@pytest.mark.parametrize("recipe", OF_DATA, ids=lambda recipe: recipe.name)
+def test_a_recipe_of_data_fits_what_it_needs(recipe: Recipe) -> None:
+    config, data = recipe.config, _examples(recipe)
+    assert isinstance(config.tasks, LabelledSpec)
+    assert config.tasks.dataset == ""
+    signature = signature_of(config.tasks, data.wire_shape)
+    learner = build_learner(config.learner, signature, max_ways_of(config.learner, config.tasks))
+    small = msgspec.structs.replace(config.tasks, train_ways=None, n_query=1)
+    episode = build_family(small, data).sample(torch.Generator().manual_seed(0), 1)
+    params = learner.init(torch.Generator().manual_seed(0))
+    losses, _ = torch.vmap(learner.meta_loss, in_dims=(None, 0))(params, episode)
+    assert losses.isfinite().all()
 
 
 def test_names_are_their_own() -> None:
