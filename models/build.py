@@ -14,20 +14,30 @@ from torch.overrides import TorchFunctionMode
 from models.algorithms.bayesian_ridge import BayesianRidge
 from models.algorithms.learner import MetaLearner
 from models.algorithms.maml import Maml
+from models.algorithms.maml_policy import MamlPolicy
 from models.algorithms.protonet import ProtoNet
 from models.algorithms.ridge_classifier import RidgeClassifier
+from models.environments.environment import EnvironmentFamily
+from models.environments.navigation import Navigation
 from models.functional import Network, Params
 from models.networks.conv4 import Conv4
 from models.networks.heads import WithHead
 from models.networks.kernels import CONVOLUTIONS, InBfloat16, Kernels
 from models.networks.mlp import Mlp
+from models.policies.categorical import Categorical
+from models.policies.gaussian import Gaussian
+from models.policies.policy import Policy
 from models.spec import (
+    BoxSpace,
     Conv4Spec,
+    EnvironmentSpec,
     FunctionsSpec,
     LabelledSpec,
     LearnerSpec,
+    MamlPolicySpec,
     MamlSpec,
     MlpSpec,
+    NavigationSpec,
     NetworkSpec,
     ProtoNetSpec,
     RidgeSpec,
@@ -94,6 +104,23 @@ def build_learner(
                 return RidgeClassifier(backbone)
             raw_inputs = 0 if signature.is_image else signature.inputs.example_shape[0]
             return BayesianRidge(spec.algorithm, backbone, signature.target_width, raw_inputs)
+        case MamlPolicySpec():
+            raise ValueError("maml_policy learns policies, and these are no environments: use maml or ridge")
+
+
+def build_policy_learner(spec: LearnerSpec, signature: Signature) -> MamlPolicy:
+    """The learner of a policy that `spec` describes, for one signature; raises ValueError where they do not fit."""
+    algorithm, space = spec.algorithm, signature.actions
+    if space is None or not isinstance(algorithm, MamlPolicySpec):
+        raise ValueError(f"{type(algorithm).__name__} learns no policy, or the tasks are no environments")
+    backbone = build_network(spec.network, signature)
+    policy: Policy
+    if isinstance(space, BoxSpace):
+        network = WithHead(backbone, space.width)
+        policy = Gaussian(space, network, algorithm.initial_std, algorithm.min_std)
+    else:
+        policy = Categorical(WithHead(backbone, space.n))
+    return MamlPolicy(algorithm, policy)
 
 
 def build_family(spec: TaskFamilySpec, data: LabelledData | None = None) -> TaskFamily:
@@ -107,6 +134,17 @@ def build_family(spec: TaskFamilySpec, data: LabelledData | None = None) -> Task
             if data is None:
                 raise ValueError("a labelled family needs its dataset")
             return Labelled(spec, data)
+        case _:
+            raise ValueError("environments are built by build_environments")
+
+
+def build_environments(spec: EnvironmentSpec) -> EnvironmentFamily:
+    """The family of environments that `spec` describes."""
+    match spec:
+        case NavigationSpec():
+            return Navigation(spec)
+        case _:
+            raise ValueError(f"no such environments here: {spec}")
 
 
 def check_params(learner: MetaLearner, meta_params: Params) -> None:

@@ -7,40 +7,69 @@ rebuilds a learner from it. Building the thing described is the business of `mod
 from models.spec.algorithms import (
     AlgorithmSpec,
     InvalidOption,
+    MamlPolicySpec,
     MamlSpec,
     ProtoNetSpec,
     RidgeSpec,
+    SurrogateName,
     with_options,
 )
 from models.spec.cost import NetworkCost, network_cost
 from models.spec.derived import max_ways_of, signature_of
+from models.spec.environments import (
+    BanditSpec,
+    CheetahSpec,
+    EnvironmentSpec,
+    NavigationSpec,
+    TabularMdpSpec,
+    action_space,
+    observation_width,
+)
 from models.spec.learner import LearnerSpec
 from models.spec.networks import Conv4Spec, MlpSpec, NetworkSpec
+from models.spec.outer import OuterSpec, PolicyGradientSpec, PpoSpec, TrpoSpec
 from models.spec.signature import Datatype, Signature, Task, TensorSpec
+from models.spec.spaces import ActionSpace, BoxSpace, DiscreteSpace
 from models.spec.tasks import FunctionKind, FunctionsSpec, LabelledSpec, SinusoidSpec, TaskFamilySpec
 
 __all__ = [
+    "ActionSpace",
     "AlgorithmSpec",
+    "BanditSpec",
+    "BoxSpace",
+    "CheetahSpec",
     "Conv4Spec",
     "Datatype",
+    "DiscreteSpace",
+    "EnvironmentSpec",
     "FunctionKind",
     "FunctionsSpec",
     "InvalidOption",
     "LabelledSpec",
     "LearnerSpec",
+    "MamlPolicySpec",
     "MamlSpec",
     "MlpSpec",
+    "NavigationSpec",
     "NetworkCost",
     "NetworkSpec",
+    "OuterSpec",
+    "PolicyGradientSpec",
+    "PpoSpec",
     "ProtoNetSpec",
     "RidgeSpec",
     "Signature",
     "SinusoidSpec",
+    "SurrogateName",
+    "TabularMdpSpec",
     "Task",
     "TaskFamilySpec",
     "TensorSpec",
+    "TrpoSpec",
+    "action_space",
     "max_ways_of",
     "network_cost",
+    "observation_width",
     "signature_of",
     "with_options",
 ]

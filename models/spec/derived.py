@@ -1,5 +1,6 @@
 """What follows from a family of tasks and a learner before anything is built: signature and most classes."""
 
+from models.spec.environments import EnvironmentSpec, action_space, observation_width
 from models.spec.learner import LearnerSpec
 from models.spec.signature import Signature, TensorSpec
 from models.spec.tasks import LabelledSpec, TaskFamilySpec
@@ -11,6 +12,8 @@ def signature_of(tasks: TaskFamilySpec, example_shape: tuple[int, ...] | None = 
     `example_shape` is one example of the dataset as it crosses the wire: (D,) for vectors, (H, W, C) for
     images; None for families made from a formula. Raises ValueError where one is missing.
     """
+    if isinstance(tasks, EnvironmentSpec):
+        return Signature.of_policy(observation_width(tasks), action_space(tasks))
     if not isinstance(tasks, LabelledSpec):
         column = TensorSpec(datatype="FP32", shape=(-1, 1))
         return Signature(inputs=column, targets=column)

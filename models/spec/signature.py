@@ -4,8 +4,10 @@ from typing import Literal
 
 import msgspec
 
-Task = Literal["regression", "classification"]
-Datatype = Literal["FP32", "UINT8", "BYTES"]
+from models.spec.spaces import ActionSpace, BoxSpace
+
+Task = Literal["regression", "classification", "policy"]
+Datatype = Literal["FP32", "INT64", "UINT8", "BYTES"]
 
 
 class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,17 +22,33 @@ class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):
         return self.shape[1:]
 
 
-class Signature(msgspec.Struct, frozen=True, kw_only=True):
+class Signature(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Inputs FP32 [-1, D] for vectors or [-1, H, W, C] in 0..1 for images (channels last, as on the wire).
 
-    Targets FP32 [-1, T] for regression; BYTES [-1] (one label an example) for classification.
+    Targets FP32 [-1, T] for regression; BYTES [-1] (one label an example) for classification. A policy's inputs
+    are its observations, and its targets its actions: FP32 [-1, A] of a box, INT64 [-1] of a discrete space;
+    `actions` is that space, and None for what is no policy.
     """
 
     inputs: TensorSpec
     targets: TensorSpec
+    actions: ActionSpace | None = None
+
+    @classmethod
+    def of_policy(cls, observation_width: int, actions: ActionSpace) -> "Signature":
+        """A policy's that sees `observation_width` numbers and chooses from `actions`."""
+        chosen = (
+            TensorSpec(datatype="FP32", shape=(-1, actions.width))
+            if isinstance(actions, BoxSpace)
+            else TensorSpec(datatype="INT64", shape=(-1,))
+        )
+        seen = TensorSpec(datatype="FP32", shape=(-1, observation_width))
+        return cls(inputs=seen, targets=chosen, actions=actions)
 
     @property
     def task(self) -> Task:
+        if self.actions is not None:
+            return "policy"
         return "classification" if self.targets.datatype == "BYTES" else "regression"
 
     @property
@@ -39,5 +57,5 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def target_width(self) -> int:
-        """T, the number of regression columns; 0 for classification."""
-        return 0 if self.task == "classification" else self.targets.shape[1]
+        """T, the number of regression columns; 0 for classification and discrete actions."""
+        return self.targets.shape[1] if len(self.targets.shape) == 2 else 0

@@ -5,6 +5,8 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
+from models.spec.environments import EnvironmentSpec
+
 Shots = Annotated[int, Meta(ge=1, le=1000)]
 Ways = Annotated[int, Meta(ge=2, le=1000)]
 Fraction = Annotated[float, Meta(gt=0.0, lt=1.0)]
@@ -65,4 +67,4 @@ class LabelledSpec(
     test_tasks: tuple[str, ...] = ()
 
 
-TaskFamilySpec = SinusoidSpec | FunctionsSpec | LabelledSpec
+TaskFamilySpec = SinusoidSpec | FunctionsSpec | LabelledSpec | EnvironmentSpec

@@ -7,6 +7,7 @@ worker's memory: widths, ways, shots and inner steps each have sane bounds, and 
 import math
 
 from models.spec import (
+    EnvironmentSpec,
     FunctionsSpec,
     LabelledSpec,
     MlpSpec,
@@ -43,6 +44,9 @@ def _examples(config: MetaTrainingConfig) -> tuple[int, int]:
     tasks = config.tasks
     if isinstance(tasks, LabelledSpec):
         return tasks.n_way * tasks.n_shot, tasks.n_way * tasks.n_query
+    if isinstance(tasks, EnvironmentSpec):
+        steps = tasks.n_trajectories * tasks.horizon
+        return steps, steps
     if isinstance(tasks, FunctionsSpec):
         return tasks.max_shot, tasks.n_query
     return tasks.n_shot, tasks.n_query
