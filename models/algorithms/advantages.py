@@ -22,6 +22,7 @@ class Signal(NamedTuple):
 
     rewards: Tensor  # [..., R, L], discounted from the trajectory's start
     advantages: Tensor  # [..., R, L], of mean 0 over the task
+    unit: Tensor  # [...], that std, in units of the reward
 
 
 def signal_of(trajectories: Trajectories, discount: float, gae_lambda: float) -> Signal:
@@ -35,7 +36,7 @@ def signal_of(trajectories: Trajectories, discount: float, gae_lambda: float) ->
     centred = (advantages - mean) * mask
     std = (centred.square().sum((-2, -1), keepdim=True) / count).sqrt() + _SMALLEST
     steps = torch.arange(mask.shape[-1], dtype=mask.dtype, device=mask.device)
-    return Signal(rewards * discount**steps / std, centred / std)
+    return Signal(rewards * discount**steps / std, centred / std, std[..., 0, 0])
 
 
 def baseline(trajectories: Trajectories, discount: float) -> Tensor:

@@ -66,18 +66,28 @@ class MamlPolicy:
 
     def step(self, params: Params, support: Trajectories, signal: Signal, rate: float) -> dict[str, Tensor]:
         """The parameters after one inner step at that rate; of trajectories whose `log_probs` are all set."""
+        return self.step_and_look(params, support, signal, rate)[0]
 
-        def loss(at: dict[str, Tensor]) -> Tensor:
-            return self.inner_loss(at, support, signal)
+    def step_and_look(
+        self, params: Params, support: Trajectories, signal: Signal, rate: float
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """`step`, and the distribution before it for every action: the same pass over the network gives both."""
 
-        gradients = torch.func.grad(loss)(dict(params))
+        def loss(at: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+            distribution = self.policy.distribution(at, support.observations)
+            return self._loss(distribution, support, signal), distribution
+
+        gradients, distribution = torch.func.grad(loss, has_aux=True)(dict(params))
         if not self.surrogate.differentiated:
             gradients = {name: gradient.detach() for name, gradient in gradients.items()}
-        return {name: value - rate * gradients[name] for name, value in params.items()}
+        return {name: value - rate * gradients[name] for name, value in params.items()}, distribution
 
     def inner_loss(self, params: Params, support: Trajectories, signal: Signal) -> Tensor:
         """Minus the surrogate's mean over all real steps, a scalar; of trajectories whose `log_probs` are set."""
-        log_probs = self.log_probs(params, support)
+        return self._loss(self.policy.distribution(params, support.observations), support, signal)
+
+    def _loss(self, distribution: Params, support: Trajectories, signal: Signal) -> Tensor:
+        log_probs = self.policy.log_prob(distribution, support.actions) * support.mask
         weights = (log_probs.detach() - support.log_probs).exp().clamp(max=RATIO_LIMIT)
         terms = self.surrogate.terms(log_probs, signal)
         return -masked_mean((terms * weights).flatten(), support.mask.flatten())

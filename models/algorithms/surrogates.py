@@ -73,11 +73,11 @@ SURROGATES: dict[SurrogateName, Surrogate] = {
 }
 
 
-def score_term(log_probs: Tensor, return_after: Tensor) -> Tensor:
-    """The sum of all l of a task's trajectories [R, L] times the return after adapting [], held constant.
+def score_term(log_probs: Tensor, credit: Tensor) -> Tensor:
+    """The sum of all l of a task's trajectories before a step [R, L] times what came of it [], held constant.
 
-    Its gradient is what the finite-sample objective E[return after a step on these very trajectories] has beyond
-    the derivative of the step (Al-Shedivat et al. 2018; E-MAML, Stadie et al. 2018). Subtracting from the return
-    what does not depend on the trajectories leaves its expectation alone.
+    Its gradient is what the finite-sample objective, E[return after a step on these very trajectories], has beyond
+    the derivative of the step (Al-Shedivat et al. 2018; E-MAML, Stadie et al. 2018), if the credit is that return,
+    less whatever does not depend on these trajectories.
     """
-    return log_probs.sum() * return_after.detach()
+    return log_probs.sum() * credit.detach()

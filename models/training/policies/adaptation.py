@@ -10,7 +10,7 @@ from models.algorithms.maml_policy import MamlPolicy
 from models.environments.environment import EnvironmentFamily
 from models.functional import Params
 from models.training.policies.collect import collect
-from models.training.policies.objective import Stage, standings
+from models.training.policies.objective import Stage, credits_of
 
 
 @torch.no_grad()
@@ -31,7 +31,7 @@ def adapt_with_fresh(
         found = collect(learner.policy, params, family, tasks, n_trajectories, generator)
         signal = signal_of(found, spec.discount, spec.gae_lambda)
         distribution = torch.vmap(learner.policy.distribution)(params, found.observations)
-        stages.append(Stage(found, signal, distribution, standings(found)))
+        stages.append(Stage(found, signal, distribution, credits_of(found, signal)))
         if rate is not None:
             # A loop's variable is bound late: the step is called before it moves on.
             step = torch.vmap(lambda at, seen, sign, rate=rate: learner.step(at, seen, sign, rate))

@@ -14,7 +14,7 @@ from models.algorithms.maml_policy import MamlPolicy
 from models.algorithms.surrogates import score_term
 from models.functional import Params, masked_mean
 from models.policies.policy import Distribution
-from models.trajectory import Trajectories, returns
+from models.trajectory import Trajectories
 
 
 class Stage(NamedTuple):
@@ -23,7 +23,7 @@ class Stage(NamedTuple):
     trajectories: Trajectories
     signal: Signal
     distribution: Distribution  # what the actions were drawn from
-    standing: Tensor  # [], how good the task's mean return is, in standard deviations over the meta-batch
+    credit: Tensor  # [], the discounted return beyond that of the other tasks, in units of the gain, see `credits`
 
 
 class Objective(NamedTuple):
@@ -35,10 +35,15 @@ class Objective(NamedTuple):
     divergence_after: Tensor  # the same of the policy after the last
 
 
-def standings(trajectories: Trajectories) -> Tensor:
-    """How each task's mean return [M] stands among those of the others: standardised, leave nothing to scale."""
-    mean_M = returns(trajectories).mean(-1)
-    return (mean_M - mean_M.mean()) / (mean_M.std(correction=0) + 1e-8)
+def credits_of(trajectories: Trajectories, signal: Signal) -> Tensor:
+    """Each task's mean discounted return less the mean of the others' [M], for the score term.
+
+    Divided as the gain is, which is a mean over steps of advantages in units of the task's own.
+    """
+    goes_M = signal.rewards.sum(-1).mean(-1) * signal.unit
+    others_M = (goes_M.sum() - goes_M) / max(1, len(goes_M) - 1)
+    steps_M = trajectories.mask.sum(-1).mean(-1)
+    return (goes_M - others_M) / (signal.unit * steps_M)
 
 
 def task_objective(
@@ -49,22 +54,25 @@ def task_objective(
     clip: float | None = None,
 ) -> Objective:
     """Of one task: its stages are K + 1, with K rates. `clip` is PPO's (Schulman et al. 2017), None for none."""
-    zero = stages[-1].standing * 0
-    score, before = zero, zero
+    policy = learner.policy
+    score = before = stages[-1].credit * 0
     current = dict(params)
     for stage, rate in zip(stages, rates, strict=False):
-        before = before + _divergence(learner, current, stage)
+        seen = stage.trajectories
+        current, now = learner.step_and_look(current, seen, stage.signal, rate)
+        before = before + _mean(policy.divergence(stage.distribution, now), seen)
         if learner.spec.score_term:
-            log_probs = learner.log_probs(current, stage.trajectories)
-            score = score + score_term(log_probs, stages[-1].standing) / stage.trajectories.mask.sum()
-        current = learner.step(current, stage.trajectories, stage.signal, rate)
-    last = stages[-1]
-    ratios = (learner.log_probs(current, last.trajectories) - last.trajectories.log_probs).exp()
-    gains = ratios * last.signal.advantages
+            log_probs = policy.log_prob(now, seen.actions) * seen.mask
+            score = score + score_term(log_probs, stages[-1].credit)
+    last = stages[-1].trajectories
+    advantages = stages[-1].signal.advantages
+    now = policy.distribution(current, last.observations)
+    ratios = (policy.log_prob(now, last.actions) * last.mask - last.log_probs).exp()
+    gains = ratios * advantages
     if clip is not None:
-        gains = torch.minimum(gains, ratios.clamp(1 - clip, 1 + clip) * last.signal.advantages)
-    gain = masked_mean(gains.flatten(), last.trajectories.mask.flatten())
-    return Objective(gain, score, before, _divergence(learner, current, last))
+        gains = torch.minimum(gains, ratios.clamp(1 - clip, 1 + clip) * advantages)
+    after = policy.divergence(stages[-1].distribution, now)
+    return Objective(_mean(gains, last), score, before, _mean(after, last))
 
 
 def batch_objective(
@@ -83,7 +91,6 @@ def batch_objective(
     return Objective(*(values_M.mean() for values_M in each))
 
 
-def _divergence(learner: MamlPolicy, params: Params, stage: Stage) -> Tensor:
-    now = learner.policy.distribution(params, stage.trajectories.observations)
-    each = learner.policy.divergence(stage.distribution, now)
-    return masked_mean(each.flatten(), stage.trajectories.mask.flatten())
+def _mean(values: Tensor, trajectories: Trajectories) -> Tensor:
+    """Of values [R, L] over all real steps."""
+    return masked_mean(values.flatten(), trajectories.mask.flatten())

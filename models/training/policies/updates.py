@@ -64,9 +64,11 @@ def trpo(
         gradient: Tensor = torch.func.grad(lambda where: objective(where).divergence_after)(at)
         return gradient
 
+    # A Hessian is symmetric, so that products from the left are those from the right; one graph serves them all.
+    _, times_hessian = torch.func.vjp(divergence_gradient, params)
+
     def curved(vector: Tensor) -> Tensor:
-        # Along the vector: forward over reverse, so that no graph of a graph is kept.
-        product: Tensor = torch.func.jvp(divergence_gradient, (params,), (vector,))[1]
+        product: Tensor = times_hessian(vector)[0]
         return product + spec.damping * vector
 
     gradient, before = torch.func.grad(loss, has_aux=True)(params)
