@@ -17,8 +17,11 @@ from models.algorithms.maml import Maml
 from models.algorithms.maml_policy import MamlPolicy
 from models.algorithms.protonet import ProtoNet
 from models.algorithms.ridge_classifier import RidgeClassifier
+from models.environments.bandit import Bandit
 from models.environments.environment import EnvironmentFamily
+from models.environments.half_cheetah import HalfCheetah
 from models.environments.navigation import Navigation
+from models.environments.tabular_mdp import TabularMdp
 from models.functional import Network, Params
 from models.networks.conv4 import Conv4
 from models.networks.heads import WithHead
@@ -28,7 +31,9 @@ from models.policies.categorical import Categorical
 from models.policies.gaussian import Gaussian
 from models.policies.policy import Policy
 from models.spec import (
+    BanditSpec,
     BoxSpace,
+    CheetahSpec,
     Conv4Spec,
     EnvironmentSpec,
     FunctionsSpec,
@@ -43,6 +48,7 @@ from models.spec import (
     RidgeSpec,
     Signature,
     SinusoidSpec,
+    TabularMdpSpec,
     TaskFamilySpec,
 )
 from models.tasks.family import TaskFamily
@@ -143,8 +149,12 @@ def build_environments(spec: EnvironmentSpec) -> EnvironmentFamily:
     match spec:
         case NavigationSpec():
             return Navigation(spec)
-        case _:
-            raise ValueError(f"no such environments here: {spec}")
+        case BanditSpec():
+            return Bandit(spec)
+        case TabularMdpSpec():
+            return TabularMdp(spec)
+        case CheetahSpec():
+            return HalfCheetah(spec)
 
 
 def check_params(learner: MetaLearner, meta_params: Params) -> None:
