@@ -11,6 +11,10 @@ from torch import Generator, Tensor
 from models.tasks.family import Split
 
 
+class MissingPackagesError(RuntimeError):
+    """The packages that an environment needs are not installed."""
+
+
 class Outcome(NamedTuple):
     """What one step of every copy led to."""
 

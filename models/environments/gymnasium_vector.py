@@ -4,24 +4,16 @@ A task is what each copy's attribute `task` is set to before its reset. Knows no
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from models.environments.environment import Environment, Outcome
+from models.environments.environment import Environment, MissingPackagesError, Outcome
 from models.spec import ActionSpace, BoxSpace
 
-if TYPE_CHECKING:
-    from gymnasium import Env
-    from gymnasium.vector import VectorEnv
-
 _SEEDS = 2**31 - 1
-
-
-class MissingExtraError(ValueError):
-    """The packages that an environment needs are not installed."""
 
 
 class GymnasiumVector:
@@ -31,13 +23,14 @@ class GymnasiumVector:
     length: the horizon is the family's.
     """
 
-    def __init__(self, make: "Callable[[], Env[Any, Any]]", actions: ActionSpace) -> None:
+    def __init__(self, make: Callable[[], Any], actions: ActionSpace) -> None:
+        """`make` gives one more copy, a `gymnasium.Env`."""
         self._make = make
         self._actions = actions
-        self._copies: VectorEnv[Any, Any, Any] | None = None
+        self._copies: Any | None = None
 
     def start(self, tasks: Tensor, n_trajectories: int, generator: Generator) -> Environment:
-        """Copies of tasks [M, G], reset with seeds of the generator. Raises MissingExtraError."""
+        """Copies of tasks [M, G], reset with seeds of the generator. Raises MissingPackagesError."""
         count = len(tasks) * n_trajectories
         copies = self._vector(count)
         given = tasks.repeat_interleave(n_trajectories, 0).cpu().numpy()
@@ -46,12 +39,14 @@ class GymnasiumVector:
         observations, _ = copies.reset(seed=seeds)
         return _Copies(copies, (len(tasks), n_trajectories), observations, self._actions, tasks.device)
 
-    def _vector(self, count: int) -> "VectorEnv[Any, Any, Any]":
+    def _vector(self, count: int) -> Any:
         if self._copies is None or self._copies.num_envs != count:
             try:
                 from gymnasium.vector import SyncVectorEnv
             except ImportError as error:
-                raise MissingExtraError("these environments need gymnasium: install the extra `rl`") from error
+                raise MissingPackagesError(
+                    "these environments need gymnasium: install the extra `rl`"
+                ) from error
             if self._copies is not None:
                 self._copies.close()
             self._copies = SyncVectorEnv([self._make] * count)
@@ -61,7 +56,7 @@ class GymnasiumVector:
 class _Copies:
     def __init__(
         self,
-        copies: "VectorEnv[Any, Any, Any]",
+        copies: Any,
         lead: tuple[int, int],
         observations: np.ndarray[Any, Any],
         actions: ActionSpace,

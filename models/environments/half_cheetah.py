@@ -11,8 +11,8 @@ import torch
 from torch import Generator, Tensor
 
 from models.environments.cheetah import cheetah
-from models.environments.environment import Environment
-from models.environments.gymnasium_vector import GymnasiumVector, MissingExtraError
+from models.environments.environment import Environment, MissingPackagesError
+from models.environments.gymnasium_vector import GymnasiumVector
 from models.spec import CheetahSpec, action_space
 from models.tasks.family import Split, uniform
 
@@ -40,7 +40,7 @@ class HalfCheetah:
         return torch.where(drawn < FASTEST / 2, -1.0, 1.0)
 
     def start(self, tasks: Tensor, n_trajectories: int, generator: Generator) -> Environment:
-        """Raises MissingExtraError where gymnasium or mujoco are not installed."""
+        """Raises MissingPackagesError where gymnasium or mujoco are not installed."""
         return self._copies.start(tasks, n_trajectories, generator)
 
 
@@ -53,7 +53,9 @@ def _maker(forward_reward: Callable[[float, float], float]) -> Callable[[], Any]
             import gymnasium
             import mujoco
         except ImportError as error:
-            raise MissingExtraError("the cheetah needs gymnasium and mujoco: install the extra `rl`") from error
+            raise MissingPackagesError(
+                "the cheetah needs gymnasium and mujoco: install the extra `rl`"
+            ) from error
         if not model:
             file = resources.files(gymnasium) / "envs" / "mujoco" / "assets" / "half_cheetah.xml"
             model.append(mujoco.MjModel.from_xml_string(file.read_text()))

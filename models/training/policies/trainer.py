@@ -13,11 +13,12 @@ from models.algorithms.maml_policy import MamlPolicy
 from models.environments.environment import EnvironmentFamily
 from models.spec import PpoSpec, TrpoSpec
 from models.training.config import TrainingSpec
-from models.training.meta_trainer import DivergedError, Stretch
+from models.training.meta_trainer import DivergedError
 from models.training.outer_step import BETAS, Layout, OuterState, meta_lr
 from models.training.policies.adaptation import adapt_with_fresh
 from models.training.policies.objective import Objective, Stage
 from models.training.policies.updates import ppo, trpo
+from models.training.trainer import Named, Stretch
 from models.trajectory import returns
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -56,8 +57,8 @@ class PolicyTrainer:
         self._layout = Layout(initial)
         params = self._layout.pack(initial).to(self.device)
         self.outer_state = OuterState(params, torch.zeros_like(params), torch.zeros_like(params))
-        self.plan = BatchedPlan()
-        self.stretches = (Stretch(0, self.plan.name),)
+        self.plan: Named = BatchedPlan()
+        self.stretches: tuple[Stretch, ...] = (Stretch(0, self.plan.name),)
         self.rates = inner_rates(learner.spec.inner_lr, learner.spec.inner_steps)
 
     @property

@@ -65,7 +65,7 @@ def trpo(
         return gradient
 
     # A Hessian is symmetric, so that products from the left are those from the right; one graph serves them all.
-    _, times_hessian = torch.func.vjp(divergence_gradient, params)
+    times_hessian: Callable[[Tensor], tuple[Tensor]] = torch.func.vjp(divergence_gradient, params)[1]
 
     def curved(vector: Tensor) -> Tensor:
         product: Tensor = times_hessian(vector)[0]
