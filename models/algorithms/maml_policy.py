@@ -45,8 +45,8 @@ class MamlPolicy:
         params = {name: before[name] for name in meta_params}
         support = self.with_log_probs(params, support)
         signal = signal_of(support, self.spec.discount, self.spec.gae_lambda)
-        for _ in range(self.spec.inner_steps):
-            params = self.step(params, support, signal, self.spec.inner_lr)
+        for rate in self.spec.rates(self.spec.inner_steps, later=start is not None):
+            params = self.step(params, support, signal, rate)
         return params
 
     def predict(self, meta_params: Params, adapted_params: Params, query_inputs: Tensor) -> dict[str, Tensor]:

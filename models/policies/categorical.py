@@ -20,7 +20,7 @@ class Categorical:
     def distribution(self, params: Params, observations: Tensor) -> dict[str, Tensor]:
         """`log_probabilities` [..., n]."""
         flat = self.network(params, observations.flatten(0, -2))
-        outputs = flat.reshape(*observations.shape[:-1], -1)
+        outputs = flat.reshape(*observations.shape[:-1], flat.shape[-1])
         return {"log_probabilities": torch.log_softmax(outputs, -1)}
 
     def noise(self, shape: tuple[int, ...], generator: Generator) -> Tensor:

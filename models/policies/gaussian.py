@@ -36,7 +36,7 @@ class Gaussian:
     def distribution(self, params: Params, observations: Tensor) -> dict[str, Tensor]:
         """`mean` [..., A] and `log_std` [A], in the environment's units."""
         flat = self.network(params, observations.flatten(0, -2))
-        mean = self._middle + self._half * flat.reshape(*observations.shape[:-1], -1)
+        mean = self._middle + self._half * flat.reshape(*observations.shape[:-1], self.space.width)
         return {"mean": mean, LOG_STD: params[LOG_STD].clamp(min=self._least) + math.log(self._half)}
 
     def noise(self, shape: tuple[int, ...], generator: Generator) -> Tensor:

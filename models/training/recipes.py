@@ -4,7 +4,18 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from models.spec import FunctionsSpec, LearnerSpec, MamlSpec, MlpSpec, RidgeSpec, SinusoidSpec
+from models.spec import (
+    CheetahSpec,
+    FunctionsSpec,
+    LearnerSpec,
+    MamlPolicySpec,
+    MamlSpec,
+    MlpSpec,
+    NavigationSpec,
+    RidgeSpec,
+    SinusoidSpec,
+    TrpoSpec,
+)
 from models.training.config import MetaTrainingConfig, TrainingSpec
 
 
@@ -18,6 +29,15 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     created_at: datetime = datetime(2026, 11, 23, tzinfo=UTC)
     config: MetaTrainingConfig
+
+
+def _cheetah(tasks: CheetahSpec, outer: TrpoSpec, iterations: int) -> MetaTrainingConfig:
+    """The settings that the tested policies of Finn et al. 2017 were trained with."""
+    return MetaTrainingConfig(
+        learner=LearnerSpec(algorithm=MamlPolicySpec(), network=MlpSpec(hidden=(100, 100))),
+        tasks=tasks,
+        training=TrainingSpec(iterations=iterations, meta_batch_size=40, test_episodes=40, outer=outer),
+    )
 
 
 RECIPES: tuple[Recipe, ...] = (
@@ -60,5 +80,38 @@ RECIPES: tuple[Recipe, ...] = (
             tasks=SinusoidSpec(n_shot=10, n_query=10),
             training=TrainingSpec(iterations=2000, meta_batch_size=25, meta_lr=0.01, schedule="cosine"),
         ),
+    ),
+    Recipe(
+        name="rml-mg-navigation",
+        description=(
+            "A policy that finds an unknown goal in the plane from 20 trajectories: meta-gradient reinforcement "
+            "learning (ProMP) on the 2-D navigation of Finn et al. 2017."
+        ),
+        created_at=datetime(2026, 11, 26, tzinfo=UTC),
+        config=MetaTrainingConfig(
+            learner=LearnerSpec(
+                algorithm=MamlPolicySpec(inner_steps=3, inner_lr=0.1, initial_std=0.5),
+                network=MlpSpec(hidden=(64, 64), activation="tanh"),
+            ),
+            tasks=NavigationSpec(n_trajectories=20, horizon=100),
+            training=TrainingSpec(
+                iterations=400, meta_batch_size=20, meta_lr=0.005, schedule="cosine", test_episodes=40
+            ),
+        ),
+    ),
+    Recipe(
+        name="rml-mg-cheetah-velocity",
+        description=(
+            "MuJoCo's half cheetah at a speed that it is not told, by MAML and TRPO with the settings of "
+            "Finn et al. 2017. Needs the extra `rl`."
+        ),
+        created_at=datetime(2026, 11, 26, tzinfo=UTC),
+        config=_cheetah(CheetahSpec(goal="velocity", n_trajectories=10), TrpoSpec(divergence=0.01), 475),
+    ),
+    Recipe(
+        name="rml-mg-cheetah-direction",
+        description="The same cheetah forwards or backwards, as it is not told either. Needs the extra `rl`.",
+        created_at=datetime(2026, 11, 26, tzinfo=UTC),
+        config=_cheetah(CheetahSpec(goal="direction", n_trajectories=20), TrpoSpec(divergence=0.02), 100),
     ),
 )

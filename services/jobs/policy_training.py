@@ -26,7 +26,6 @@ class PolicyTraining(Training):
             raise Unsuitable(str(error)) from error
         self._learner = learner
         self._family = build_environments(tasks)
-        self._tasks = tasks
         trainer = PolicyTrainer(config.training, self._family, learner, tasks.n_trajectories, device)
         super().__init__(config, signature, None, trainer, device)
 
@@ -38,13 +37,12 @@ class PolicyTraining(Training):
             raise Unsuitable(str(error)) from error
 
     def meta_test(self, before_each_pass: Callable[[], None]) -> dict[str, float]:
-        """The mean return after 0 to 3 inner steps on `test_episodes` held-out tasks."""
+        """The mean return after 0 to 3 inner steps of 4000 environment steps each, on held-out tasks."""
         return evaluate_policy(
             self._learner,
             self._trainer.meta_params,
             self._family,
             tasks=self.config.training.test_episodes,
-            n_trajectories=self._tasks.n_trajectories,
             seed=self.test_seed,
             device=self.device,
             before_each_pass=before_each_pass,

@@ -29,7 +29,7 @@ class Stage(NamedTuple):
 class Objective(NamedTuple):
     """Scalars of one task, or means over the meta-batch."""
 
-    gain: Tensor  # the importance-weighted advantage after adapting, to be maximised; 0 where nothing moved
+    gain: Tensor  # the importance-weighted advantage after adapting, to be maximised; 0 before anything moves
     score: Tensor  # the score term, to be maximised; 0 without
     divergence_before: Tensor  # KL(sampling ‖ new) summed over the policies before each inner step
     divergence_after: Tensor  # the same of the policy after the last
@@ -53,26 +53,36 @@ def task_objective(
     rates: Sequence[float],
     clip: float | None = None,
 ) -> Objective:
-    """Of one task: its stages are K + 1, with K rates. `clip` is PPO's (Schulman et al. 2017), None for none."""
+    """Of one task: its stages are K + 1, with K rates. `clip` is PPO's (Schulman et al. 2017), None for none.
+
+    The gain is the mean over the policies after every step, not the last alone: each has trajectories already, and
+    a policy that is good after one step and better after three is what is wanted (Antoniou et al. 2019).
+    """
     policy = learner.policy
-    score = before = stages[-1].credit * 0
+    gain = score = before = after = stages[-1].credit * 0
     current = dict(params)
-    for stage, rate in zip(stages, rates, strict=False):
-        seen = stage.trajectories
-        current, now = learner.step_and_look(current, seen, stage.signal, rate)
-        before = before + _mean(policy.divergence(stage.distribution, now), seen)
-        if learner.spec.score_term:
-            log_probs = policy.log_prob(now, seen.actions) * seen.mask
-            score = score + score_term(log_probs, stages[-1].credit)
-    last = stages[-1].trajectories
-    advantages = stages[-1].signal.advantages
-    now = policy.distribution(current, last.observations)
-    ratios = (policy.log_prob(now, last.actions) * last.mask - last.log_probs).exp()
-    gains = ratios * advantages
-    if clip is not None:
-        gains = torch.minimum(gains, ratios.clamp(1 - clip, 1 + clip) * advantages)
-    after = policy.divergence(stages[-1].distribution, now)
-    return Objective(_mean(gains, last), score, before, _mean(after, last))
+    for place, stage in enumerate(stages):
+        seen, advantages = stage.trajectories, stage.signal.advantages
+        if place < len(rates):
+            following, now = learner.step_and_look(current, seen, stage.signal, rates[place])
+        else:
+            following, now = current, policy.distribution(current, seen.observations)
+        apart = _mean(policy.divergence(stage.distribution, now), seen)
+        log_probs = policy.log_prob(now, seen.actions) * seen.mask
+        if place > 0:
+            ratios = (log_probs - seen.log_probs).exp()
+            gains = ratios * advantages
+            if clip is not None:
+                gains = torch.minimum(gains, ratios.clamp(1 - clip, 1 + clip) * advantages)
+            gain = gain + _mean(gains, seen) / len(rates)
+        if place < len(rates):
+            before = before + apart
+            if learner.spec.score_term:
+                score = score + score_term(log_probs, stages[-1].credit)
+        else:
+            after = apart
+        current = following
+    return Objective(gain, score, before, after)
 
 
 def batch_objective(

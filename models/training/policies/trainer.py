@@ -59,7 +59,7 @@ class PolicyTrainer:
         self.outer_state = OuterState(params, torch.zeros_like(params), torch.zeros_like(params))
         self.plan: Named = BatchedPlan()
         self.stretches: tuple[Stretch, ...] = (Stretch(0, self.plan.name),)
-        self.rates = inner_rates(learner.spec.inner_lr, learner.spec.inner_steps)
+        self.rates = learner.spec.rates(learner.spec.inner_steps)
 
     @property
     def meta_params(self) -> dict[str, Tensor]:
@@ -161,11 +161,6 @@ class PolicyTrainer:
 
     def _named(self, vector: Tensor) -> dict[str, Tensor]:
         return {name: value.to("cpu", copy=True) for name, value in self._layout.unpack(vector).items()}
-
-
-def inner_rates(inner_lr: float, steps: int) -> tuple[float, ...]:
-    """The first inner step's rate, and half of it for those after it (as MAML was tested, Finn et al. 2017)."""
-    return tuple(inner_lr if step == 0 else inner_lr / 2 for step in range(steps))
 
 
 def _mean_return(stage: Stage) -> float:

@@ -128,7 +128,7 @@ def test_an_unknown_recipe_is_answered_with_those_there_are() -> None:
             {"learner": {"algorithm": {"name": "protonett"}}},
             "it is one of maml, maml_policy, protonet, ridge",
         ),
-        ({"tasks": {"family": "function"}}, "it is one of functions, labelled, sinusoid"),
+        ({"tasks": {"family": "function"}}, "it is one of bandit, cheetah, functions, labelled, navigation"),
         ({"training": {"schedule": "cos"}}, "it is one of constant, cosine"),
         ({"tasks": {"kinds": ["lines"]}}, "it is one of exponential, line, parabola, sinusoid"),
     ],

@@ -154,3 +154,30 @@ def test_a_closed_form_layer_costs_by_its_columns_and_priors() -> None:
     assert step_bytes(ridge(32, 40), check(usual, None)) > 8 * step_bytes(usual, check(usual, None))
     with pytest.raises(Invalid):
         check(ridge(32, 4096), None)
+
+
+NAVIGATION = {"family": "navigation"}
+
+
+def test_an_environment_gives_a_policys_signature() -> None:
+    signature = check(config(MLP, NAVIGATION, "maml_policy", outer={"name": "trpo"}), None)
+    assert signature.task == "policy"
+    assert signature.inputs.example_shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "algorithm", "training", "pointer"),
+    [
+        (NAVIGATION, "maml", {}, "/learner/algorithm/name"),
+        ({"family": "sinusoid"}, "maml_policy", {}, "/learner/algorithm/name"),
+        ({"family": "sinusoid"}, "maml", {"outer": {"name": "ppo"}}, "/training/outer"),
+        (NAVIGATION, "maml_policy", {"meta_batch_size": 4096}, "/training/meta_batch_size"),
+    ],
+)
+def test_policies_need_environments_and_the_other_way_round(
+    tasks: dict[str, Any], algorithm: str, training: dict[str, Any], pointer: str
+) -> None:
+    wide = {"name": "mlp", "hidden": [512]}
+    with pytest.raises(Invalid) as refused:
+        check(config(wide, tasks, algorithm, **training), None)
+    assert [fault.pointer for fault in refused.value.faults] == [pointer]
