@@ -12,6 +12,7 @@ from models.spec import (
     MamlSpec,
     MlpSpec,
     NavigationSpec,
+    PpoSpec,
     RidgeSpec,
     SinusoidSpec,
     TrpoSpec,
@@ -95,7 +96,12 @@ RECIPES: tuple[Recipe, ...] = (
             ),
             tasks=NavigationSpec(n_trajectories=20, horizon=100),
             training=TrainingSpec(
-                iterations=400, meta_batch_size=20, meta_lr=0.005, schedule="cosine", test_episodes=40
+                iterations=400,
+                meta_batch_size=20,
+                meta_lr=0.005,
+                schedule="cosine",
+                test_episodes=40,
+                outer=PpoSpec(epochs=3),
             ),
         ),
     ),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 class Options(NamedTuple):
     """`rounds` of `seconds` each alternate between contenders; a suite waits `patience` seconds for its compiler.
 
-    `models` is for the million, `requests` for invariance, `minutes` for the soak. `compiled` keeps compiled
+    `models` is for the million, `requests` for invariance, `minutes` for the soak, `iterations` and `seeds` for navigation. `compiled` keeps compiled
     programs from one suite to the next.
     """
 
@@ -19,6 +19,8 @@ class Options(NamedTuple):
     models: int = 1_000_000
     requests: int = 10_000
     minutes: float = 10.0
+    iterations: int = 400
+    seeds: int = 3
     compiled: Path | None = None
 
     def words(self) -> list[str]:
@@ -41,6 +43,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", type=int, default=plain.models, help="adapted models of `million`")
     parser.add_argument("--requests", type=int, default=plain.requests, help="of `invariance`")
     parser.add_argument("--minutes", type=float, default=plain.minutes, help="of load in `soak`")
+    parser.add_argument("--iterations", type=int, default=plain.iterations, help="of `navigation`, each seed")
+    parser.add_argument("--seeds", type=int, default=plain.seeds, help="that `navigation` trains from")
     parser.add_argument("--compiled", type=Path, help="a folder that keeps compiled programs for another run")
 
 

@@ -18,6 +18,7 @@ ORDER = (
     "million",
     "invariance",
     "soak",
+    "navigation",
     "meta_training",
     "gpu",
     "meta_training_gpu",

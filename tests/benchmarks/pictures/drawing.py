@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.benchmarks.figures import Report
-from tests.benchmarks.pictures import gates, gpu, invariance, meta_training, million, serving, soak, tiers
+from tests.benchmarks.pictures import gates, gpu, invariance, meta_training, million, navigation, serving, soak, tiers
 
 _OWN = {
     "serving": serving.draw,
@@ -11,6 +11,7 @@ _OWN = {
     "million": million.draw,
     "invariance": invariance.draw,
     "soak": soak.draw,
+    "navigation": navigation.draw,
     "meta_training": meta_training.draw,
     "meta_training_gpu": meta_training.draw,
     "gpu": gpu.draw,
