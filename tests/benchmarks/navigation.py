@@ -82,8 +82,8 @@ def measure(options: Options) -> Report:
         suite="navigation",
         title="2-D navigation: a policy adapts to an unknown goal",
         how=(
-            f"The recipe `{RECIPE}` in one process. Mean undiscounted return over {GOALS} held-out goals after 0 to 3 "
-            "gradient steps, each from 4000 fresh environment steps, at inner rates 0.1 and then 0.05. Paper: "
+            f"The recipe `{RECIPE}` in one process. Mean undiscounted return over {GOALS} held-out goals after 0 "
+            "to 3 gradient steps, each from 4000 fresh environment steps, at inner rates 0.1 and then 0.05. Paper: "
             f"{' / '.join(f'{one:.1f}' for one in PAPER)}; a policy that knows the goal: {ORACLE}."
         ),
         seed=options.seed,

@@ -8,8 +8,8 @@ from typing import NamedTuple
 class Options(NamedTuple):
     """`rounds` of `seconds` each alternate between contenders; a suite waits `patience` seconds for its compiler.
 
-    `models` is for the million, `requests` for invariance, `minutes` for the soak, `iterations` and `seeds` for navigation. `compiled` keeps compiled
-    programs from one suite to the next.
+    `models` is for the million, `requests` for invariance, `minutes` for the soak, `iterations` and `seeds` for
+    navigation. `compiled` keeps compiled programs from one suite to the next.
     """
 
     seed: int = 0

@@ -3,7 +3,17 @@
 from pathlib import Path
 
 from tests.benchmarks.figures import Report
-from tests.benchmarks.pictures import gates, gpu, invariance, meta_training, million, navigation, serving, soak, tiers
+from tests.benchmarks.pictures import (
+    gates,
+    gpu,
+    invariance,
+    meta_training,
+    million,
+    navigation,
+    serving,
+    soak,
+    tiers,
+)
 
 _OWN = {
     "serving": serving.draw,

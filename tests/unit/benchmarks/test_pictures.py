@@ -17,6 +17,7 @@ MILLION = [
     Figure(what="on disk, each", value=1200, unit=" B", at_most=1008),
     Figure(what="cold prediction, p99", value=20, unit=" ms", at_most=30),
 ]
+RETURNS = {f"return_step_{step}": -40.0 / (step + 1) for step in range(4)}
 SERIES: dict[str, dict[str, Any]] = {
     "service": {},
     "serving": {"works": dict.fromkeys(WORKS, CONTENDERS)},
@@ -29,6 +30,9 @@ SERIES: dict[str, dict[str, Any]] = {
     "million": {"raw": 408, "latencies": {"cold prediction": [1.0, 2.0, 20.0]}},
     "invariance": {"distances": [0.0, 1e-8, 2e-7], "gate": 1e-5},
     "meta_training": META_TRAINING,
+    "navigation": {
+        "runs": [{"scores": RETURNS, "curve": [{"iteration": 10 * number, **RETURNS} for number in range(3)]}]
+    },
     "soak": {"memory": {"api": [1e8, 1.01e8], "engine": [3e8, 3e8]}, "minutes": 1.0},
 }
 
