@@ -91,7 +91,7 @@ RECIPES: tuple[Recipe, ...] = (
         created_at=datetime(2026, 11, 26, tzinfo=UTC),
         config=MetaTrainingConfig(
             learner=LearnerSpec(
-                algorithm=MamlPolicySpec(inner_steps=3, inner_lr=0.1, initial_std=0.5),
+                algorithm=MamlPolicySpec(inner_steps=3, inner_lr=0.1, later_lr=0.03, initial_std=0.5),
                 network=MlpSpec(hidden=(64, 64), activation="tanh"),
             ),
             tasks=NavigationSpec(n_trajectories=20, horizon=100),

@@ -14,7 +14,7 @@ from torch import Generator
 
 from models.build import build_environments, build_policy_learner
 from models.functional import Params
-from models.spec import NavigationSpec, signature_of
+from models.spec import MamlPolicySpec, NavigationSpec, signature_of
 from models.training.config import MetaTrainingConfig
 from models.training.policies.collect import collect
 from models.training.policies.evaluation import STEPS, evaluate_policy
@@ -57,13 +57,14 @@ def measure(options: Options) -> Report:
         for step in range(STEPS + 1)
     ]
     minutes = [run["seconds"] / 60 for run in runs]
+    cpu = max(run["cpu_seconds"] for run in runs) / 60
     figures += [
         Figure(
             what="the longest training",
             value=max(minutes),
             unit=" min",
             at_most=MINUTES,
-            beside=f"CPU time {max(run['cpu_seconds'] for run in runs) / 60:.1f} min; {spread(minutes)}",
+            beside="; ".join(filter(None, (f"CPU time {cpu:.1f} min at most", spread(minutes)))),
         ),
         Figure(
             what="environment steps collected, policy included",
@@ -83,14 +84,22 @@ def measure(options: Options) -> Report:
         title="2-D navigation: a policy adapts to an unknown goal",
         how=(
             f"The recipe `{RECIPE}` in one process. Mean undiscounted return over {GOALS} held-out goals after 0 "
-            "to 3 gradient steps, each from 4000 fresh environment steps, at inner rates 0.1 and then 0.05. Paper: "
-            f"{' / '.join(f'{one:.1f}' for one in PAPER)}; a policy that knows the goal: {ORACLE}."
+            f"to {STEPS} gradient steps, each from 4000 fresh environment steps, at the recipe's inner rates "
+            f"{', '.join(map(str, rates_of(config)))}. Paper: {' / '.join(f'{one:.1f}' for one in PAPER)}; a policy "
+            f"that knows the goal: {ORACLE}."
         ),
         seed=options.seed,
         scale={"iterations": options.iterations, "seeds": options.seeds, "threads": torch.get_num_threads()},
         figures=figures,
         series={"runs": runs, "rates": rates},
     )
+
+
+def rates_of(config: MetaTrainingConfig) -> tuple[float, ...]:
+    """The inner rates of the test's steps."""
+    algorithm = config.learner.algorithm
+    assert isinstance(algorithm, MamlPolicySpec)
+    return algorithm.rates(STEPS)
 
 
 def _run(config: MetaTrainingConfig, options: Options, seed: int) -> dict[str, Any]:
