@@ -85,8 +85,8 @@ def measure(options: Options) -> Report:
         how=(
             f"The recipe `{RECIPE}` in one process. Mean undiscounted return over {GOALS} held-out goals after 0 "
             f"to {STEPS} gradient steps, each from 4000 fresh environment steps, at the recipe's inner rates "
-            f"{', '.join(map(str, rates_of(config)))}. Paper: {' / '.join(f'{one:.1f}' for one in PAPER)}; a policy "
-            f"that knows the goal: {ORACLE}."
+            f"{', '.join(map(str, rates_of(config)))}. Paper: {' / '.join(f'{one:.1f}' for one in PAPER)}; "
+            f"a policy that knows the goal: {ORACLE}."
         ),
         seed=options.seed,
         scale={"iterations": options.iterations, "seeds": options.seeds, "threads": torch.get_num_threads()},
