@@ -10,9 +10,6 @@ from models.spec import PolicyGradientSpec, PpoSpec, TrpoSpec
 from models.training.outer_step import Layout, OuterState, adam
 from models.training.policies.objective import Objective, Stage, batch_objective
 
-Rates = Callable[[int], Tensor]
-"""Adam's rates [2] at a number of Adam steps taken before (`adam_rates`)."""
-
 
 def ppo(
     learner: MamlPolicy,
