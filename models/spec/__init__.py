@@ -6,16 +6,22 @@ rebuilds a learner from it. Building the thing described is the business of `mod
 
 from models.spec.algorithms import (
     AlgorithmSpec,
+    AnilSpec,
+    BoilSpec,
+    CaviaSpec,
+    ImamlSpec,
     InvalidOption,
     MamlPolicySpec,
     MamlSpec,
+    MetaCurvatureSpec,
     ProtoNetSpec,
+    ReptileSpec,
     RidgeSpec,
     SurrogateName,
     with_options,
 )
-from models.spec.cost import NetworkCost, network_cost
-from models.spec.derived import max_ways_of, signature_of
+from models.spec.cost import NetworkCost, curvature_numbers, network_cost
+from models.spec.derived import max_ways_of, network_inputs_of, signature_of
 from models.spec.environments import (
     BanditSpec,
     CheetahSpec,
@@ -35,8 +41,11 @@ from models.spec.tasks import FunctionKind, FunctionsSpec, LabelledSpec, Sinusoi
 __all__ = [
     "ActionSpace",
     "AlgorithmSpec",
+    "AnilSpec",
     "BanditSpec",
+    "BoilSpec",
     "BoxSpace",
+    "CaviaSpec",
     "CheetahSpec",
     "Conv4Spec",
     "Datatype",
@@ -44,11 +53,13 @@ __all__ = [
     "EnvironmentSpec",
     "FunctionKind",
     "FunctionsSpec",
+    "ImamlSpec",
     "InvalidOption",
     "LabelledSpec",
     "LearnerSpec",
     "MamlPolicySpec",
     "MamlSpec",
+    "MetaCurvatureSpec",
     "MlpSpec",
     "NavigationSpec",
     "NetworkCost",
@@ -57,6 +68,7 @@ __all__ = [
     "PolicyGradientSpec",
     "PpoSpec",
     "ProtoNetSpec",
+    "ReptileSpec",
     "RidgeSpec",
     "Signature",
     "SinusoidSpec",
@@ -67,8 +79,10 @@ __all__ = [
     "TensorSpec",
     "TrpoSpec",
     "action_space",
+    "curvature_numbers",
     "max_ways_of",
     "network_cost",
+    "network_inputs_of",
     "observation_width",
     "signature_of",
     "with_options",

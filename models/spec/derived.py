@@ -35,3 +35,11 @@ def max_ways_of(learner: LearnerSpec, tasks: TaskFamilySpec) -> int | None:
     if learner.algorithm.has_output_layer and isinstance(tasks, LabelledSpec):
         return tasks.n_way
     return None
+
+
+def network_inputs_of(learner: LearnerSpec, signature: Signature) -> TensorSpec:
+    """What the learner's network takes: the signature's inputs, and columns or channels of its algorithm's own."""
+    *before, last = signature.inputs.shape
+    return TensorSpec(
+        datatype=signature.inputs.datatype, shape=(*before, last + learner.algorithm.further_inputs)
+    )

@@ -23,7 +23,7 @@ class DivergedError(RuntimeError):
     def __init__(self, iteration: int) -> None:
         super().__init__(
             f"numbers were not finite at iteration {iteration}: meta-training diverged; a smaller meta_lr, or "
-            "for maml a smaller inner_lr, usually helps"
+            "where there is one a smaller inner_lr, usually helps"
         )
         self.iteration = iteration
 

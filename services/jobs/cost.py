@@ -10,12 +10,15 @@ from models.spec import (
     EnvironmentSpec,
     FunctionsSpec,
     LabelledSpec,
+    MetaCurvatureSpec,
     MlpSpec,
     NetworkSpec,
     RidgeSpec,
     Signature,
     TrpoSpec,
+    curvature_numbers,
     network_cost,
+    network_inputs_of,
 )
 from models.training.config import MetaTrainingConfig
 
@@ -29,17 +32,20 @@ _POLICY, _TRUST_REGION = 3, 5
 def step_bytes(config: MetaTrainingConfig, signature: Signature) -> int:
     """Roughly the memory that one outer step needs, in bytes."""
     support, query = _examples(config)
-    network = network_cost(config.learner.network, signature.inputs.example_shape)
+    learner, algorithm = config.learner, config.learner.algorithm
+    example = network_inputs_of(learner, signature).example_shape
+    network = network_cost(learner.network, example)
     values, weights = network.activations, network.weights
-    algorithm = config.learner.algorithm
     if algorithm.gradient_steps:
         # Every inner step keeps its own copy of the parameters, and second order keeps its activations too.
-        floats = values * (support * algorithm.unrolled_steps + query)
+        floats = values * (support * algorithm.unrolled_steps + query * algorithm.query_passes)
         floats += weights * (algorithm.gradient_steps + 1)
     else:
         floats = values * (support + query) + weights
+    if isinstance(algorithm, MetaCurvatureSpec):
+        floats += curvature_numbers(learner.network, example)
     if isinstance(algorithm, RidgeSpec):
-        floats += _last_layer_floats(algorithm, config.learner.network, signature, support, query)
+        floats += _last_layer_floats(algorithm, learner.network, signature, support, query)
     if isinstance(config.tasks, EnvironmentSpec):
         floats *= _TRUST_REGION if isinstance(config.training.outer, TrpoSpec) else _POLICY
     return floats * config.training.meta_batch_size * _KEPT * _FLOAT

@@ -47,13 +47,14 @@ def measure(options: Options) -> Report:
     runs = [_run(config, options, options.seed + number) for number in range(options.seeds)]
     rates = _steps_a_second(config, options)
     final = [run["scores"] for run in runs]
+    iterations = options.iterations or config.training.iterations
     figures = [
         _figure(f"after {QUICK} iterations, step {step}", [run["quick"] for run in runs], step, gate)
         for step, gate in QUICK_GATES.items()
         if all(run["quick"] for run in runs)
     ]
     figures += [
-        _figure(f"after {options.iterations} iterations, step {step}", final, step, GATES.get(step))
+        _figure(f"after {iterations} iterations, step {step}", final, step, GATES.get(step))
         for step in range(STEPS + 1)
     ]
     minutes = [run["seconds"] / 60 for run in runs]
@@ -89,7 +90,7 @@ def measure(options: Options) -> Report:
             f"a policy that knows the goal: {ORACLE}."
         ),
         seed=options.seed,
-        scale={"iterations": options.iterations, "seeds": options.seeds, "threads": torch.get_num_threads()},
+        scale={"iterations": iterations, "seeds": options.seeds, "threads": torch.get_num_threads()},
         figures=figures,
         series={"runs": runs, "rates": rates},
     )
@@ -104,7 +105,8 @@ def rates_of(config: MetaTrainingConfig) -> tuple[float, ...]:
 
 def _run(config: MetaTrainingConfig, options: Options, seed: int) -> dict[str, Any]:
     """One seed: its learning curve, its scores on the way and at the end, and what it took."""
-    training = msgspec.structs.replace(config.training, iterations=options.iterations, seed=seed)
+    iterations = options.iterations or config.training.iterations
+    training = msgspec.structs.replace(config.training, iterations=iterations, seed=seed)
     trainer = _trainer(config, training)
     curve: list[dict[str, float]] = []
     quick: dict[str, float] = {}

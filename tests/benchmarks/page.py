@@ -22,6 +22,7 @@ ORDER = (
     "meta_training",
     "gpu",
     "meta_training_gpu",
+    "sinusoid_quality",
 )
 
 

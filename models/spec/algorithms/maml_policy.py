@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta
 
 from models.spec.algorithms.algorithm import Algorithm
-from models.spec.algorithms.maml import InnerRate, InnerSteps
+from models.spec.algorithms.inner_loop import InnerRate, InnerSteps
 from models.spec.signature import Task
 
 SurrogateName = Literal["lvc", "dice", "loaded_dice", "first_order", "naive"]

@@ -1,5 +1,7 @@
 """Every description that fits builds, every one that does not says why, and a version is rebuilt from its parts."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -25,12 +27,13 @@ from models.spec import (
 )
 from models.tasks.labelled_data import LabelledData
 
+ALGORITHMS = [algorithm() for algorithm in get_args(AlgorithmSpec)]
 VECTORS = LabelledData.from_arrays(np.zeros((40, 3), np.float32), np.repeat(np.arange(10), 4))
 IMAGES = LabelledData.from_arrays(np.zeros((40, 16, 18), np.uint8), np.repeat(np.arange(10), 4))
 LETTERS = LabelledSpec(dataset="ds_1", n_way=4, n_shot=1, n_query=2)
 
 
-@pytest.mark.parametrize("algorithm", [MamlSpec(), ProtoNetSpec(), RidgeSpec()])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize(
     ("tasks", "data", "network"),
     [
@@ -126,7 +129,7 @@ def test_a_network_of_terabytes_is_refused_without_being_made() -> None:
         check_params(build_learner(vast, signature_of(SinusoidSpec())), {})
 
 
-@pytest.mark.parametrize("algorithm", [MamlSpec(), ProtoNetSpec(), RidgeSpec()])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_every_learner_says_its_shapes(algorithm: AlgorithmSpec) -> None:
     for data, network in ((VECTORS, MlpSpec(hidden=(4,))), (IMAGES, Conv4Spec(hidden=8))):
         signature = signature_of(LabelledSpec(dataset="ds_1"), data.wire_shape)
