@@ -27,7 +27,8 @@ from models.spec import (
 )
 from models.tasks.labelled_data import LabelledData
 
-ALGORITHMS = [algorithm() for algorithm in get_args(AlgorithmSpec)]
+# Of examples; policies are built apart.
+ALGORITHMS = [algorithm() for algorithm in get_args(AlgorithmSpec) if algorithm.tasks != ("policy",)]
 VECTORS = LabelledData.from_arrays(np.zeros((40, 3), np.float32), np.repeat(np.arange(10), 4))
 IMAGES = LabelledData.from_arrays(np.zeros((40, 16, 18), np.uint8), np.repeat(np.arange(10), 4))
 LETTERS = LabelledSpec(dataset="ds_1", n_way=4, n_shot=1, n_query=2)
