@@ -20,12 +20,18 @@ from models.algorithms.ensemble import Ensemble
 from models.algorithms.imaml import Imaml
 from models.algorithms.learner import MetaLearner
 from models.algorithms.maml import Maml
+from models.algorithms.maml_policy import MamlPolicy
 from models.algorithms.meta_curvature import MetaCurvature
 from models.algorithms.prior_fitted import PriorFitted
 from models.algorithms.protonet import ProtoNet
 from models.algorithms.reptile import Reptile
 from models.algorithms.ridge_classifier import RidgeClassifier
 from models.algorithms.views import Views
+from models.environments.bandit import Bandit
+from models.environments.environment import EnvironmentFamily
+from models.environments.half_cheetah import HalfCheetah
+from models.environments.navigation import Navigation
+from models.environments.tabular_mdp import TabularMdp
 from models.functional import Network, Params
 from models.networks.conv1d import Conv1d
 from models.networks.conv4 import Conv4
@@ -35,19 +41,28 @@ from models.networks.mlp import Mlp
 from models.networks.resnet12 import ResNet12
 from models.networks.series_transformer import SeriesTransformer
 from models.networks.table_transformer import TableTransformer
+from models.policies.categorical import Categorical
+from models.policies.gaussian import Gaussian
+from models.policies.policy import Policy
 from models.spec import (
     AnilSpec,
+    BanditSpec,
     BoilSpec,
+    BoxSpace,
     CaviaSpec,
+    CheetahSpec,
     Conv1dSpec,
     Conv4Spec,
+    EnvironmentSpec,
     FunctionsSpec,
     ImamlSpec,
     LabelledSpec,
     LearnerSpec,
+    MamlPolicySpec,
     MamlSpec,
     MetaCurvatureSpec,
     MlpSpec,
+    NavigationSpec,
     NetworkSpec,
     PriorFittedSpec,
     ProtoNetSpec,
@@ -59,6 +74,7 @@ from models.spec import (
     SinusoidSpec,
     TablesSpec,
     TableTransformerSpec,
+    TabularMdpSpec,
     TaskFamilySpec,
     network_inputs_of,
 )
@@ -161,6 +177,23 @@ def _one_member(
                 return RidgeClassifier(backbone)
             raw_inputs = signature.inputs.example_shape[0] if signature.input_kind == "vectors" else 0
             return BayesianRidge(algorithm, backbone, signature.target_width, raw_inputs)
+        case MamlPolicySpec():
+            raise ValueError("maml_policy learns policies, and these are no environments: use maml or ridge")
+
+
+def build_policy_learner(spec: LearnerSpec, signature: Signature) -> MamlPolicy:
+    """The learner of a policy that `spec` describes, for one signature; raises ValueError where they do not fit."""
+    algorithm, space = spec.algorithm, signature.actions
+    if space is None or not isinstance(algorithm, MamlPolicySpec):
+        raise ValueError(f"{type(algorithm).__name__} learns no policy, or the tasks are no environments")
+    backbone = build_network(spec.network, signature)
+    policy: Policy
+    if isinstance(space, BoxSpace):
+        network = WithHead(backbone, space.width)
+        policy = Gaussian(space, network, algorithm.initial_std, algorithm.min_std)
+    else:
+        policy = Categorical(WithHead(backbone, space.n))
+    return MamlPolicy(algorithm, policy)
 
 
 def _prior_fitted(spec: LearnerSpec, signature: Signature, max_ways: int | None) -> PriorFitted:
@@ -193,6 +226,21 @@ def build_family(spec: TaskFamilySpec, data: LabelledData | None = None) -> Task
             if data is None:
                 raise ValueError("a labelled family needs its dataset")
             return Labelled(spec, data)
+        case _:
+            raise ValueError("environments are built by build_environments")
+
+
+def build_environments(spec: EnvironmentSpec) -> EnvironmentFamily:
+    """The family of environments that `spec` describes."""
+    match spec:
+        case NavigationSpec():
+            return Navigation(spec)
+        case BanditSpec():
+            return Bandit(spec)
+        case TabularMdpSpec():
+            return TabularMdp(spec)
+        case CheetahSpec():
+            return HalfCheetah(spec)
 
 
 def check_params(learner: MetaLearner, meta_params: Params) -> None:

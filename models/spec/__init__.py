@@ -11,16 +11,27 @@ from models.spec.algorithms import (
     CaviaSpec,
     ImamlSpec,
     InvalidOption,
+    MamlPolicySpec,
     MamlSpec,
     MetaCurvatureSpec,
     PriorFittedSpec,
     ProtoNetSpec,
     ReptileSpec,
     RidgeSpec,
+    SurrogateName,
     with_options,
 )
 from models.spec.cost import NetworkCost, curvature_numbers, network_cost
 from models.spec.derived import max_ways_of, network_inputs_of, signature_of
+from models.spec.environments import (
+    BanditSpec,
+    CheetahSpec,
+    EnvironmentSpec,
+    NavigationSpec,
+    TabularMdpSpec,
+    action_space,
+    observation_width,
+)
 from models.spec.learner import LearnerSpec
 from models.spec.networks import (
     Conv1dSpec,
@@ -31,7 +42,9 @@ from models.spec.networks import (
     SeriesTransformerSpec,
     TableTransformerSpec,
 )
+from models.spec.outer import OuterSpec, PolicyGradientSpec, PpoSpec, TrpoSpec
 from models.spec.signature import INPUT_KINDS, Datatype, InputKind, Signature, Task, TensorSpec
+from models.spec.spaces import ActionSpace, BoxSpace, DiscreteSpace
 from models.spec.tasks import (
     AugmentSpec,
     FunctionKind,
@@ -44,14 +57,20 @@ from models.spec.tasks import (
 
 __all__ = [
     "INPUT_KINDS",
+    "ActionSpace",
     "AlgorithmSpec",
     "AnilSpec",
     "AugmentSpec",
+    "BanditSpec",
     "BoilSpec",
+    "BoxSpace",
     "CaviaSpec",
+    "CheetahSpec",
     "Conv1dSpec",
     "Conv4Spec",
     "Datatype",
+    "DiscreteSpace",
+    "EnvironmentSpec",
     "FunctionKind",
     "FunctionsSpec",
     "ImamlSpec",
@@ -59,11 +78,16 @@ __all__ = [
     "InvalidOption",
     "LabelledSpec",
     "LearnerSpec",
+    "MamlPolicySpec",
     "MamlSpec",
     "MetaCurvatureSpec",
     "MlpSpec",
+    "NavigationSpec",
     "NetworkCost",
     "NetworkSpec",
+    "OuterSpec",
+    "PolicyGradientSpec",
+    "PpoSpec",
     "PriorFittedSpec",
     "ProtoNetSpec",
     "ReptileSpec",
@@ -72,15 +96,20 @@ __all__ = [
     "SeriesTransformerSpec",
     "Signature",
     "SinusoidSpec",
+    "SurrogateName",
     "TableTransformerSpec",
     "TablesSpec",
+    "TabularMdpSpec",
     "Task",
     "TaskFamilySpec",
     "TensorSpec",
+    "TrpoSpec",
+    "action_space",
     "curvature_numbers",
     "max_ways_of",
     "network_cost",
     "network_inputs_of",
+    "observation_width",
     "signature_of",
     "with_options",
 ]

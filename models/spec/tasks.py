@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
+from models.spec.environments import EnvironmentSpec
 from models.spec.signature import Task
 
 Shots = Annotated[int, Meta(ge=1, le=1000)]
@@ -112,4 +113,4 @@ class TablesSpec(
     n_query: Shots = 64
 
 
-TaskFamilySpec = SinusoidSpec | FunctionsSpec | LabelledSpec | TablesSpec
+TaskFamilySpec = SinusoidSpec | FunctionsSpec | LabelledSpec | TablesSpec | EnvironmentSpec

@@ -6,13 +6,17 @@ import msgspec
 
 from models.spec import (
     AugmentSpec,
+    CheetahSpec,
     Conv1dSpec,
     Conv4Spec,
     FunctionsSpec,
     LabelledSpec,
     LearnerSpec,
+    MamlPolicySpec,
     MamlSpec,
     MlpSpec,
+    NavigationSpec,
+    PpoSpec,
     PriorFittedSpec,
     ProtoNetSpec,
     ResNet12Spec,
@@ -20,6 +24,7 @@ from models.spec import (
     SinusoidSpec,
     TablesSpec,
     TableTransformerSpec,
+    TrpoSpec,
 )
 from models.training.config import MetaTrainingConfig, TrainingSpec
 
@@ -41,6 +46,16 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _OMNIGLOT = "Omniglot's background set (Lake et al. 2015): images [n, 28, 28], bright on dark, by character"
+
+
+def _cheetah(tasks: CheetahSpec, outer: TrpoSpec, iterations: int) -> MetaTrainingConfig:
+    """The settings that the tested policies of Finn et al. 2017 were trained with."""
+    return MetaTrainingConfig(
+        learner=LearnerSpec(algorithm=MamlPolicySpec(), network=MlpSpec(hidden=(100, 100))),
+        tasks=tasks,
+        training=TrainingSpec(iterations=iterations, meta_batch_size=40, test_episodes=40, outer=outer),
+    )
+
 
 RECIPES: tuple[Recipe, ...] = (
     Recipe(
@@ -221,5 +236,43 @@ RECIPES: tuple[Recipe, ...] = (
                 iterations=800, meta_batch_size=1, meta_lr=0.002, schedule="cosine", test_episodes=1000
             ),
         ),
+    ),
+    Recipe(
+        name="rml-mg-navigation",
+        description=(
+            "A policy that finds an unknown goal in the plane from 20 trajectories: meta-gradient reinforcement "
+            "learning (ProMP) on the 2-D navigation of Finn et al. 2017."
+        ),
+        created_at=datetime(2026, 11, 26, tzinfo=UTC),
+        config=MetaTrainingConfig(
+            learner=LearnerSpec(
+                algorithm=MamlPolicySpec(inner_steps=3, inner_lr=0.1, later_lr=0.03, initial_std=0.5),
+                network=MlpSpec(hidden=(64, 64), activation="tanh"),
+            ),
+            tasks=NavigationSpec(n_trajectories=20, horizon=100),
+            training=TrainingSpec(
+                iterations=400,
+                meta_batch_size=20,
+                meta_lr=0.005,
+                schedule="cosine",
+                test_episodes=40,
+                outer=PpoSpec(epochs=3),
+            ),
+        ),
+    ),
+    Recipe(
+        name="rml-mg-cheetah-velocity",
+        description=(
+            "MuJoCo's half cheetah at a speed that it is not told, by MAML and TRPO with the settings of "
+            "Finn et al. 2017. Needs the extra `rl`."
+        ),
+        created_at=datetime(2026, 11, 26, tzinfo=UTC),
+        config=_cheetah(CheetahSpec(goal="velocity", n_trajectories=10), TrpoSpec(divergence=0.01), 475),
+    ),
+    Recipe(
+        name="rml-mg-cheetah-direction",
+        description="The same cheetah forwards or backwards, as it is not told either. Needs the extra `rl`.",
+        created_at=datetime(2026, 11, 26, tzinfo=UTC),
+        config=_cheetah(CheetahSpec(goal="direction", n_trajectories=20), TrpoSpec(divergence=0.02), 100),
     ),
 )

@@ -19,6 +19,7 @@ ORDER = (
     "invariance",
     "soak",
     "tables",
+    "navigation",
     "meta_training",
     "gpu",
     "meta_training_gpu",

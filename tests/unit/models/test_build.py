@@ -31,8 +31,10 @@ from models.spec import (
 )
 from models.tasks.labelled_data import LabelledData
 
-# Those that learn on any network; what the others are built on, their own tests say.
-ALGORITHMS = [kind() for kind in get_args(AlgorithmSpec) if kind is not PriorFittedSpec]
+# Those that learn examples on any network; what the others are built on, their own tests say.
+ALGORITHMS = [
+    kind() for kind in get_args(AlgorithmSpec) if kind is not PriorFittedSpec and kind.tasks != ("policy",)
+]
 VECTORS = LabelledData.from_arrays(np.zeros((40, 3), np.float32), np.repeat(np.arange(10), 4))
 IMAGES = LabelledData.from_arrays(np.zeros((40, 16, 18), np.uint8), np.repeat(np.arange(10), 4))
 SERIES = LabelledData.from_arrays(np.zeros((40, 9, 2), np.float32), np.repeat(np.arange(10), 4))
