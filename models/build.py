@@ -85,6 +85,8 @@ from models.tasks.labelled_data import LabelledData
 from models.tasks.sinusoid import Sinusoid
 from models.tasks.tables.family import Tables
 
+AnyLearner = MetaLearner | MamlPolicy
+
 # What a learner's `init` makes its parameters with; and how many more than were given it may make before it is
 # stopped, so that for all but the vast ones it can be said which are wrong.
 _MAKERS = (torch.rand, torch.randn, torch.zeros, torch.ones)
@@ -181,6 +183,15 @@ def _one_member(
             raise ValueError("maml_policy learns policies, and these are no environments: use maml or ridge")
 
 
+def build_any_learner(
+    spec: LearnerSpec, signature: Signature, max_ways: int | None = None, kernels: Kernels = _PLAIN
+) -> AnyLearner:
+    """`build_learner`, or `build_policy_learner` where the signature is a policy's. Raises as they do."""
+    if signature.actions is not None:
+        return build_policy_learner(spec, signature)
+    return build_learner(spec, signature, max_ways, kernels)
+
+
 def build_policy_learner(spec: LearnerSpec, signature: Signature) -> MamlPolicy:
     """The learner of a policy that `spec` describes, for one signature; raises ValueError where they do not fit."""
     algorithm, space = spec.algorithm, signature.actions
@@ -243,7 +254,7 @@ def build_environments(spec: EnvironmentSpec) -> EnvironmentFamily:
             return HalfCheetah(spec)
 
 
-def check_params(learner: MetaLearner, meta_params: Params) -> None:
+def check_params(learner: AnyLearner, meta_params: Params) -> None:
     """Raises ValueError unless names and shapes are those of the learner's own meta-parameters."""
     with _AtMost(_SLACK + sum(value.numel() for value in meta_params.values())):
         fresh = learner.init(torch.Generator())

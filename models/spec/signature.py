@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from models.spec.spaces import ActionSpace, BoxSpace
+from models.spec.spaces import ActionSpace, BoxSpace, DiscreteSpace
 
 Task = Literal["regression", "classification", "policy"]
 InputKind = Literal["vectors", "series", "images"]
@@ -68,3 +68,8 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def target_width(self) -> int:
         """T, the number of regression columns; 0 for classification and discrete actions."""
         return self.targets.shape[1] if len(self.targets.shape) == 2 else 0
+
+    @property
+    def answer_width(self) -> int:
+        """Numbers in the answer to one input, where the signature alone says how many; 0 for classification."""
+        return self.actions.n if isinstance(self.actions, DiscreteSpace) else self.target_width
