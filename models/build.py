@@ -18,44 +18,68 @@ from models.algorithms.bayesian_ridge import BayesianRidge
 from models.algorithms.boil import Boil
 from models.algorithms.cavia import Cavia
 from models.algorithms.default_head import DefaultHead
+from models.algorithms.ensemble import Ensemble
 from models.algorithms.imaml import Imaml
 from models.algorithms.learner import MetaLearner
 from models.algorithms.maml import Maml
+from models.algorithms.maml_policy import MamlPolicy
 from models.algorithms.meta_curvature import MetaCurvature
 from models.algorithms.prior_fitted import PriorFitted
 from models.algorithms.protonet import ProtoNet
 from models.algorithms.reptile import Reptile
 from models.algorithms.ridge_classifier import RidgeClassifier
+from models.algorithms.views import Views
+from models.environments.bandit import Bandit
+from models.environments.environment import EnvironmentFamily
+from models.environments.half_cheetah import HalfCheetah
+from models.environments.navigation import Navigation
+from models.environments.tabular_mdp import TabularMdp
 from models.functional import Network, Params
+from models.networks.conv1d import Conv1d
 from models.networks.conv4 import Conv4
 from models.networks.features import Features
 from models.networks.heads import WithHead
 from models.networks.kernels import CONVOLUTIONS, InBfloat16, Kernels
 from models.networks.mlp import Mlp
+from models.networks.resnet12 import ResNet12
+from models.networks.series_transformer import SeriesTransformer
 from models.networks.table_transformer import TableTransformer
+from models.policies.categorical import Categorical
+from models.policies.gaussian import Gaussian
+from models.policies.policy import Policy
 from models.spec import (
     AnilSpec,
     AutoSpec,
+    BanditSpec,
     BoilSpec,
+    BoxSpace,
     CaviaSpec,
+    CheetahSpec,
+    Conv1dSpec,
     Conv4Spec,
     EncoderSpec,
+    EnvironmentSpec,
     FunctionsSpec,
     ImamlSpec,
     LabelledSpec,
     LearnerSpec,
+    MamlPolicySpec,
     MamlSpec,
     MetaCurvatureSpec,
     MlpSpec,
+    NavigationSpec,
     NetworkSpec,
     PriorFittedSpec,
     ProtoNetSpec,
     ReptileSpec,
+    ResNet12Spec,
     RidgeSpec,
+    SeriesTransformerSpec,
     Signature,
     SinusoidSpec,
     TablesSpec,
     TableTransformerSpec,
+    TabularMdpSpec,
     TaskFamilySpec,
     learned_signature,
     network_inputs_of,
@@ -66,6 +90,8 @@ from models.tasks.labelled import Labelled
 from models.tasks.labelled_data import LabelledData
 from models.tasks.sinusoid import Sinusoid
 from models.tasks.tables.family import Tables
+
+AnyLearner = MetaLearner | MamlPolicy
 
 # What a learner's `init` makes its parameters with; and how many more than were given it may make before it is
 # stopped, so that for all but the vast ones it can be said which are wrong.
@@ -83,28 +109,31 @@ def build_network(
     Of a frozen encoder it is what is learned on the features, whose `mean` [F] over what is meta-trained on `init`
     starts from.
     """
-    if signature.is_text and not isinstance(spec, EncoderSpec):
-        raise ValueError("the inputs are texts, and only a network `encoder` takes texts")
-    backbone = _backbone(spec, learned_signature(spec, signature), kernels, mean)
+    signature = learned_signature(spec, signature)
+    if spec.takes != signature.input_kind:
+        name = type(spec).__struct_config__.tag
+        raise ValueError(f"network {name} takes {spec.takes}, and the inputs are {signature.input_kind}")
+    backbone = _backbone(spec, signature.inputs.example_shape, kernels, mean)
     return InBfloat16(backbone) if kernels.backbone == "bfloat16" else backbone
 
 
-def _backbone(spec: NetworkSpec, signature: Signature, kernels: Kernels, mean: Tensor | None) -> Network:
-    shape = signature.inputs.example_shape
+def _backbone(spec: NetworkSpec, shape: tuple[int, ...], kernels: Kernels, mean: Tensor | None) -> Network:
     match spec:
         case EncoderSpec():
             return Features(shape[0], spec.projection, mean)
         case MlpSpec():
-            if signature.is_image:
-                raise ValueError("network mlp takes vectors, and the inputs are images; conv4 takes images")
             return Mlp(shape[0], spec.hidden, spec.activation)
         case Conv4Spec():
-            if not signature.is_image:
-                raise ValueError("network conv4 takes images, and the inputs are vectors; mlp takes vectors")
             height, width, channels = shape
             return Conv4((channels, height, width), spec.hidden, CONVOLUTIONS[kernels.convolution])
         case TableTransformerSpec():
             raise ValueError("network table_transformer makes no features; it is prior_fitted's")
+        case ResNet12Spec():
+            return ResNet12(shape[-1], spec.widths)
+        case Conv1dSpec():
+            return Conv1d(shape[-1], spec.hidden, spec.blocks, spec.kernel)
+        case SeriesTransformerSpec():
+            return SeriesTransformer(shape, spec.hidden, spec.layers, spec.heads, spec.patch)
 
 
 def build_learner(
@@ -114,12 +143,30 @@ def build_learner(
     kernels: Kernels = _PLAIN,
     mean: Tensor | None = None,
 ) -> MetaLearner:
-    """The learner that `spec` describes, for one signature: the wire's, or what an encoder makes of that.
+    """The learner that `spec` describes, with its members and views, for one signature: the wire's, or what an
+    encoder makes of that.
 
     `max_ways` is the number of class slots that a classifier with an output layer has; the others need none. `mean`
     as in `build_network`. Raises ValueError where algorithm, network and signature do not fit.
     """
     signature = learned_signature(spec.network, signature)
+    learner = _one_member(spec, signature, max_ways, kernels, mean)
+    if spec.members > 1:
+        learner = Ensemble(learner, spec.members)
+    if spec.views > 1:
+        if not signature.is_image:
+            raise ValueError("only images have several views, and an encoder's features are none")
+        learner = Views(learner, spec.views)
+    return learner
+
+
+def _one_member(
+    spec: LearnerSpec,
+    signature: Signature,
+    max_ways: int | None,
+    kernels: Kernels,
+    mean: Tensor | None,
+) -> MetaLearner:
     algorithm, task = spec.algorithm, signature.task
     if isinstance(algorithm, PriorFittedSpec):
         return _prior_fitted(spec, signature, max_ways)
@@ -165,8 +212,34 @@ def build_learner(
         case RidgeSpec():
             if not regression:
                 return RidgeClassifier(backbone)
-            raw_inputs = 0 if signature.is_image else signature.inputs.example_shape[0]
+            raw_inputs = signature.inputs.example_shape[0] if signature.input_kind == "vectors" else 0
             return BayesianRidge(algorithm, backbone, signature.target_width, raw_inputs)
+        case MamlPolicySpec():
+            raise ValueError("maml_policy learns policies, and these are no environments: use maml or ridge")
+
+
+def build_any_learner(
+    spec: LearnerSpec, signature: Signature, max_ways: int | None = None, kernels: Kernels = _PLAIN
+) -> AnyLearner:
+    """`build_learner`, or `build_policy_learner` where the signature is a policy's. Raises as they do."""
+    if signature.actions is not None:
+        return build_policy_learner(spec, signature)
+    return build_learner(spec, signature, max_ways, kernels)
+
+
+def build_policy_learner(spec: LearnerSpec, signature: Signature) -> MamlPolicy:
+    """The learner of a policy that `spec` describes, for one signature; raises ValueError where they do not fit."""
+    algorithm, space = spec.algorithm, signature.actions
+    if space is None or not isinstance(algorithm, MamlPolicySpec):
+        raise ValueError(f"{type(algorithm).__name__} learns no policy, or the tasks are no environments")
+    backbone = build_network(spec.network, signature)
+    policy: Policy
+    if isinstance(space, BoxSpace):
+        network = WithHead(backbone, space.width)
+        policy = Gaussian(space, network, algorithm.initial_std, algorithm.min_std)
+    else:
+        policy = Categorical(WithHead(backbone, space.n))
+    return MamlPolicy(algorithm, policy)
 
 
 def _prior_fitted(spec: LearnerSpec, signature: Signature, max_ways: int | None) -> PriorFitted:
@@ -199,9 +272,24 @@ def build_family(spec: TaskFamilySpec, data: LabelledData | None = None) -> Task
             if data is None:
                 raise ValueError("a labelled family needs its dataset")
             return Labelled(spec, data)
+        case _:
+            raise ValueError("environments are built by build_environments")
 
 
-def check_params(learner: MetaLearner, meta_params: Params) -> None:
+def build_environments(spec: EnvironmentSpec) -> EnvironmentFamily:
+    """The family of environments that `spec` describes."""
+    match spec:
+        case NavigationSpec():
+            return Navigation(spec)
+        case BanditSpec():
+            return Bandit(spec)
+        case TabularMdpSpec():
+            return TabularMdp(spec)
+        case CheetahSpec():
+            return HalfCheetah(spec)
+
+
+def check_params(learner: AnyLearner, meta_params: Params) -> None:
     """Raises ValueError unless names and shapes are those of the learner's own meta-parameters."""
     with _AtMost(_SLACK + sum(value.numel() for value in meta_params.values())):
         fresh = learner.init(torch.Generator())

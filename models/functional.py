@@ -88,6 +88,13 @@ class TableNetwork(Protocol):
         ...
 
 
+def placed(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on the device, which fetches it by itself: nobody waits for what the device does at the time."""
+    if device.type == "cuda" and tensor.device.type == "cpu" and tensor.numel():
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
+
+
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     """Mean of `values` [E] over the entries where `mask` [E] is 1; zero where the mask is empty."""
     return (values * mask).sum() / mask.sum().clamp(min=1.0)

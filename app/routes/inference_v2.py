@@ -41,6 +41,7 @@ from innerloop.schemas.inference import (
     ServerReadyResponse,
     TensorMetadata,
 )
+from services.adaptation.actions import GREEDY
 from services.api_bootstrap import ApiServices
 from services.errors import Unavailable
 
@@ -189,7 +190,12 @@ async def _infer(
     async def work(_token: str | None) -> Response:
         query = await _query(request, body, services, adaptation_id, revision)
         asking = services.adaptations.predict(
-            adaptation_id, query.inputs, request.state.principal, revision=revision, pointer=INPUT_POINTER
+            adaptation_id,
+            query.inputs,
+            request.state.principal,
+            revision=revision,
+            pointer=INPUT_POINTER,
+            acting=GREEDY,
         )
         batch = await while_connected(request, asking)
         numbers = batch.values if batch.probabilities is None else batch.probabilities

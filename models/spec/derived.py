@@ -1,16 +1,18 @@
 """What follows from a family of tasks and a learner before anything is built: signature and most classes."""
 
+from models.spec.environments import EnvironmentSpec, action_space, observation_width
 from models.spec.learner import LearnerSpec
 from models.spec.networks import EncoderSpec, NetworkSpec
-from models.spec.signature import Signature, TensorSpec
+from models.spec.signature import INPUT_KINDS, Signature, TensorSpec
 from models.spec.tasks import LabelledSpec, TablesSpec, TaskFamilySpec
 
 
 def signature_of(tasks: TaskFamilySpec, example_shape: tuple[int, ...] | None = None) -> Signature:
     """The signature of a learner trained on `tasks`.
 
-    `example_shape` is one example of the dataset as it crosses the wire: (D,) for vectors, (H, W, C) for
-    images, () for texts; None for families made from a formula. Raises ValueError where one is missing.
+    `example_shape` is one example of the dataset as it crosses the wire: (D,) for vectors, (T, C) for series,
+    (H, W, C) for images, () for texts; None for families made from a formula. Raises ValueError where one is
+    missing.
     """
     if isinstance(tasks, TablesSpec):
         classes = TensorSpec(datatype="BYTES", shape=(-1,))
@@ -19,13 +21,17 @@ def signature_of(tasks: TaskFamilySpec, example_shape: tuple[int, ...] | None = 
             inputs=TensorSpec(datatype="FP32", shape=(-1, tasks.columns)),
             targets=classes if tasks.task == "classification" else number,
         )
+    if isinstance(tasks, EnvironmentSpec):
+        return Signature.of_policy(observation_width(tasks), action_space(tasks))
     if not isinstance(tasks, LabelledSpec):
         column = TensorSpec(datatype="FP32", shape=(-1, 1))
         return Signature(inputs=column, targets=column)
     if example_shape is None:
         raise ValueError("a labelled family has the signature of its dataset, and none was given")
-    if len(example_shape) not in (0, 1, 3):
-        raise ValueError(f"an example is a text (), a vector (D,) or an image (H, W, C), not {example_shape}")
+    if len(example_shape) not in INPUT_KINDS:
+        raise ValueError(
+            f"an example is a text (), (D,), a series (T, C) or an image (H, W, C), not {example_shape}"
+        )
     return Signature(
         inputs=TensorSpec(datatype="FP32" if example_shape else "BYTES", shape=(-1, *example_shape)),
         targets=TensorSpec(datatype="BYTES", shape=(-1,)),

@@ -1,13 +1,23 @@
 """The whole description of a learner: how it adapts, and what network it adapts."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from models.spec.algorithms import AlgorithmSpec
 from models.spec.networks import NetworkSpec
 
 
 class LearnerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What rebuilds a learner, together with the signature it was trained for."""
+    """What rebuilds a learner, together with the signature it was trained for.
+
+    `members` of them start apart, learn side by side and answer together (a deep ensemble). With `views` above 1
+    an adapted model sees so many shifted and turned copies of each image, of its support set and of what it is
+    asked alike; meta-training sees each image once.
+    """
 
     algorithm: AlgorithmSpec
     network: NetworkSpec
+    members: Annotated[int, Meta(ge=1, le=16)] = 1
+    views: Annotated[int, Meta(ge=1, le=9)] = 1

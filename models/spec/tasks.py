@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
+from models.spec.environments import EnvironmentSpec
 from models.spec.signature import Task
 
 Shots = Annotated[int, Meta(ge=1, le=1000)]
@@ -43,6 +44,23 @@ class FunctionsSpec(
     )
 
 
+class AugmentSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far an image may be warped, each time by other amounts, uniform within these bounds.
+
+    `shift` in parts of its side, `rotate` in degrees, `scale` 0.2 for 1/1.2 to 1.2 (height and width apart),
+    `shear` as a slope, `elastic` the deviation of a smooth displacement in parts of the side, `stroke` the part of
+    the way to its brightest or darkest neighbour that a pixel goes; `flip` mirrors every other one.
+    """
+
+    shift: Annotated[float, Meta(ge=0.0, le=0.5)] = 0.0
+    rotate: Annotated[float, Meta(ge=0.0, le=180.0)] = 0.0
+    scale: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.0
+    shear: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.0
+    elastic: Annotated[float, Meta(ge=0.0, le=0.2)] = 0.0
+    stroke: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.0
+    flip: bool = False
+
+
 class LabelledSpec(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="family", tag="labelled"
 ):
@@ -52,6 +70,9 @@ class LabelledSpec(
     `rotations` makes each quarter turn of a class another class (images only, meta-training only).
     `dropout` of an example's numbers, drawn for every episode, become their mean (vectors and an encoder's features
     only, meta-training only): what is learned may rest on no few of them (Srivastava et al. 2014).
+    `train_ways` are the classes of a meta-training episode where they are more than `n_way`: what compares well
+    among many compares better among few (Snell et al. 2017). `augment` warps every image by itself, `task_augment`
+    all images of an episode alike, which makes another task of it (images only, meta-training only).
     `test_fraction` of the classes, or of the tasks when `within_task`, is held out for the meta-test: which
     ones is drawn from `split_seed`, unless `test_tasks` names them.
     """
@@ -65,9 +86,17 @@ class LabelledSpec(
     within_task: bool = False
     rotations: bool = False
     dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
+    train_ways: Ways | None = None
+    augment: AugmentSpec | None = None
+    task_augment: AugmentSpec | None = None
     test_fraction: Fraction = 0.2
     split_seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     test_tasks: tuple[str, ...] = ()
+
+    @property
+    def most_ways(self) -> int:
+        """The classes of the largest episode."""
+        return max(self.n_way, self.train_ways or 0)
 
 
 class TablesSpec(
@@ -87,4 +116,4 @@ class TablesSpec(
     n_query: Shots = 64
 
 
-TaskFamilySpec = SinusoidSpec | FunctionsSpec | LabelledSpec | TablesSpec
+TaskFamilySpec = SinusoidSpec | FunctionsSpec | LabelledSpec | TablesSpec | EnvironmentSpec

@@ -4,7 +4,9 @@ import torch
 from torch import Generator, Tensor
 
 from models.episode import Episode, MetaBatch, QuerySet, SupportSet
-from models.spec import LabelledSpec
+from models.functional import placed
+from models.spec import AugmentSpec, LabelledSpec
+from models.tasks import augmentation
 from models.tasks.episode_sampler import EpisodeSampler
 from models.tasks.family import Split
 from models.tasks.labelled_data import LabelledData
@@ -22,6 +24,10 @@ class Labelled:
         """Raises ValueError, with what is missing, where the dataset cannot give such episodes."""
         if spec.rotations and not (data.is_image and data.inputs.shape[2] == data.inputs.shape[3]):
             raise ValueError("rotations need square images")
+        if (spec.augment or spec.task_augment) and not data.is_image:
+            raise ValueError("only images can be warped")
+        if spec.dropout and data.is_image:
+            raise ValueError("dropout is for vectors and features, and these are images")
         self.spec = spec
         self.data = data
         train, test = split_classes(spec, data)
@@ -29,12 +35,9 @@ class Labelled:
         # A class's turns follow one another, so that a class's number tells its turn.
         turned_rows = [rows for rows in train.rows for _ in range(turns)]
         self.samplers: dict[Split, EpisodeSampler] = {
-            "train": EpisodeSampler(turned_rows, train.pools.repeat_interleave(turns), spec.n_way),
+            "train": EpisodeSampler(turned_rows, train.pools.repeat_interleave(turns), spec.most_ways),
             "test": EpisodeSampler(test.rows, test.pools, spec.n_way),
         }
-
-        if spec.dropout and data.is_image:
-            raise ValueError("dropout is for vectors and features, and these are images")
         self._mean = self.train_mean() if spec.dropout else None
 
     def train_mean(self) -> Tensor:
@@ -42,38 +45,62 @@ class Labelled:
         return self.data.take(torch.unique(self.samplers["train"].rows)).mean(0)
 
     def sample(self, generator: Generator, meta_batch_size: int, split: Split = "train") -> MetaBatch:
-        """Support [M, n_way * n_shot, X] and query [M, n_way * n_query, X]; no example is in both."""
-        spec = self.spec
+        """Support [M, N * n_shot, X] and query [M, N * n_query, X], where the data are; no example is in both.
+
+        N is `n_way`, in meta-training perhaps `train_ways`.
+        """
+        spec, device = self.spec, self.data.inputs.device
         classes_MN, rows_MNE = self.samplers[split].draw(
             generator, meta_batch_size, spec.n_shot + spec.n_query
         )
         inputs_MNEX = self.data.take(rows_MNE)
         if spec.rotations and split == "train":
-            inputs_MNEX = turn(inputs_MNEX, classes_MN % TURNS)
-        if self._mean is not None and split == "train":
-            dropped = torch.rand(inputs_MNEX.shape, generator=generator) < spec.dropout
-            inputs_MNEX = torch.where(dropped, self._mean, inputs_MNEX)
+            inputs_MNEX = turn(inputs_MNEX, placed(classes_MN % TURNS, device))
+        if split == "train":
+            inputs_MNEX = self._dropped(generator, self._warped(generator, inputs_MNEX))
         support_x, query_x = inputs_MNEX[:, :, : spec.n_shot], inputs_MNEX[:, :, spec.n_shot :]
-        slots_MN = torch.arange(spec.n_way).repeat(meta_batch_size, 1)
+        ways = classes_MN.shape[1]
+        slots_MN = torch.arange(ways, device=device).repeat(meta_batch_size, 1)
         return Episode(
             SupportSet(
                 support_x.flatten(1, 2),
                 slots_MN.repeat_interleave(spec.n_shot, dim=1),
-                torch.ones(meta_batch_size, spec.n_way * spec.n_shot),
-                torch.ones(meta_batch_size, spec.n_way),
+                torch.ones(meta_batch_size, ways * spec.n_shot, device=device),
+                torch.ones(meta_batch_size, ways, device=device),
             ),
             QuerySet(
                 query_x.flatten(1, 2),
                 slots_MN.repeat_interleave(spec.n_query, dim=1),
-                torch.ones(meta_batch_size, spec.n_way * spec.n_query),
+                torch.ones(meta_batch_size, ways * spec.n_query, device=device),
             ),
         )
+
+    def _dropped(self, generator: Generator, inputs_MNEX: Tensor) -> Tensor:
+        """Some numbers of every example become their mean."""
+        if self._mean is None:
+            return inputs_MNEX
+        drawn = torch.rand(inputs_MNEX.shape, generator=generator) < self.spec.dropout
+        return torch.where(placed(drawn, inputs_MNEX.device), self._mean, inputs_MNEX)
+
+    def _warped(self, generator: Generator, images_MNEX: Tensor) -> Tensor:
+        """Every image by a warp of its own, every episode by one of its own."""
+        spec = self.spec
+        if spec.augment is None and spec.task_augment is None:
+            return images_MNEX
+        tasks, shape = images_MNEX.shape[0], tuple(images_MNEX.shape[:3])
+        warp = augmentation.draw(spec.augment or AugmentSpec(), generator, shape)
+        if spec.task_augment is not None:
+            shared = augmentation.draw(spec.task_augment, generator, (tasks,))
+            warp = augmentation.compose(shared, warp)
+        flat = images_MNEX.flatten(0, 2)
+        return augmentation.apply(warp, flat).reshape(images_MNEX.shape)
 
 
 def turn(images: Tensor, turns: Tensor) -> Tensor:
     """Square images [M, N, E, C, H, W], those of class (m, n) turned by `turns` [M, N] quarters."""
-    turned = images.clone()
+    turned = images
     for quarters in range(1, TURNS):
-        chosen = turns == quarters
-        turned[chosen] = torch.rot90(images[chosen], quarters, dims=(-2, -1))
+        # Of all images, and kept of some: to pick those out, a GPU would have to say how many they are.
+        chosen_MN1111 = (turns == quarters)[:, :, None, None, None, None]
+        turned = torch.where(chosen_MN1111, torch.rot90(images, quarters, dims=(-2, -1)), turned)
     return turned

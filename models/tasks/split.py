@@ -35,8 +35,8 @@ def split_classes(spec: LabelledSpec, data: LabelledData) -> tuple[Stock, Stock]
 
 
 def _fewest_train(spec: LabelledSpec) -> int:
-    """How many classes make n_way of them, when a class counts once for each of its turns."""
-    return -(-spec.n_way // TURNS) if spec.rotations else spec.n_way
+    """How many classes make a meta-training episode's, when a class counts once for each of its turns."""
+    return -(-spec.most_ways // TURNS) if spec.rotations else spec.most_ways
 
 
 def _usable(spec: LabelledSpec, data: LabelledData) -> Stock:

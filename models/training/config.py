@@ -5,13 +5,14 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from models.spec import LearnerSpec, TaskFamilySpec
+from models.spec import LearnerSpec, OuterSpec, TaskFamilySpec
 
 
 class TrainingSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The outer loop. `meta_lr` is Adam's rate; `schedule` says how it runs over the iterations.
 
-    `clip_norm` bounds the norm of the meta-gradient; `test_episodes` is the size of the meta-test.
+    `clip_norm` bounds the norm of the meta-gradient; `test_episodes` is the size of the meta-test, in tasks for
+    policies. `outer` is how a policy takes its outer steps (None: PPO); nothing else has a choice.
     """
 
     iterations: Annotated[int, Meta(ge=1, le=10_000_000)] = 10_000
@@ -21,6 +22,7 @@ class TrainingSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     clip_norm: Annotated[float, Meta(gt=0.0, le=1e6)] = 10.0
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     test_episodes: Annotated[int, Meta(ge=1, le=10_000)] = 600
+    outer: OuterSpec | None = None
 
 
 class MetaTrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -12,6 +12,7 @@ from models.training.blocks import Blocks
 from models.training.config import TrainingSpec
 from models.training.outer_step import Layout, OuterState, OuterStep
 from models.training.plans import Plan, VmapPlan
+from models.training.trainer import Stretch
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -25,13 +26,6 @@ class DivergedError(RuntimeError):
             "where there is one a smaller inner_lr, usually helps"
         )
         self.iteration = iteration
-
-
-class Stretch(msgspec.Struct, frozen=True, array_like=True):
-    """Outer steps that one plan took: from an iteration on, until the next stretch."""
-
-    first: int
-    plan: str
 
 
 class MetaTrainer:

@@ -48,10 +48,16 @@ def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | Non
     regression = signature.task == "regression"
     outputs = 0
     if learner.algorithm.has_output_layer:
-        outputs = signature.target_width if regression else max_ways or 0
+        outputs = signature.answer_width or max_ways or 0
     network = network_cost(learner.network, network_inputs_of(learner, signature).example_shape, outputs)
+    network = network._replace(
+        activations=learner.views * network.activations,
+        widest=learner.views * network.widest,
+        weights=learner.members * network.weights,
+        multiply_adds=learner.members * learner.views * network.multiply_adds,
+    )
     learned = learned_signature(learner.network, signature)
-    raw = learned.inputs.example_shape[0] if regression and not signature.is_image else 0
+    raw = learned.inputs.example_shape[0] if regression and learned.input_kind == "vectors" else 0
     return LearnerCost(network, network.features * outputs, 1 + raw + network.features, regression)
 
 

@@ -35,7 +35,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def example_shape(self) -> tuple[int, ...]:
-        """One example's shape: (D,), (H, W, C) for images, or () for texts."""
+        """One example's shape: (D,), (T, C) for series, (H, W, C) for images, or () for texts."""
         return self.signature.inputs.example_shape
 
 
@@ -54,9 +54,8 @@ class DatasetColumns(msgspec.Struct, frozen=True, kw_only=True):
 class LabelledArrays:
     """n examples. Labelled: `targets` are indices into `classes`. Regression: numbers, and `classes` is empty."""
 
-    inputs: (
-        Array  # vectors float32 [n, D]; images uint8 0..255 or float32 0..1 [n, H, W, C]; texts, objects [n]
-    )
+    # Float32 [n, D], series [n, T, C]; images [n, H, W, C] uint8 0..255 or float32 0..1; texts, objects [n].
+    inputs: Array
     targets: Array  # int64 [n], 0..len(classes)-1, each at least once; regression float32 [n, T]
     classes: tuple[str, ...]
     tasks: Array | None  # int64 [n], an index into task_names

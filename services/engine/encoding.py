@@ -15,7 +15,7 @@ import torch
 from models.encoders.stock import Encoder
 from services.engine.batching import DeviceCall
 from services.engine.lru import ByteBudget
-from services.engine.messages import AdaptCall, AdaptPredictCall, Array, InspectCall, PredictCall
+from services.engine.messages import AdaptCall, AdaptPredictCall, Array, InspectCall, PredictCall, Support
 from services.engine.residents import ResidentModel
 
 _REMEMBERED_BYTES = 64 << 20
@@ -69,22 +69,27 @@ class Encoding:
 def _inputs_of(call: DeviceCall) -> list[Array]:
     match call:
         case AdaptCall():
-            return [call.support.inputs]
+            return [_examples_of(call).inputs]
         case AdaptPredictCall():
-            return [call.support.inputs, call.inputs]
+            return [_examples_of(call).inputs, call.inputs]
         case PredictCall():
             return [call.inputs]
         case InspectCall():
             return []
 
 
+def _examples_of(call: AdaptCall | AdaptPredictCall) -> Support:
+    assert isinstance(call.support, Support), "no policy is on an encoder"
+    return call.support
+
+
 def _with_inputs(call: DeviceCall, arrays: Sequence[Array]) -> DeviceCall:
     replace = msgspec.structs.replace
     match call:
         case AdaptCall():
-            return replace(call, support=replace(call.support, inputs=arrays[0]))
+            return replace(call, support=replace(_examples_of(call), inputs=arrays[0]))
         case AdaptPredictCall():
-            return replace(call, support=replace(call.support, inputs=arrays[0]), inputs=arrays[1])
+            return replace(call, support=replace(_examples_of(call), inputs=arrays[0]), inputs=arrays[1])
         case PredictCall():
             return replace(call, inputs=arrays[0])
         case InspectCall():

@@ -1,38 +1,27 @@
-"""One job's training as it lives in a worker's memory between two steps. Imports torch; knows no row.
+"""One job's meta-training of a learner of examples. Imports torch; knows no row."""
 
-Preparing builds family, learner and trainer from the configuration and goes on from a checkpoint, if any.
-"""
+from collections.abc import Callable
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-import msgspec
 import torch
 from torch import Generator
 
-from models.build import build_family, build_learner
+from models.build import build_learner
 from models.episode import MetaBatch
-from models.precision import Precision, set_precision
 from models.programs.folder import ProgramFolder
-from models.spec import EncoderSpec, LabelledSpec, Signature, max_ways_of, signature_of
+from models.spec import EncoderSpec, Signature, max_ways_of
 from models.tasks.family import Split, TaskFamily
 from models.tasks.labelled import Labelled
-from models.tasks.labelled_data import LabelledData
-from models.training.checkpoint import decode_checkpoint, encode_checkpoint
 from models.training.config import MetaTrainingConfig
 from models.training.evaluation import meta_test
-from models.training.meta_trainer import DivergedError, MetaTrainer
+from models.training.meta_trainer import MetaTrainer
 from models.training.planner import Planner
 from models.training.program import ProgramSpec
-from services.jobs.failures import Diverged, Unsuitable
-from services.storage.manifest import Manifest, encode_artifact
-
-# Meta-test episodes are drawn apart from the training episodes of the same seed.
-_TEST_SEED = 1 << 31
+from services.jobs.failures import Unsuitable
+from services.jobs.training import Training
 
 
-class MetaTraining:
-    """A trainer with what it was made from. Not safe for several threads; every job has its own."""
+class MetaTraining(Training):
+    """A trainer of episodes, and the planner that chooses how it takes its steps."""
 
     def __init__(
         self,
@@ -44,48 +33,19 @@ class MetaTraining:
     ) -> None:
         """With `programs` the run's plans are measured, else it has one. Raises Unsuitable where learner and
         signature do not fit."""
-        self._config = config
-        self._signature = signature
-        self._max_ways = max_ways_of(config.learner, config.tasks)
+        max_ways = max_ways_of(config.learner, config.tasks)
         self._family = family
-        self._device = device
         try:
-            learner = build_learner(config.learner, signature, self._max_ways, mean=_mean_of(config, family))
+            learner = build_learner(config.learner, signature, max_ways, mean=_mean_of(config, family))
         except ValueError as error:
             raise Unsuitable(str(error)) from error
-        self._trainer = MetaTrainer(config.training, family, learner, device)
+        trainer = MetaTrainer(config.training, family, learner, device)
+        super().__init__(config, signature, max_ways, trainer, device)
         self._planner: Planner | None = None
         if programs is not None:
-            program = ProgramSpec.of(config.learner, signature, self._max_ways, self._trainer)
-            self._planner = Planner(self._trainer, program, programs)
+            program = ProgramSpec.of(config.learner, signature, max_ways, trainer)
+            self._planner = Planner(trainer, program, programs)
         self._begun = False
-
-    @classmethod
-    def prepare(
-        cls,
-        plain: Mapping[str, Any],
-        load: Callable[[str], LabelledData],
-        device: torch.device,
-        programs: ProgramFolder | None = None,
-    ) -> "MetaTraining":
-        """From a job's configuration; `load` gives a dataset by its id. Raises Unsuitable."""
-        config = msgspec.convert(plain, MetaTrainingConfig)
-        data = load(config.tasks.dataset) if isinstance(config.tasks, LabelledSpec) else None
-        try:
-            family = build_family(config.tasks, data)
-            signature = signature_of(config.tasks, data.wire_shape if data else None)
-        except ValueError as error:
-            raise Unsuitable(str(error)) from error
-        return cls(config, signature, family, device, programs)
-
-    @property
-    def iteration(self) -> int:
-        """Outer steps taken."""
-        return self._trainer.iteration
-
-    @property
-    def finished(self) -> bool:
-        return self._trainer.finished
 
     def run(self, iterations: int) -> dict[str, float]:
         """Take outer steps; the mean of every metric over them. Raises Diverged."""
@@ -93,56 +53,24 @@ class MetaTraining:
             self._begun = True
             if self._planner is not None:
                 self._planner.begin()
-        try:
-            return self._trainer.run(iterations)
-        except DivergedError as error:
-            raise Diverged(str(error)) from error
-
-    @property
-    def plan(self) -> str:
-        """What executes the outer steps."""
-        return self._trainer.plan.name
+        return super().run(iterations)
 
     def turn(self) -> None:
-        """Go on by a better plan if there is one. Call it right before `checkpoint`, which records it."""
         if self._planner is not None:
             self._planner.turn()
 
-    def checkpoint(self) -> bytes:
-        """The whole state of the training; equal states give equal bytes."""
-        return encode_checkpoint(self._trainer.state())
-
-    def restore(self, data: bytes) -> None:
-        """Go on from a checkpoint. Raises ValueError where it is none of this training."""
-        self._trainer.restore(decode_checkpoint(data))
-
     def meta_test(self, before_each_pass: Callable[[], None]) -> dict[str, float]:
         """Scores on held-out tasks; `before_each_pass` may raise to break off."""
-        training = self._config.training
         return meta_test(
-            self._config.learner,
-            self._signature,
+            self.config.learner,
+            self.signature,
             self._max_ways,
             self._trainer.meta_params,
             _Watched(self._family, before_each_pass),
-            episodes=training.test_episodes,
-            seed=_TEST_SEED + training.seed,
-            device=self._device,
+            episodes=self.config.training.test_episodes,
+            seed=self.test_seed,
+            device=self.device,
         )
-
-    def artifact(self, record: Mapping[str, Any], metrics: Mapping[str, Any]) -> bytes:
-        """The trained model as the file that a version is; `record` says how it came to be."""
-        params = {name: value.numpy() for name, value in self._trainer.meta_params.items()}
-        where = {"device": self._device.type, "torch": str(torch.__version__)}
-        plans = [msgspec.structs.asdict(stretch) for stretch in self._trainer.stretches]
-        manifest = Manifest(
-            learner=self._config.learner,
-            signature=self._signature,
-            max_ways=self._max_ways,
-            training={**record, **where, "plans": plans},
-            metrics=dict(metrics),
-        )
-        return encode_artifact(params, manifest)
 
 
 def _mean_of(config: MetaTrainingConfig, family: TaskFamily) -> torch.Tensor | None:
@@ -161,18 +89,3 @@ class _Watched:
     def sample(self, generator: Generator, meta_batch_size: int, split: Split = "train") -> MetaBatch:
         self._before()
         return self._family.sample(generator, meta_batch_size, split)
-
-
-def choose_device(name: str, network: str, threads: int, precision: Precision = "float32") -> torch.device:
-    """The device that a setting names (`auto` prefers CUDA); the CPU then uses so many threads at most.
-
-    `precision` is what a GPU computes to, in this process.
-
-    An mlp's steps, and those on an encoder's features, are too small to share: the threads would wait for each
-    other longer than they compute, tenfold longer where another process wants the core.
-    """
-    torch.set_num_threads(1 if network in ("mlp", "encoder") else threads)
-    set_precision(precision)
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)

@@ -12,7 +12,6 @@ from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
 import numpy as np
 
 from models.programs.folder import ProgramFolder
@@ -143,19 +142,12 @@ class Steps:
         if self._leaving.is_set():
             raise Leaving
         # Importing torch takes seconds, in which the worker has to give signs of life and take jobs already.
-        from services.jobs.meta_training import MetaTraining, choose_device
+        from services.jobs.preparation import prepare
 
-        spec = msgspec.convert(job.config["learner"]["network"], NetworkSpec)
-        network = job.config["learner"]["network"]["name"]
-        settings = self._settings
-        device = choose_device(
-            settings.worker_device, network, settings.worker_threads, settings.worker_precision
-        )
+        def load(dataset_id: str, network: NetworkSpec, device: "torch.device") -> "LabelledData":
+            return self._load(job, dataset_id, network, device)
 
-        def load(dataset_id: str) -> "LabelledData":
-            return self._load(job, dataset_id, spec, device)
-
-        training = MetaTraining.prepare(job.config, load, device, self._programs)
+        training = prepare(job.config, load, self._settings, self._programs)
         session = Session(job, training, self._ledger, self._leaving, self._settings.worker_report_seconds)
         session.restore(self._artifacts)
         self._sessions[job_id] = session

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 import msgspec
 
 from models.spec import (
-    Conv4Spec,
     EncoderSpec,
+    InputKind,
     LabelledSpec,
-    MlpSpec,
     PriorFittedSpec,
     Signature,
     TableTransformerSpec,
@@ -22,16 +21,22 @@ from models.training.config import MetaTrainingConfig
 from services.errors import Fault, Invalid
 from services.jobs.cost import step_bytes
 
-_SMALLEST_IMAGE = 16  # conv4 halves height and width four times
+_NETWORKS: dict[InputKind, str] = {
+    "texts": "encoder",
+    "vectors": "mlp",
+    "series": "conv1d or series_transformer",
+    "images": "conv4 or resnet12",
+}
 _MISMATCHES: dict[Task, str] = {
     "regression": "these targets are numbers, and this algorithm learns {tasks}: use maml or ridge",
     "classification": "these targets are labels, and this algorithm learns {tasks}: use protonet, ridge or maml",
+    "policy": "these tasks are environments, and this algorithm learns {tasks}: use maml_policy",
 }
 _TURNS = 4  # `rotations` makes this many classes of one
 
 
 class Traits(msgspec.Struct, frozen=True):
-    """What has to be known of a dataset: one example's shape, (D,), (H, W, C) or () for a text, and how many.
+    """What has to be known of a dataset: one example's shape, (), (D,), (T, C) or (H, W, C), and how many.
 
     `class_sizes` says of how many examples how many classes are; empty where that is not known.
     """
@@ -54,6 +59,9 @@ def check(
     signature = signature_of(config.tasks, traits.example_shape if traits else None)
     faults = list(_faults(config, signature))
     if isinstance(config.tasks, LabelledSpec) and traits is not None:
+        if config.tasks.train_ways is not None and config.learner.algorithm.has_output_layer:
+            detail = "this algorithm has one output for each class of an episode: train with n_way itself"
+            faults.append(Fault("/tasks/train_ways", detail))
         faults += _dataset_faults(config.tasks, traits)
     if not faults and (needed := step_bytes(config, signature)) > max_step_bytes:
         faults.append(
@@ -61,7 +69,7 @@ def check(
                 "/training/meta_batch_size",
                 f"one outer step would take about {needed / 2**30:.1f} GiB, more than the "
                 f"{max_step_bytes / 2**30:.1f} GiB that a worker has for it: "
-                "lower meta_batch_size, n_way, n_shot, n_query or inner_steps",
+                "lower meta_batch_size, n_way, n_shot, n_query, n_trajectories, horizon or inner_steps",
             )
         )
     if faults:
@@ -72,25 +80,27 @@ def check(
 
 def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]:
     network, algorithm = config.learner.network, config.learner.algorithm
-    if signature.is_text and not isinstance(network, EncoderSpec):
-        yield Fault("/learner/network/name", "this dataset holds texts: use encoder")
-        return
-    if isinstance(network, MlpSpec) and signature.is_image:
-        yield Fault("/learner/network/name", "mlp takes vectors, and this dataset holds images: use conv4")
-    if isinstance(network, Conv4Spec):
-        if not signature.is_image:
-            yield Fault("/learner/network/name", "conv4 takes images, and these inputs are vectors: use mlp")
-        elif min(signature.inputs.example_shape[:2]) < _SMALLEST_IMAGE:
-            yield Fault(
-                "/learner/network/name",
-                f"conv4 needs images of at least {_SMALLEST_IMAGE}x{_SMALLEST_IMAGE} pixels",
-            )
+    name = type(network).__struct_config__.tag
+    kind = "vectors" if isinstance(network, EncoderSpec) else signature.input_kind
+    if network.takes != kind:
+        yield Fault(
+            "/learner/network/name",
+            f"{name} takes {network.takes}, and these inputs are {kind}: use {_NETWORKS[kind]}",
+        )
+    elif kind == "images" and min(signature.inputs.example_shape[:2]) < network.smallest_image:
+        side = network.smallest_image
+        yield Fault(
+            "/learner/network/name",
+            f"{name} needs images of at least {side}x{side} pixels; resnet12 takes any",
+        )
+    if config.learner.views > 1 and kind != "images":
+        yield Fault("/learner/views", f"only images have several views, and these inputs are {kind}")
     if isinstance(network, TableTransformerSpec) != isinstance(algorithm, PriorFittedSpec):
         yield Fault(
             "/learner/network/name", "prior_fitted and table_transformer go together, and with no other"
         )
-    elif isinstance(network, TableTransformerSpec) and signature.is_image:
-        yield Fault("/learner/network/name", "table_transformer takes vectors, and this dataset holds images")
+    if config.training.outer is not None and signature.task != "policy":
+        yield Fault("/training/outer", "only policies have a choice of outer steps: leave it out")
     if signature.task not in algorithm.tasks:
         yield Fault(
             "/learner/algorithm/name", _MISMATCHES[signature.task].format(tasks=" and ".join(algorithm.tasks))
@@ -101,6 +111,9 @@ def _dataset_faults(tasks: LabelledSpec, traits: Traits) -> Iterator[Fault]:
     shape = traits.example_shape
     if tasks.rotations and not (len(shape) == 3 and shape[0] == shape[1]):
         yield Fault("/tasks/rotations", "only square images can be turned")
+    for name in ("augment", "task_augment"):
+        if getattr(tasks, name) is not None and len(shape) != 3:
+            yield Fault(f"/tasks/{name}", "only images can be warped")
     taken = tasks.n_shot + tasks.n_query
     usable = sum(classes for size, classes in traits.class_sizes if size >= taken)
     if traits.class_sizes and not usable:
@@ -121,12 +134,12 @@ def _dataset_faults(tasks: LabelledSpec, traits: Traits) -> Iterator[Fault]:
         return
     if tasks.test_tasks:
         yield Fault("/tasks/test_tasks", "tasks are held out only where within_task is true")
-    needed = tasks.n_way + (-(-tasks.n_way // _TURNS) if tasks.rotations else tasks.n_way)
+    needed = tasks.n_way + (-(-tasks.most_ways // _TURNS) if tasks.rotations else tasks.most_ways)
     classes = usable if traits.class_sizes else traits.n_classes
     if classes < needed:
         small = f" of at least n_shot + n_query = {taken} examples" if classes < traits.n_classes else ""
         yield Fault(
             "/tasks/n_query" if small and traits.n_classes >= needed else "/tasks/n_way",
-            f"{tasks.n_way}-way episodes need {needed} classes{small}, {tasks.n_way} of them held out for the "
+            f"{tasks.most_ways}-way episodes need {needed} classes{small}, {tasks.n_way} of them held out for the "
             f"meta-test, and the dataset has {classes}",
         )

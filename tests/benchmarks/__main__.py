@@ -29,14 +29,17 @@ SUITES = (
     "invariance",
     "soak",
     "sinusoid_quality",
-    "tables",
-    "gpu",
+    "omniglot",
+    "digits",
     "clinc",
+    "tables",
+    "navigation",
+    "gpu",
 )
 OWN_COMMANDS = ("meta_training", "meta_training_gpu")
 """Suites that write their own JSON when they are run as modules."""
-WHEN_NAMED = ("gpu", "meta_training_gpu", "clinc")
-"""Suites that are run when they are named."""
+NAMED = ("gpu", "meta_training_gpu", "omniglot", "digits", "clinc")
+"""Suites that are run when they are named: on a GPU, or with a folder of data."""
 
 
 def run_here(suite: str, options: Options) -> Report:
@@ -75,13 +78,18 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     known = [suite for suite in (*SUITES, *OWN_COMMANDS) if there_is(suite)]
-    parser.add_argument("suites", nargs="*", metavar="suite", help=f"of {', '.join(known)}; all without")
+    parser.add_argument(
+        "suites",
+        nargs="*",
+        metavar="suite",
+        help=f"of {', '.join(known)}; all that need no GPU and no data without",
+    )
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     add_options(parser)
     given = parser.parse_args()
     if unknown := set(given.suites) - set(known):
         parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    options, wanted = options_of(given), given.suites or [suite for suite in known if suite not in WHEN_NAMED]
+    options, wanted = options_of(given), given.suites or [suite for suite in known if suite not in NAMED]
     with ending_on_signals(), TemporaryDirectory() as scratch:
         if given.alone:
             sys.exit(0 if run_here(wanted[0], options).held else 1)

@@ -10,10 +10,8 @@ class Options(NamedTuple):
 
     `models` is for the million, `requests` for invariance, `minutes` for the soak, `seeds` and `iterations` (the
     recipes' own where there are none) for the quality of training. `compiled` keeps compiled programs from one
-    suite to the next.
-    `tables` is a folder of real small tables and `weights` one of what was
-    fitted for them before; without it `tables` fits for `minutes`.
-    `data` is a folder of data sets that are not part of the project.
+    suite to the next; `data` is a folder of data sets that are not part of the project. `weights` is a folder of
+    what was fitted for `tables` before; without it `tables` fits for `minutes`.
     """
 
     seed: int = 0
@@ -26,9 +24,8 @@ class Options(NamedTuple):
     seeds: int = 3
     iterations: int | None = None
     compiled: Path | None = None
-    tables: Path | None = None
-    weights: Path | None = None
     data: Path | None = None
+    weights: Path | None = None
 
     def words(self) -> list[str]:
         """The command line that says the same."""
@@ -55,9 +52,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--minutes", type=float, default=plain.minutes, help="of load in `soak`, or of fitting in `tables`"
     )
     parser.add_argument("--compiled", type=Path, help="a folder that keeps compiled programs for another run")
-    parser.add_argument("--tables", type=Path, help="a folder of real small tables, for `tables`")
-    parser.add_argument("--weights", type=Path, help="a folder of what was fitted for `tables` before")
     parser.add_argument("--data", type=Path, help="a folder of data sets, for those suites that need one")
+    parser.add_argument("--weights", type=Path, help="a folder of what was fitted for `tables` before")
 
 
 def options_of(given: argparse.Namespace) -> Options:

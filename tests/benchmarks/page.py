@@ -19,11 +19,14 @@ ORDER = (
     "invariance",
     "soak",
     "tables",
+    "navigation",
     "meta_training",
     "gpu",
     "meta_training_gpu",
     "sinusoid_quality",
     "clinc",
+    "omniglot",
+    "digits",
 )
 
 

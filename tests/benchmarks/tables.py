@@ -9,6 +9,7 @@ Nothing real is ever trained on. Where no parameters are handed in, they are fit
 import argparse
 import os
 import statistics
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -27,7 +28,6 @@ from tests.benchmarks.table_contenders import Scores, score, scores_of
 from tests.benchmarks.table_training import Fitted, Settings, add_settings, fit_both, read, settings_of
 
 OURS = "prior-fitted transformer"
-DATA = Path(__file__).parents[3] / "shared" / "data" / "tabular"
 METRICS = {"accuracy": True, "log_loss": False, "auc": True, "error": False}
 """Whether more is better."""
 _NAMES = {"logistic regression": "linear", "ridge regression": "linear"}
@@ -51,8 +51,10 @@ class Plan(NamedTuple):
 
 def measure(options: Options) -> Report:
     """The suite among the others: what was fitted before, in `options.weights`, or fitted here and now."""
+    if options.data is None:
+        sys.exit("tables needs --data, a folder whose folder `tabular` holds cls_*.csv.gz and reg_*.csv.gz")
     plan = Plan(
-        data=options.tables or DATA,
+        data=options.data / "tabular",
         out=FOLDER,
         weights=options.weights,
         settings=Settings(seconds=options.minutes * 40, regression_seconds=options.minutes * 20),
@@ -208,7 +210,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, default=DATA, help="a folder of cls_*.csv.gz and reg_*.csv.gz")
+    parser.add_argument("--data", type=Path, required=True, help="a folder of cls_*.csv.gz and reg_*.csv.gz")
     parser.add_argument("--out", type=Path, default=FOLDER)
     parser.add_argument("--weights", type=Path, help="a folder of parameters that were fitted before")
     parser.add_argument("--draws", type=int, default=20)

@@ -173,7 +173,10 @@ def test_numbers_models_refuse_texts_and_texts_refuse_other_networks(service: Se
     body["learner"] = {"algorithm": {"name": "protonet"}, "network": {"name": "mlp"}}
     problem = check_problem(httpx.post(f"{service.url}/v1/jobs", json=body), 422)
     assert problem["errors"] == [
-        {"pointer": "/learner/network/name", "detail": "this dataset holds texts: use encoder"}
+        {
+            "pointer": "/learner/network/name",
+            "detail": "mlp takes vectors, and these inputs are texts: use encoder",
+        }
     ]
 
 

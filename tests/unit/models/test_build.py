@@ -10,15 +10,19 @@ from models.build import build_family, build_learner, build_network, check_param
 from models.functional import Params
 from models.spec import (
     AlgorithmSpec,
+    Conv1dSpec,
     Conv4Spec,
     FunctionsSpec,
+    InputKind,
     LabelledSpec,
     LearnerSpec,
     MamlSpec,
     MlpSpec,
     NetworkSpec,
     PriorFittedSpec,
+    ResNet12Spec,
     RidgeSpec,
+    SeriesTransformerSpec,
     Signature,
     SinusoidSpec,
     TaskFamilySpec,
@@ -27,10 +31,13 @@ from models.spec import (
 )
 from models.tasks.labelled_data import LabelledData
 
-# Those that learn on any network; what the others are built on, their own tests say.
-ALGORITHMS = [kind() for kind in get_args(AlgorithmSpec) if kind is not PriorFittedSpec]
+# Those that learn examples on any network; what the others are built on, their own tests say.
+ALGORITHMS = [
+    kind() for kind in get_args(AlgorithmSpec) if kind is not PriorFittedSpec and kind.tasks != ("policy",)
+]
 VECTORS = LabelledData.from_arrays(np.zeros((40, 3), np.float32), np.repeat(np.arange(10), 4))
 IMAGES = LabelledData.from_arrays(np.zeros((40, 16, 18), np.uint8), np.repeat(np.arange(10), 4))
+SERIES = LabelledData.from_arrays(np.zeros((40, 9, 2), np.float32), np.repeat(np.arange(10), 4))
 LETTERS = LabelledSpec(dataset="ds_1", n_way=4, n_shot=1, n_query=2)
 
 
@@ -42,6 +49,9 @@ LETTERS = LabelledSpec(dataset="ds_1", n_way=4, n_shot=1, n_query=2)
         (FunctionsSpec(), None, MlpSpec(hidden=(8, 8), activation="gelu")),
         (LETTERS, VECTORS, MlpSpec(hidden=(8,))),
         (LETTERS, IMAGES, Conv4Spec(hidden=8)),
+        (LETTERS, IMAGES, ResNet12Spec(width=0.125)),
+        (LETTERS, SERIES, Conv1dSpec(hidden=8, blocks=2)),
+        (LETTERS, SERIES, SeriesTransformerSpec(hidden=8)),
     ],
 )
 def test_a_family_s_episodes_fit_its_learner(
@@ -79,11 +89,15 @@ def test_only_a_maml_classifier_bounds_the_ways() -> None:
 
 
 def test_networks_refuse_inputs_of_the_other_kind() -> None:
-    vectors, images = (signature_of(LETTERS, shape) for shape in ((3,), (16, 18, 1)))
-    with pytest.raises(ValueError, match="mlp takes vectors"):
-        build_network(MlpSpec(), images)
-    with pytest.raises(ValueError, match="conv4 takes images"):
-        build_network(Conv4Spec(), vectors)
+    shapes: dict[InputKind, tuple[int, ...]] = {"vectors": (3,), "series": (9, 2), "images": (16, 18, 1)}
+    networks = (MlpSpec(), Conv4Spec(), ResNet12Spec(), Conv1dSpec(), SeriesTransformerSpec())
+    for kind, shape in shapes.items():
+        for network in networks:
+            if network.takes == kind:
+                build_network(network, signature_of(LETTERS, shape))
+                continue
+            with pytest.raises(ValueError, match=f"takes {network.takes}, and the inputs are {kind}"):
+                build_network(network, signature_of(LETTERS, shape))
 
 
 def test_signatures() -> None:
@@ -94,8 +108,10 @@ def test_signatures() -> None:
     assert (line.task, line.target_width, line.inputs.shape) == ("regression", 1, (-1, 1))
     with pytest.raises(ValueError, match="none was given"):
         signature_of(LETTERS)
-    with pytest.raises(ValueError, match=r"not \(3, 4\)"):
-        signature_of(LETTERS, (3, 4))
+    series = signature_of(LETTERS, SERIES.wire_shape)
+    assert (series.inputs.shape, series.input_kind, series.is_image) == ((-1, 9, 2), "series", False)
+    with pytest.raises(ValueError, match=r"not \(3, 4, 5, 6\)"):
+        signature_of(LETTERS, (3, 4, 5, 6))
 
 
 def test_a_labelled_family_needs_its_dataset() -> None:

@@ -18,11 +18,34 @@ class SignatureTensor(ResponseBody):
     shape: list[int]
 
 
+class BoxResponse(ResponseBody):
+    """Vectors of `shape`, each number between `low` and `high`."""
+
+    space: Literal["box"]
+    shape: list[int]
+    low: float
+    high: float
+
+
+class DiscreteResponse(ResponseBody):
+    """The whole numbers from 0 to `n` - 1."""
+
+    space: Literal["discrete"]
+    n: int
+
+
 class SignatureResponse(ResponseBody):
     """What a version takes and gives; -1 is the number of examples."""
 
     inputs: SignatureTensor
     targets: SignatureTensor
+
+
+class PolicySignatureResponse(ResponseBody):
+    """What a policy sees and what it chooses from; -1 is the number of observations."""
+
+    observations: SignatureTensor
+    actions: BoxResponse | DiscreteResponse
 
 
 class LearnerResponse(ResponseBody):
@@ -41,7 +64,7 @@ class ModelVersionResponse(ResponseBody):
     aliases: list[str]
     status: Literal["ready"] = "ready"
     task: str
-    signature: SignatureResponse
+    signature: SignatureResponse | PolicySignatureResponse
     learner: LearnerResponse
     training: dict[str, Any]
     metrics: dict[str, Any]

@@ -5,11 +5,15 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pytest
+import torch
 
-from models.build import build_family, build_learner
+from models.build import build_environments, build_family, build_learner, build_policy_learner
 from models.spec import (
+    CheetahSpec,
     EncoderSpec,
+    EnvironmentSpec,
     LabelledSpec,
+    LearnerSpec,
     MamlSpec,
     MlpSpec,
     RidgeSpec,
@@ -19,9 +23,28 @@ from models.spec import (
 )
 from models.tasks.labelled_data import LabelledData
 from models.training.meta_trainer import MetaTrainer
+from models.training.policies.trainer import PolicyTrainer
 from models.training.recipes import RECIPES, Recipe
 
-ALONE = [recipe for recipe in RECIPES if not isinstance(recipe.config.tasks, LabelledSpec)]
+POLICIES = [recipe for recipe in RECIPES if isinstance(recipe.config.tasks, EnvironmentSpec)]
+ALONE = [recipe for recipe in RECIPES if not recipe.needs and recipe not in POLICIES]
+OF_DATA = [recipe for recipe in RECIPES if recipe.needs]
+WIDTH = 384  # of an encoder's features
+
+
+@pytest.mark.parametrize("recipe", POLICIES, ids=lambda recipe: recipe.name)
+def test_a_recipe_of_a_policy_trains(recipe: Recipe) -> None:
+    """On fewer and shorter trajectories, so that it takes a moment."""
+    config = recipe.config
+    assert isinstance(config.tasks, EnvironmentSpec)
+    if isinstance(config.tasks, CheetahSpec):
+        pytest.importorskip("gymnasium")
+        pytest.importorskip("mujoco")
+    family = build_environments(msgspec.structs.replace(config.tasks, horizon=5))
+    learner = build_policy_learner(config.learner, signature_of(config.tasks))
+    training = msgspec.structs.replace(config.training, meta_batch_size=2)
+    metrics = PolicyTrainer(training, family, learner, n_trajectories=2).run(1)
+    assert metrics["return_step_1"] < 50
 
 
 @pytest.mark.parametrize("recipe", ALONE, ids=lambda recipe: recipe.name)
@@ -35,19 +58,40 @@ def test_a_recipe_trains(recipe: Recipe) -> None:
     assert metrics["loss"] > 0
 
 
-def test_intents_are_learned_from_the_features_of_an_encoder() -> None:
-    config = next(recipe.config for recipe in RECIPES if recipe.name == "clinc-minilm")
+def _examples(recipe: Recipe) -> LabelledData:
+    """Noise of the kind that the recipe needs: classes enough in each of three tasks; of texts, their features."""
+    tasks, network = recipe.config.tasks, recipe.config.learner.network
+    assert isinstance(tasks, LabelledSpec)
+    classes, of_each = 10 * tasks.n_way // 4, tasks.n_shot + tasks.n_query
+    labels, speakers = np.arange(3 * classes).repeat(of_each), np.arange(3).repeat(classes * of_each)
+    shape = {"images": (28, 28), "series": (16, 4), "vectors": (WIDTH,)}[network.takes]
+    noise = np.random.default_rng(0).random((len(labels), *shape))
+    inputs = (255 * noise).astype(np.uint8) if network.takes == "images" else noise
+    data = LabelledData.from_arrays(inputs, labels, speakers)
+    return replace(data, encoded_shape=()) if isinstance(network, EncoderSpec) else data
+
+
+def _learner_spec(recipe: Recipe) -> LearnerSpec:
+    """The recipe's, with an encoder as it is after a job was submitted."""
+    learner = recipe.config.learner
+    if isinstance(learner.network, EncoderSpec):
+        network = msgspec.structs.replace(learner.network, width=WIDTH)
+        return msgspec.structs.replace(learner, network=network)
+    return learner
+
+
+@pytest.mark.parametrize("recipe", OF_DATA, ids=lambda recipe: recipe.name)
+def test_a_recipe_of_data_fits_what_it_needs(recipe: Recipe) -> None:
+    config, data = recipe.config, _examples(recipe)
     assert isinstance(config.tasks, LabelledSpec)
-    assert isinstance(config.learner.network, EncoderSpec)
-    network = msgspec.structs.replace(config.learner.network, width=384)
-    features = np.random.default_rng(0).normal(size=(50 * 6, 384))
-    data = replace(LabelledData.from_arrays(features, np.arange(50).repeat(6)), encoded_shape=())
-    family = build_family(config.tasks, data)
-    learner = build_learner(
-        msgspec.structs.replace(config.learner, network=network), signature_of(config.tasks, data.wire_shape)
-    )
-    trainer = MetaTrainer(config.training, family, learner)
-    assert trainer.run(2)["loss"] > 0
+    assert config.tasks.dataset == ""
+    signature, spec = signature_of(config.tasks, data.wire_shape), _learner_spec(recipe)
+    learner = build_learner(spec, signature, max_ways_of(spec, config.tasks))
+    small = msgspec.structs.replace(config.tasks, train_ways=None, n_query=1)
+    episode = build_family(small, data).sample(torch.Generator().manual_seed(0), 1)
+    params = learner.init(torch.Generator().manual_seed(0))
+    losses, _ = torch.vmap(learner.meta_loss, in_dims=(None, 0))(params, episode)
+    assert losses.isfinite().all()
 
 
 def test_names_are_their_own() -> None:
