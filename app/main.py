@@ -25,7 +25,7 @@ from innerloop.schemas import (
     problems,
 )
 from innerloop.schemas.listing import ListResponse
-from services.telemetry.metrics import HttpMetrics
+from services.telemetry.http_metrics import HttpMetrics
 
 _DESCRIPTION = """
 Adapt a meta-trained model to a new task from a handful of examples, and query the result.
@@ -102,6 +102,8 @@ def create_app(settings: HttpSettings, open_services: OpenServices) -> FastAPI:
         # What generated clients call their methods.
         generate_unique_id_function=lambda route: route.name,
         redoc_url=None,
+        # The service counts and logs by itself; each request would look for OpenTelemetry's settings three times.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
     app.state.registry = CollectorRegistry()
