@@ -22,6 +22,8 @@ from services.storage.compiled_select import CompiledSelect, Values
 
 PATIENCE_S = 10.0
 
+_AWAY = "the database cannot answer now"
+
 # SQLite calls a faulty statement, and a write through the read engine, operational errors too. They are ours.
 _DEFECTS = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY)
 
@@ -38,7 +40,8 @@ class Database:
         `patience_s`: how long to wait for a connection, and on SQLite for its lock.
         """
         self._is_sqlite = is_sqlite(url)
-        self._near: Connection | None = None
+        self._kept: Connection | None = None
+        self._near: sqlite3.Connection | None = None
         self._compiled: dict[Select[*tuple[Any, ...]], CompiledSelect] = {}
         if self._is_sqlite:
             # One writer at a time is SQLite's rule. Threads queue for the one connection, which is fair and
@@ -91,13 +94,21 @@ class Database:
         compiled = self._compiled.get(statement)
         if compiled is None:
             compiled = self._compiled[statement] = CompiledSelect(statement, self._reader.dialect)
-        with _translated():
-            if self._near is None:
-                self._near = self._reader.connect()
+        try:
             # Around SQLAlchemy nothing is begun, so that every statement sees what was committed before it.
-            driver = self._near.connection.driver_connection
-            assert isinstance(driver, sqlite3.Connection)
-            return compiled.first(driver, values)
+            return compiled.first(self._near or self._come_near(), values)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode in _DEFECTS:
+                raise
+            raise Unavailable(_AWAY) from error
+
+    def _come_near(self) -> sqlite3.Connection:
+        with _translated():
+            self._kept = self._reader.connect()
+        near = self._kept.connection.driver_connection
+        assert isinstance(near, sqlite3.Connection)
+        self._near = near
+        return near
 
     def _ask_server(self, statement: Select[*tuple[Any, ...]], values: dict[str, Any]) -> Values | None:
         with _translated(), self._reader.connect() as connection:
@@ -114,9 +125,9 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        if self._near is not None:
-            self._near.close()
-            self._near = None
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = self._near = None
         self._writer.dispose()
         self._reader.dispose()
 
@@ -182,8 +193,8 @@ def _common(patience_s: float, *, pre_ping: bool) -> dict[str, Any]:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout, sqlite3.OperationalError) as error:
-        cause = error.orig if isinstance(error, OperationalError) else error
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        cause = error.orig if isinstance(error, OperationalError) else None
         if isinstance(cause, sqlite3.Error) and cause.sqlite_errorcode in _DEFECTS:
             raise
-        raise Unavailable("the database cannot answer now") from error
+        raise Unavailable(_AWAY) from error
