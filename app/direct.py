@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -39,7 +40,7 @@ class Direct:
             for route, path, methods in self._routes:
                 if (found := path.match(scope["path"])) and scope["method"] in methods:
                     scope["route"], scope["path_params"] = route, found.groupdict()
-                    response = await _answered(route.endpoint, Request(scope, receive, send))
+                    response = await _answered(route.endpoint, _Request(scope, receive, send))
                     return await response(scope, receive, send)
         return await self._app(scope, receive, send)
 
@@ -51,3 +52,23 @@ async def _answered(endpoint: Endpoint, request: Request) -> Response:
         return problem_of(error, request.state.request_id)
     except HTTPException as error:
         return http_problem_of(error, request)
+
+
+class _Headers(Headers):
+    """Found by their names: an endpoint asks for half a dozen, and the framework goes through all for each."""
+
+    def __init__(self, raw: list[tuple[bytes, bytes]]) -> None:
+        super().__init__(raw=raw)
+        self._first = dict(reversed(raw))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        value = self._first.get(key.lower().encode("latin-1"))
+        return default if value is None else value.decode("latin-1")
+
+
+class _Request(Request):
+    @property
+    def headers(self) -> Headers:
+        if not hasattr(self, "_headers"):
+            self._headers = _Headers(self.scope["headers"])
+        return self._headers

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from services.adaptation.records import Adaptation, LiveAdaptation, StoredAdaptation
 from services.errors import NotFound
 from services.storage import params
-from services.storage.compiled_select import Values
+from services.storage.compiled import Values, insert_rows
 from services.storage.paging import Page, mapped, paginate
 from services.storage.tables import AdaptationRow, AdaptedParamsRow, table_of
 
@@ -25,6 +25,7 @@ LIVE_BY_ID = select(*(_ADAPTATIONS.c[name] for name in LiveAdaptation.__struct_f
     _ADAPTATIONS.c.id == bindparam("id")
 )
 """What a query needs of the adaptation `id`, expired or not."""
+_INSERT = _ADAPTATIONS.insert().values({name: bindparam(name) for name in _ADAPTATIONS.columns.keys()})
 
 
 def insert(session: Session, adapted: Sequence[tuple[StoredAdaptation, bytes]]) -> None:
@@ -33,7 +34,7 @@ def insert(session: Session, adapted: Sequence[tuple[StoredAdaptation, bytes]]) 
     Raises sqlalchemy's IntegrityError where an id is taken or a model's version is gone.
     """
     params.put(session, {stored.digest: file for stored, file in adapted})
-    session.connection().execute(_ADAPTATIONS.insert(), [_row(stored) for stored, _ in adapted])
+    insert_rows(session.connection(), _INSERT, [_row(stored) for stored, _ in adapted])
 
 
 def find(session: Session, adaptation_id: str) -> StoredAdaptation | None:

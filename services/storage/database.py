@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from services.errors import Unavailable
-from services.storage.compiled_select import CompiledSelect, Values
+from services.storage.compiled import CompiledSelect, Values
 
 PATIENCE_S = 10.0
 
