@@ -30,7 +30,7 @@ class Direct:
         self._app = app
         wanted: frozenset[Any] = frozenset(endpoints)
         self._routes = tuple(
-            (route, route.path_regex, route.methods)
+            (route, route.path_regex, route.methods or set())
             for route in routes
             if isinstance(route, APIRoute) and route.endpoint in wanted
         )

@@ -49,6 +49,8 @@ def api_server(app: FastAPI, settings: HttpSettings) -> uvicorn.Server:
         log_config=None,
         log_level="warning",
         server_header=False,
+        # Nothing here asks where a request came from or by which scheme.
+        proxy_headers=False,
         timeout_graceful_shutdown=max(1, round(settings.graceful_seconds)),
     )
     return _Server(config, app)

@@ -32,7 +32,7 @@ class Array(msgspec.Struct, frozen=True):
         contiguous = np.ascontiguousarray(array)
         # `cast` cannot flatten an empty view, so the bytes are taken through a flat uint8 one.
         flat = contiguous.reshape(-1).view(np.uint8)
-        return cls(datatype, tuple(contiguous.shape), memoryview(flat))
+        return cls(datatype, tuple(contiguous.shape), memoryview(flat))  # type: ignore[arg-type]
 
     @property
     def numbers(self) -> int:
