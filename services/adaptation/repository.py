@@ -25,7 +25,9 @@ LIVE_BY_ID = select(*(_ADAPTATIONS.c[name] for name in LiveAdaptation.__struct_f
     _ADAPTATIONS.c.id == bindparam("id")
 )
 """What a query needs of the adaptation `id`, expired or not."""
-_INSERT = _ADAPTATIONS.insert().values({name: bindparam(name) for name in _ADAPTATIONS.columns.keys()})
+_INSERT = _ADAPTATIONS.insert().values(
+    {column.name: bindparam(column.name) for column in _ADAPTATIONS.columns}
+)
 
 
 def insert(session: Session, adapted: Sequence[tuple[StoredAdaptation, bytes]]) -> None:
