@@ -47,7 +47,8 @@ class CompiledSelect:
 def insert_rows(connection: Connection, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert within the transaction that the connection is in, by SQLite's driver where that is what it is.
 
-    `statement` is one of few, made once, that names (`bindparam`) what it takes of a row. Raises as SQLAlchemy.
+    `statement` is one of few, made once, that names (`bindparam`) what it takes of a row: all columns that have a
+    default too. Raises as SQLAlchemy.
     """
     if connection.dialect.name == "sqlite":
         _compiled(statement, connection.dialect).run(connection, rows)
