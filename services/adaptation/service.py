@@ -260,8 +260,12 @@ class AdaptationService:
         self._live.forget(adaptation_id)
 
     async def _made(self, adaptation_id: str) -> Adaptation | None:
-        found = await self._database.look_up(lambda connection: repository.find(connection, adaptation_id))
-        return None if found is None else found.adaptation
+        def find() -> Adaptation | None:
+            with self._database.read() as session:
+                found = repository.find(session, adaptation_id)
+            return None if found is None else found.adaptation
+
+        return await run_sync(find)
 
     async def _start(self, model: str | None, start_from: str | None) -> _Start:
         if model is not None and start_from is None:
