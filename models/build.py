@@ -29,6 +29,8 @@ from models.algorithms.protonet import ProtoNet
 from models.algorithms.reptile import Reptile
 from models.algorithms.ridge_classifier import RidgeClassifier
 from models.algorithms.views import Views
+from models.encoders.text import TextEncoder
+from models.encoders.tuning import Tuning
 from models.environments.bandit import Bandit
 from models.environments.environment import EnvironmentFamily
 from models.environments.half_cheetah import HalfCheetah
@@ -44,6 +46,7 @@ from models.networks.mlp import Mlp
 from models.networks.resnet12 import ResNet12
 from models.networks.series_transformer import SeriesTransformer
 from models.networks.table_transformer import TableTransformer
+from models.networks.tuned import Tuned
 from models.policies.categorical import Categorical
 from models.policies.gaussian import Gaussian
 from models.policies.policy import Policy
@@ -102,18 +105,24 @@ _PLAIN = Kernels()
 
 
 def build_network(
-    spec: NetworkSpec, signature: Signature, kernels: Kernels = _PLAIN, mean: Tensor | None = None
+    spec: NetworkSpec,
+    signature: Signature,
+    kernels: Kernels = _PLAIN,
+    mean: Tensor | None = None,
+    encoder: TextEncoder | None = None,
 ) -> Network:
     """The backbone that `spec` names, for the signature's inputs; raises ValueError where they do not fit.
 
-    Of a frozen encoder it is what is learned on the features, whose `mean` [F] over what is meta-trained on `init`
-    starts from.
+    Of an encoder it is what is learned on the features, whose `mean` [F] over what is meta-trained on `init` starts
+    from; with the `encoder` itself, its tuned weights too: the network then takes tokens.
     """
     signature = learned_signature(spec, signature)
     if spec.takes != signature.input_kind:
         name = type(spec).__struct_config__.tag
         raise ValueError(f"network {name} takes {spec.takes}, and the inputs are {signature.input_kind}")
     backbone = _backbone(spec, signature.inputs.example_shape, kernels, mean)
+    if encoder is not None and isinstance(spec, EncoderSpec) and isinstance(backbone, Features):
+        backbone = Tuned(encoder, Tuning(encoder.module, spec), backbone)
     return InBfloat16(backbone) if kernels.backbone == "bfloat16" else backbone
 
 
@@ -142,15 +151,16 @@ def build_learner(
     max_ways: int | None = None,
     kernels: Kernels = _PLAIN,
     mean: Tensor | None = None,
+    encoder: TextEncoder | None = None,
 ) -> MetaLearner:
     """The learner that `spec` describes, with its members and views, for one signature: the wire's, or what an
     encoder makes of that.
 
     `max_ways` is the number of class slots that a classifier with an output layer has; the others need none. `mean`
-    as in `build_network`. Raises ValueError where algorithm, network and signature do not fit.
+    and `encoder` as in `build_network`. Raises ValueError where algorithm, network and signature do not fit.
     """
     signature = learned_signature(spec.network, signature)
-    learner = _one_member(spec, signature, max_ways, kernels, mean)
+    learner = _one_member(spec, signature, max_ways, kernels, mean, encoder)
     if spec.members > 1:
         learner = Ensemble(learner, spec.members)
     if spec.views > 1:
@@ -166,6 +176,7 @@ def _one_member(
     max_ways: int | None,
     kernels: Kernels,
     mean: Tensor | None,
+    encoder: TextEncoder | None,
 ) -> MetaLearner:
     algorithm, task = spec.algorithm, signature.task
     if isinstance(algorithm, PriorFittedSpec):
@@ -175,7 +186,8 @@ def _one_member(
             "this algorithm adds inputs of its own, and an encoder takes none; ridge or maml do without"
         )
     inputs = network_inputs_of(spec, signature)
-    backbone = build_network(spec.network, msgspec.structs.replace(signature, inputs=inputs), kernels, mean)
+    taken = msgspec.structs.replace(signature, inputs=inputs)
+    backbone = build_network(spec.network, taken, kernels, mean, encoder)
     regression = task == "regression"
 
     def headed() -> WithHead:

@@ -1,6 +1,7 @@
 """A pretrained text encoder: texts in, one vector each out. Knows transformers; nothing of learners and tasks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 
 import torch
 from torch import Tensor
@@ -10,12 +11,17 @@ from models.encoders.folder import EncoderFiles, Pooling
 # Tokens, padding included, of one pass through the encoder: what bounds its memory.
 _PASS_TOKENS = 1 << 13
 
+# What is added to the attention of what is not there.
+_FORBIDDEN = -1e9
+
 
 class TextEncoder:
     """Reid & Gurevych 2019's sentence encoder: a transformer whose token features are pooled, then of length one.
 
-    It is loaded once and never changes.
+    It is loaded once and never changes; `tuned` gives another that shares its weights but for some.
     """
+
+    _weights: Mapping[str, Tensor] | None = None
 
     def __init__(self, files: EncoderFiles, device: torch.device) -> None:
         """Raises OSError or ValueError where the folder's files do not fit together."""
@@ -45,6 +51,12 @@ class TextEncoder:
     def nbytes(self) -> int:
         return sum(value.nbytes for value in self.module.parameters())
 
+    def tuned(self, weights: Mapping[str, Tensor]) -> "TextEncoder":
+        """The encoder with `weights`, by their names in the module, in place of its own of these names."""
+        other = copy(self)
+        other._weights = weights
+        return other
+
     def encode(
         self, texts: Sequence[str], before_each_pass: Callable[[int], None] = lambda _done: None
     ) -> Tensor:
@@ -62,18 +74,27 @@ class TextEncoder:
             places = order[done : done + size]
             tokens = _padded([ids[place] for place in places], len(ids[places[-1]])).to(self._device)
             with torch.no_grad():
-                features[places] = self._features(tokens).cpu()
+                features[places] = self.features(tokens, self._weights).cpu()
             done += size
         return features
 
-    def _features(self, tokens: Tensor) -> Tensor:
-        """Features [E, F] of token ids [E, L], -1 behind a text's end."""
+    def tokens_of(self, texts: Sequence[str], most: int) -> Tensor:
+        """Token ids float32 [E, L], -1 behind a text's end: L is the longest's number of them, at most `most`."""
+        ids = self._ids(texts, min(most, self.tokens))
+        return _padded(ids, max(map(len, ids))).float()
+
+    def features(self, tokens: Tensor, weights: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Features [E, F] of token ids [E, L], -1 behind a text's end; with `weights` as in `tuned`, and then to be
+        differentiated by them and vmapped."""
         real = tokens >= 0
-        inputs = {
-            "input_ids": torch.where(real, tokens, 0),
-            "attention_mask": real.long(),
-        }
-        states = self.module(**inputs).last_hidden_state
+        ids = torch.where(real, tokens, 0).long()
+        if weights is None:
+            states = self.module(input_ids=ids, attention_mask=real.long()).last_hidden_state
+        else:
+            # Nobody looks at a mask that has every dimension already: vmap could not follow.
+            mask_E11L = torch.where(real, 0.0, _FORBIDDEN)[:, None, None, :]
+            inputs = {"input_ids": ids, "attention_mask": mask_E11L}
+            states = torch.func.functional_call(self.module, dict(weights), (), inputs).last_hidden_state
         return torch.nn.functional.normalize(_pool(states, real, self._pooling), dim=-1)
 
     def _ids(self, texts: Sequence[str], length: int) -> list[list[int]]:

@@ -103,8 +103,12 @@ class EncoderSpec(NetworkBase, frozen=True, kw_only=True, forbid_unknown_fields=
     `encoder` is its name in the operator's folder of encoders, often a hub id; `sha256` and `width` are those of
     the files there, and are filled in when a job is submitted. Its own weights are never part of a version.
 
-    It is frozen: its features are all that a learner sees, less their mean over what was meta-trained on, of length
-    one, then through a learned linear map to `projection` columns (0: none).
+    Its features are all that a learner sees, less their mean over what was meta-trained on, of length one, then
+    through a learned linear map to `projection` columns (0: none).
+
+    With `tuning` none it is frozen. Meta-training may learn, in its top `layers` and of text encoders only, what is
+    added to the attention's projections, matrices of `rank` (lora), or to the layer norms; these differences are
+    part of a version, and an adaptation leaves them as they are.
     """
 
     takes: ClassVar[InputKind] = "vectors"  # its features, whatever they were made of
@@ -113,6 +117,9 @@ class EncoderSpec(NetworkBase, frozen=True, kw_only=True, forbid_unknown_fields=
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
     width: Annotated[int, Meta(ge=1, le=16_384)] | None = None
     projection: Annotated[int, Meta(ge=0, le=4096)] = 0
+    tuning: Literal["none", "lora", "layer_norm"] = "none"
+    rank: Annotated[int, Meta(ge=1, le=64)] = 8
+    layers: Annotated[int, Meta(ge=1, le=48)] = 3
 
 
 NetworkSpec = (
