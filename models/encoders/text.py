@@ -78,10 +78,12 @@ class TextEncoder:
             done += size
         return features
 
-    def tokens_of(self, texts: Sequence[str], most: int) -> Tensor:
-        """Token ids float32 [E, L], -1 behind a text's end: L is the longest's number of them, at most `most`."""
-        ids = self._ids(texts, min(most, self.tokens))
-        return _padded(ids, max(map(len, ids))).float()
+    def tokens_of(self, texts: Sequence[str], share: float) -> Tensor:
+        """Token ids float32 [E, L], -1 behind a text's end: L is enough for `share` of them, others are cut."""
+        ids = self._ids(texts, self.tokens)
+        lengths = sorted(map(len, ids))
+        most = lengths[min(len(lengths) - 1, int(share * len(lengths)))]
+        return _padded(self._ids(texts, most), most).float()
 
     def features(self, tokens: Tensor, weights: Mapping[str, Tensor] | None = None) -> Tensor:
         """Features [E, F] of token ids [E, L], -1 behind a text's end; with `weights` as in `tuned`, and then to be

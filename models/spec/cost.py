@@ -27,6 +27,8 @@ _BLOCKS = 4
 _LAYERS = 6
 _TOKENS = 12
 _UNKNOWN_WIDTH = 384
+# Numbers, in widths, that a gradient keeps of one token in one layer.
+_KEPT_OF_LAYER = 20
 
 
 class NetworkCost(NamedTuple):
@@ -117,10 +119,13 @@ def _backbone(network: NetworkSpec, example_shape: tuple[int, ...]) -> NetworkCo
 
 
 def _encoder(network: EncoderSpec) -> NetworkCost:
-    """Its features are computed once and nothing of that is kept: what is learned begins behind them."""
+    """Of a frozen one nothing is kept but features: what is learned begins behind them. Of a tuned one, its top."""
     width, projection = network.width or _UNKNOWN_WIDTH, network.projection
     learned = width * projection
     encoding = 12 * _LAYERS * width * width * _TOKENS
+    if network.is_tuned:
+        kept = network.layers * _TOKENS * _KEPT_OF_LAYER * width
+        return NetworkCost(kept + projection, width, projection or width, learned + width, learned + encoding)
     return NetworkCost(width + projection, width, projection or width, learned + width, learned + encoding)
 
 

@@ -121,6 +121,10 @@ class EncoderSpec(NetworkBase, frozen=True, kw_only=True, forbid_unknown_fields=
     rank: Annotated[int, Meta(ge=1, le=64)] = 8
     layers: Annotated[int, Meta(ge=1, le=48)] = 3
 
+    @property
+    def is_tuned(self) -> bool:
+        return self.tuning != "none"
+
 
 NetworkSpec = (
     MlpSpec

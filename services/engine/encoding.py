@@ -44,9 +44,10 @@ class Encoding:
 
     def _texts(self, model: ResidentModel, encoder: Encoder, arrays: Sequence[Array]) -> list[Array]:
         texts = [array.texts() for array in arrays]
-        sha256 = getattr(model.manifest.learner.network, "sha256", "")
         keys = {
-            text: hashlib.sha256(f"{sha256} {text}".encode()).hexdigest() for one in texts for text in one
+            text: hashlib.sha256(f"{model.encoded_by} {text}".encode()).hexdigest()
+            for one in texts
+            for text in one
         }
         known = {text: self._remembered.get(key) for text, key in keys.items()}
         fresh = [text for text, row in known.items() if row is None]

@@ -10,6 +10,8 @@ from torch import Tensor
 from models.build import AnyLearner, build_any_learner, check_params
 from models.encoders.folder import EncoderError
 from models.encoders.stock import Encoder, EncoderStock
+from models.encoders.text import TextEncoder
+from models.encoders.tuning import Tuning, tuned_params
 from models.spec import EncoderSpec, InvalidOption, LearnerSpec, Signature, learned_signature, with_options
 from services.engine.layout import Layout
 from services.engine.lru import ByteBudget
@@ -26,11 +28,16 @@ class ResidentModel:
     """One version's meta-parameters on the device, and its learner's spec under any options."""
 
     def __init__(
-        self, manifest: Manifest, meta_params: Mapping[str, Tensor], encoder: Encoder | None = None
+        self,
+        manifest: Manifest,
+        meta_params: Mapping[str, Tensor],
+        encoder: Encoder | None = None,
+        encoded_by: str = "",
     ) -> None:
-        """`encoder` is shared by all versions that are built on it; None for those that are on none."""
+        """`encoder` is None for versions that are on none; equal `encoded_by` tell that features are the same."""
         self.manifest = manifest
         self.encoder = encoder
+        self.encoded_by = encoded_by
         self.meta_params = meta_params
         self._specs: dict[str, LearnerSpec] = {}
         self._layouts: dict[int, Layout] = {}
@@ -113,9 +120,14 @@ class ResidentModels:
         manifest, arrays = decode_artifact(self._artifacts.read(artifact))
         params = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
         on_device = {name: value.to(self._device) for name, value in params.items()}
+        differences = tuned_params(on_device)
+        learned = {name: value for name, value in on_device.items() if name not in differences}
         try:
-            model = ResidentModel(manifest, on_device, self._encoder(manifest))
-            check_params(model.learner(), params)
+            encoder, encoded_by = self._encoder(manifest, differences), ""
+            if encoder is not None:
+                encoded_by = artifact if differences else str(getattr(manifest.learner.network, "sha256", ""))
+            model = ResidentModel(manifest, learned, encoder, encoded_by)
+            check_params(model.learner(), learned)
         except ValueError as error:
             raise Invalid(f"the model cannot be rebuilt: {error}") from error
         for name, value in params.items():
@@ -123,7 +135,8 @@ class ResidentModels:
                 raise Invalid(f"the model cannot be rebuilt: parameter {name} is not float32")
         return model
 
-    def _encoder(self, manifest: Manifest) -> Encoder | None:
+    def _encoder(self, manifest: Manifest, differences: Mapping[str, Tensor]) -> Encoder | None:
+        """What the version encodes with: the shared encoder, its own differences added to some of the weights."""
         network = manifest.learner.network
         if not isinstance(network, EncoderSpec):
             return None
@@ -131,4 +144,11 @@ class ResidentModels:
             raise EncoderError(
                 "the engine has no folder of encoders, or the version does not say which it needs"
             )
-        return self._encoders.get(network)
+        encoder = self._encoders.get(network)
+        if not network.is_tuned:
+            return encoder
+        if not isinstance(encoder, TextEncoder):
+            raise EncoderError("only encoders of texts are tuned")
+        tuning = Tuning(encoder.module, network)
+        tuning.check(differences)
+        return encoder.tuned(tuning.weights(differences))

@@ -19,9 +19,14 @@ from services.jobs.failures import Unsuitable
 if TYPE_CHECKING:
     import torch
 
+    from models.encoders.stock import Encoder, EncoderStock
+
 Array = np.ndarray[Any, Any]
 
 _MOST_BYTES = 4 << 30
+
+# Meta-training pads every text to the length that is enough for this share of them.
+_TOKENS_SHARE = 0.98
 
 
 class FeatureFolder:
@@ -31,6 +36,7 @@ class FeatureFolder:
         self._folder = folder
         self._shelf = shelf
         self._most_bytes = most_bytes
+        self._stocks: dict[str, EncoderStock] = {}
 
     def features(
         self,
@@ -49,16 +55,30 @@ class FeatureFolder:
         kept = self._read(path, len(arrays.inputs), spec)
         if kept is not None:
             return kept
+        features: Array = self.encoder(spec, device).encode(_examples(arrays), tell).numpy()
+        self._write(path, features)
+        return features
+
+    def encoder(self, spec: EncoderSpec, device: "torch.device") -> "Encoder":
+        """The encoder itself. Raises Unsuitable as `features` does."""
         # Importing torch takes seconds, and transformers as many again.
         from models.encoders.stock import EncoderStock
 
+        stock = self._stocks.setdefault(device.type, EncoderStock(self._shelf, device))
         try:
-            encoder = EncoderStock(self._shelf, device).get(spec)
+            return stock.get(spec)
         except EncoderError as error:
             raise Unsuitable(str(error)) from error
-        features: Array = encoder.encode(_examples(arrays), tell).numpy()
-        self._write(path, features)
-        return features
+
+    def tokens(self, arrays: LabelledArrays, spec: EncoderSpec, device: "torch.device") -> Array:
+        """Float32 [n, L], what an encoder that is tuned learns from. Raises Unsuitable."""
+        from models.encoders.text import TextEncoder
+
+        encoder = self.encoder(spec, device)
+        if not isinstance(encoder, TextEncoder) or not arrays.is_text:
+            raise Unsuitable("only encoders of texts are tuned: leave `tuning` out")
+        tokens: Array = encoder.tokens_of(arrays.inputs.tolist(), _TOKENS_SHARE).numpy()
+        return tokens
 
     def _read(self, path: Path, examples: int, spec: EncoderSpec) -> Array | None:
         try:

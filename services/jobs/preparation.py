@@ -7,9 +7,12 @@ import msgspec
 import torch
 
 from models.build import build_family
+from models.encoders.stock import Encoder
+from models.encoders.text import TextEncoder
 from models.precision import Precision, set_precision
 from models.programs.folder import ProgramFolder
 from models.spec import EncoderSpec, EnvironmentSpec, LabelledSpec, MlpSpec, NetworkSpec, signature_of
+from models.tasks.labelled import Labelled
 from models.tasks.labelled_data import LabelledData
 from models.training.config import MetaTrainingConfig
 from services.jobs.failures import Unsuitable
@@ -17,9 +20,11 @@ from services.jobs.meta_training import MetaTraining
 from services.jobs.policy_training import PolicyTraining
 from services.jobs.settings import WorkerSettings
 from services.jobs.training import Training
+from services.jobs.tuned_training import TunedTraining
 
 # A dataset by its id, as the network takes it: where that is an encoder, features that the device computes.
 Load = Callable[[str, NetworkSpec, torch.device], LabelledData]
+EncoderOf = Callable[[EncoderSpec, torch.device], Encoder]
 
 
 def prepare(
@@ -27,6 +32,7 @@ def prepare(
     load: Load,
     settings: WorkerSettings,
     programs: ProgramFolder | None = None,
+    encoder_of: EncoderOf | None = None,
 ) -> Training:
     """The training of a job's configuration; `load` gives a dataset's examples. Raises Unsuitable."""
     config = msgspec.convert(plain, MetaTrainingConfig)
@@ -43,6 +49,12 @@ def prepare(
         signature = signature_of(config.tasks, data.wire_shape if data else None)
     except ValueError as error:
         raise Unsuitable(str(error)) from error
+    network = config.learner.network
+    if isinstance(network, EncoderSpec) and network.is_tuned:
+        encoder = None if encoder_of is None else encoder_of(network, device)
+        if not isinstance(encoder, TextEncoder) or not isinstance(family, Labelled):
+            raise Unsuitable("only encoders of labelled texts are tuned: leave `tuning` out")
+        return TunedTraining(config, signature, family, encoder, device)
     return MetaTraining(config, signature, family, device, programs)
 
 
@@ -52,9 +64,9 @@ def threads_for(config: MetaTrainingConfig, most: int) -> int:
     The threads would wait for each other longer than they compute, tenfold longer where another process wants the
     core. A policy's steps are passes over all steps of all trajectories at once.
     """
-    small = isinstance(config.learner.network, (MlpSpec, EncoderSpec)) and not isinstance(
-        config.tasks, EnvironmentSpec
-    )
+    network = config.learner.network
+    features = isinstance(network, EncoderSpec) and not network.is_tuned
+    small = (features or isinstance(network, MlpSpec)) and not isinstance(config.tasks, EnvironmentSpec)
     return 1 if small else most
 
 

@@ -147,7 +147,8 @@ class Steps:
         def load(dataset_id: str, network: NetworkSpec, device: "torch.device") -> "LabelledData":
             return self._load(job, dataset_id, network, device)
 
-        training = prepare(job.config, load, self._settings, self._programs)
+        encoder = None if self._features is None else self._features.encoder
+        training = prepare(job.config, load, self._settings, self._programs, encoder)
         session = Session(job, training, self._ledger, self._leaving, self._settings.worker_report_seconds)
         session.restore(self._artifacts)
         self._sessions[job_id] = session
@@ -173,10 +174,12 @@ class Steps:
             return LabelledData.from_arrays(arrays.inputs, arrays.targets, tasks)
         if self._features is None:
             raise Unsuitable("this worker has no folder of encoders")
-        features = self._features.features(
-            dataset_id, arrays, network, device, self._watched(job, len(arrays.inputs))
-        )
-        data = LabelledData.from_arrays(features, arrays.targets, tasks)
+        if network.is_tuned:
+            inputs = self._features.tokens(arrays, network, device)
+        else:
+            watch = self._watched(job, len(arrays.inputs))
+            inputs = self._features.features(dataset_id, arrays, network, device, watch)
+        data = LabelledData.from_arrays(inputs, arrays.targets, tasks)
         return replace(data, encoded_shape=arrays.signature.inputs.example_shape)
 
     def _watched(self, job: Job, examples: int) -> Callable[[int], None]:

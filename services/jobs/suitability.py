@@ -99,12 +99,26 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
         yield Fault(
             "/learner/network/name", "prior_fitted and table_transformer go together, and with no other"
         )
+    if isinstance(network, EncoderSpec) and network.is_tuned:
+        yield from _tuning_faults(config, signature)
     if config.training.outer is not None and signature.task != "policy":
         yield Fault("/training/outer", "only policies have a choice of outer steps: leave it out")
     if signature.task not in algorithm.tasks:
         yield Fault(
             "/learner/algorithm/name", _MISMATCHES[signature.task].format(tasks=" and ".join(algorithm.tasks))
         )
+
+
+def _tuning_faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]:
+    pointer, algorithm = "/learner/network/tuning", config.learner.algorithm
+    if not signature.is_text:
+        yield Fault(pointer, "only encoders of texts are tuned, and this dataset holds none")
+    if algorithm.gradient_steps or algorithm.has_output_layer:
+        yield Fault(pointer, "a tuned encoder is the same for all tasks: use auto, protonet or ridge")
+    if config.learner.members > 1:
+        yield Fault("/learner/members", "the members of an ensemble would each need an encoder of their own")
+    if isinstance(config.tasks, LabelledSpec) and config.tasks.dropout:
+        yield Fault("/tasks/dropout", "tokens have no mean to become: dropout is for features")
 
 
 def _dataset_faults(tasks: LabelledSpec, traits: Traits) -> Iterator[Fault]:
