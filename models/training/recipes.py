@@ -257,6 +257,20 @@ RECIPES: tuple[Recipe, ...] = (
         ),
     ),
     Recipe(
+        name="clinc-minilm-lora",
+        description="The same intents by an encoder whose attention is tuned for them, in its top three layers.",
+        created_at=datetime(2026, 11, 26, tzinfo=UTC),
+        needs="Short texts and their intents (CLINC150, Larson et al. 2019): a table of texts and labels.",
+        config=MetaTrainingConfig(
+            learner=LearnerSpec(
+                algorithm=AutoSpec(),
+                network=EncoderSpec(encoder="sentence-transformers/all-MiniLM-L6-v2", tuning="lora"),
+            ),
+            tasks=LabelledSpec(dataset="", n_way=20, n_shot=1, n_query=2, test_fraction=0.5),
+            training=TrainingSpec(iterations=150, meta_batch_size=1, meta_lr=0.002, schedule="cosine"),
+        ),
+    ),
+    Recipe(
         name="rml-mg-navigation",
         description=(
             "A policy that finds an unknown goal in the plane from 20 trajectories: meta-gradient reinforcement "

@@ -38,7 +38,7 @@ def service(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(scope="module")
 def trained(service: Service) -> Service:
     """With a model `intents`, meta-trained on an uploaded table."""
-    train(service, dataset_of(service))
+    train(service, draft(dataset_of(service)))
     return service
 
 
@@ -69,8 +69,8 @@ def draft(dataset: dict[str, Any], **learner: Any) -> dict[str, Any]:
     }
 
 
-def train(service: Service, dataset: dict[str, Any]) -> dict[str, Any]:
-    answer = httpx.post(f"{service.url}/v1/jobs", json=draft(dataset))
+def train(service: Service, body: dict[str, Any]) -> dict[str, Any]:
+    answer = httpx.post(f"{service.url}/v1/jobs", json=body)
     assert answer.status_code == 202, answer.text
     job = service.services.jobs.job(answer.json()["id"])
     services, storage = service.services, service.storage
@@ -178,6 +178,48 @@ def test_numbers_models_refuse_texts_and_texts_refuse_other_networks(service: Se
             "detail": "mlp takes vectors, and these inputs are texts: use encoder",
         }
     ]
+
+
+@pytest.mark.parametrize("tuning", ["lora", "layer_norm"])
+def test_a_version_carries_what_tunes_its_encoder(trained: Service, tuning: str) -> None:
+    body = draft(dataset_of(trained))
+    body["model"] = f"tuned-{tuning}"
+    body["learner"]["network"] |= {"tuning": tuning, "rank": 2, "layers": 1}
+    body["training"] |= {"iterations": 12, "meta_lr": 0.05}
+    job = train(trained, body)
+    assert job["status"] == "succeeded", job["error"]
+    made = {}
+    for model in ("intents", body["model"]):
+        question = {"model": model, "support": SUPPORT, "inputs": ["cat red", "dog two"]}
+        answer = httpx.post(f"{trained.url}/v1/predictions", json=question, timeout=60)
+        assert answer.status_code == 200, answer.text
+        made[model] = [one["probabilities"]["meow"] for one in answer.json()["predictions"]]
+    assert made[body["model"]] != pytest.approx(made["intents"], abs=1e-6)
+    # Its weights travel with it, and are its own: the other model answers as before beside it.
+    artifact = httpx.get(f"{trained.url}/v1/models/{body['model']}/versions/1/artifact").content
+    url = f"{trained.url}/v1/models/copy-{tuning}/versions"
+    assert httpx.post(url, content=artifact, headers=_BINARY, timeout=60).status_code == 201
+    question = {"model": f"copy-{tuning}", "support": SUPPORT, "inputs": ["cat red", "dog two"]}
+    copied = httpx.post(f"{trained.url}/v1/predictions", json=question, timeout=60).json()["predictions"]
+    assert [one["probabilities"]["meow"] for one in copied] == pytest.approx(made[body["model"]], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "pointer"),
+    [
+        ("learner", {"algorithm": {"name": "maml"}}, "/learner/network/tuning"),
+        ("learner", {"members": 2}, "/learner/members"),
+        ("tasks", {"dropout": 0.5}, "/tasks/dropout"),
+    ],
+)
+def test_what_does_not_go_with_a_tuned_encoder(
+    service: Service, part: str, change: dict[str, Any], pointer: str
+) -> None:
+    body = draft(dataset_of(service))
+    body["learner"]["network"]["tuning"] = "lora"
+    body[part] |= change
+    problem = check_problem(httpx.post(f"{service.url}/v1/jobs", json=body), 422)
+    assert [one["pointer"] for one in problem["errors"]] == [pointer]
 
 
 @pytest.mark.parametrize(
