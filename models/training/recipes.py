@@ -267,7 +267,7 @@ RECIPES: tuple[Recipe, ...] = (
                 network=EncoderSpec(encoder="sentence-transformers/all-MiniLM-L6-v2", tuning="lora"),
             ),
             tasks=LabelledSpec(dataset="", n_way=20, n_shot=1, n_query=2, test_fraction=0.5),
-            training=TrainingSpec(iterations=150, meta_batch_size=1, meta_lr=0.002, schedule="cosine"),
+            training=TrainingSpec(iterations=200, meta_batch_size=1, meta_lr=0.002, schedule="cosine"),
         ),
     ),
     Recipe(
