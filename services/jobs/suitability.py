@@ -18,7 +18,7 @@ from models.spec import (
 )
 from models.training.config import MetaTrainingConfig
 from services.errors import Fault, Invalid
-from services.jobs.cost import step_bytes
+from services.jobs.cost import examples_of, step_bytes
 
 _NETWORKS: dict[InputKind, str] = {
     "vectors": "mlp",
@@ -101,6 +101,12 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
     if signature.task not in algorithm.tasks:
         yield Fault(
             "/learner/algorithm/name", _MISMATCHES[signature.task].format(tasks=" and ".join(algorithm.tasks))
+        )
+    support, _ = examples_of(config)
+    if algorithm.support_bound is not None and support > algorithm.support_bound:
+        yield Fault(
+            "/learner/algorithm/max_support",
+            f"an episode has up to {support} support examples, and this learner keeps {algorithm.support_bound}",
         )
 
 
