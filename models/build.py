@@ -12,6 +12,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from models.algorithms.bayesian_ridge import BayesianRidge
+from models.algorithms.encoded import Encoded
 from models.algorithms.learner import MetaLearner
 from models.algorithms.maml import Maml
 from models.algorithms.protonet import ProtoNet
@@ -24,6 +25,7 @@ from models.networks.mlp import Mlp
 from models.spec import (
     Conv4Spec,
     FunctionsSpec,
+    GroupedSpec,
     LabelledSpec,
     LearnerSpec,
     MamlSpec,
@@ -31,14 +33,18 @@ from models.spec import (
     NetworkSpec,
     ProtoNetSpec,
     RidgeSpec,
+    SequencesSpec,
     Signature,
     SinusoidSpec,
     TaskFamilySpec,
 )
 from models.tasks.family import TaskFamily
 from models.tasks.functions import Functions
+from models.tasks.grouped import Grouped
+from models.tasks.grouped_data import GroupedData
 from models.tasks.labelled import Labelled
 from models.tasks.labelled_data import LabelledData
+from models.tasks.sequences import Sequences
 from models.tasks.sinusoid import Sinusoid
 
 # What a learner's `init` makes its parameters with; and how many more than were given it may make before it is
@@ -77,6 +83,8 @@ def build_learner(
     `max_ways` is the number of class slots that a MAML classifier has; the others need none. Raises ValueError
     where algorithm, network and signature do not fit.
     """
+    if signature.columns or signature.target_columns:
+        return Encoded(build_learner(spec, signature.encoded, max_ways, kernels), signature)
     backbone = build_network(spec.network, signature, kernels)
     regression = signature.task == "regression"
     match spec.algorithm:
@@ -96,7 +104,7 @@ def build_learner(
             return BayesianRidge(spec.algorithm, backbone, signature.target_width, raw_inputs)
 
 
-def build_family(spec: TaskFamilySpec, data: LabelledData | None = None) -> TaskFamily:
+def build_family(spec: TaskFamilySpec, data: LabelledData | GroupedData | None = None) -> TaskFamily:
     """The family that `spec` describes; raises ValueError where the dataset is missing or cannot give it."""
     match spec:
         case SinusoidSpec():
@@ -104,9 +112,13 @@ def build_family(spec: TaskFamilySpec, data: LabelledData | None = None) -> Task
         case FunctionsSpec():
             return Functions(spec)
         case LabelledSpec():
-            if data is None:
+            if not isinstance(data, LabelledData):
                 raise ValueError("a labelled family needs its dataset")
             return Labelled(spec, data)
+        case GroupedSpec() | SequencesSpec():
+            if not isinstance(data, GroupedData):
+                raise ValueError("grouped tasks need their dataset, with a task for every row")
+            return Grouped(spec, data) if isinstance(spec, GroupedSpec) else Sequences(spec, data)
 
 
 def check_params(learner: MetaLearner, meta_params: Params) -> None:

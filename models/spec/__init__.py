@@ -12,19 +12,32 @@ from models.spec.algorithms import (
     RidgeSpec,
     with_options,
 )
+from models.spec.columns import ColumnSpec, encoded_width
 from models.spec.cost import NetworkCost, network_cost
 from models.spec.derived import max_ways_of, signature_of
 from models.spec.learner import LearnerSpec
 from models.spec.networks import Conv4Spec, MlpSpec, NetworkSpec
 from models.spec.signature import Datatype, Signature, Task, TensorSpec
-from models.spec.tasks import FunctionKind, FunctionsSpec, LabelledSpec, SinusoidSpec, TaskFamilySpec
+from models.spec.tasks import (
+    FunctionKind,
+    FunctionsSpec,
+    GroupedSpec,
+    GroupSpec,
+    LabelledSpec,
+    SequencesSpec,
+    SinusoidSpec,
+    TaskFamilySpec,
+)
 
 __all__ = [
     "AlgorithmSpec",
+    "ColumnSpec",
     "Conv4Spec",
     "Datatype",
     "FunctionKind",
     "FunctionsSpec",
+    "GroupSpec",
+    "GroupedSpec",
     "InvalidOption",
     "LabelledSpec",
     "LearnerSpec",
@@ -34,11 +47,13 @@ __all__ = [
     "NetworkSpec",
     "ProtoNetSpec",
     "RidgeSpec",
+    "SequencesSpec",
     "Signature",
     "SinusoidSpec",
     "Task",
     "TaskFamilySpec",
     "TensorSpec",
+    "encoded_width",
     "max_ways_of",
     "network_cost",
     "signature_of",

@@ -2,15 +2,24 @@
 
 from models.spec.learner import LearnerSpec
 from models.spec.signature import Signature, TensorSpec
-from models.spec.tasks import LabelledSpec, TaskFamilySpec
+from models.spec.tasks import GroupSpec, LabelledSpec, TaskFamilySpec
 
 
-def signature_of(tasks: TaskFamilySpec, example_shape: tuple[int, ...] | None = None) -> Signature:
+def signature_of(
+    tasks: TaskFamilySpec, example_shape: tuple[int, ...] | None = None, data: Signature | None = None
+) -> Signature:
     """The signature of a learner trained on `tasks`.
 
     `example_shape` is one example of the dataset as it crosses the wire: (D,) for vectors, (H, W, C) for
-    images; None for families made from a formula. Raises ValueError where one is missing.
+    images; None for families made from a formula. `data` is the dataset's signature: grouped tasks have it
+    themselves, with the columns' standardisation once that is measured. Raises ValueError where one is missing.
     """
+    if isinstance(tasks, GroupSpec):
+        if data is None:
+            raise ValueError("grouped tasks have the signature of their dataset, and none was given")
+        if data.is_image:
+            raise ValueError("grouped tasks take rows of numbers and categories, not images")
+        return data
     if not isinstance(tasks, LabelledSpec):
         column = TensorSpec(datatype="FP32", shape=(-1, 1))
         return Signature(inputs=column, targets=column)
@@ -18,17 +27,25 @@ def signature_of(tasks: TaskFamilySpec, example_shape: tuple[int, ...] | None = 
         raise ValueError("a labelled family has the signature of its dataset, and none was given")
     if len(example_shape) not in (1, 3):
         raise ValueError(f"an example is a vector (D,) or an image (H, W, C), not {example_shape}")
+    columns = data.columns if data is not None else ()
     return Signature(
         inputs=TensorSpec(datatype="FP32", shape=(-1, *example_shape)),
         targets=TensorSpec(datatype="BYTES", shape=(-1,)),
+        columns=columns if any(column.categories for column in columns) else (),
     )
 
 
-def max_ways_of(learner: LearnerSpec, tasks: TaskFamilySpec) -> int | None:
+def max_ways_of(
+    learner: LearnerSpec, tasks: TaskFamilySpec, signature: Signature | None = None
+) -> int | None:
     """The most classes that one task of the trained learner may have; None for no bound, and for regression.
+
+    A `signature` with classes has those, whatever the algorithm.
 
     An algorithm with an output layer has one output for each class of its training episodes; the others learn none.
     """
+    if signature is not None and signature.classes:
+        return len(signature.classes)
     if learner.algorithm.has_output_layer and isinstance(tasks, LabelledSpec):
         return tasks.n_way
     return None

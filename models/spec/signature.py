@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from models.spec.columns import ColumnSpec, encoded_width
+
 Task = Literal["regression", "classification"]
 Datatype = Literal["FP32", "UINT8", "BYTES"]
 
@@ -24,10 +26,17 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     """Inputs FP32 [-1, D] for vectors or [-1, H, W, C] in 0..1 for images (channels last, as on the wire).
 
     Targets FP32 [-1, T] for regression; BYTES [-1] (one label an example) for classification.
+
+    `columns` says what each of a table's D columns means, and `target_columns` each of T; empty where numbers go
+    in and come out as they are. With `classes` every task has these classes, in this order, whether its support
+    set shows them all or not; without, a task's classes are those of its support set.
     """
 
     inputs: TensorSpec
     targets: TensorSpec
+    columns: tuple[ColumnSpec, ...] = ()
+    target_columns: tuple[ColumnSpec, ...] = ()
+    classes: tuple[str, ...] = ()
 
     @property
     def task(self) -> Task:
@@ -36,6 +45,14 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_image(self) -> bool:
         return len(self.inputs.shape) == 4
+
+    @property
+    def encoded(self) -> "Signature":
+        """What a network sees behind the columns' encoding: their width in place of D, and nothing to encode."""
+        inputs = self.inputs
+        if self.columns:
+            inputs = msgspec.structs.replace(inputs, shape=(-1, encoded_width(self.columns)))
+        return msgspec.structs.replace(self, inputs=inputs, columns=(), target_columns=())
 
     @property
     def target_width(self) -> int:

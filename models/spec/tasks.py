@@ -65,4 +65,50 @@ class LabelledSpec(
     test_tasks: tuple[str, ...] = ()
 
 
-TaskFamilySpec = SinusoidSpec | FunctionsSpec | LabelledSpec
+class GroupedSpec(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="family", tag="grouped"
+):
+    """A task is one group of an uploaded dataset's rows: a person, a school, a device (its `task` column).
+
+    An episode gives `min_shot` to `max_shot` of a group's rows and asks for up to `n_query` others; a group of
+    fewer than `min_shot` + 1 rows is left out. Targets are numbers, or classes that mean the same in every group.
+    `test_fraction` of the groups is held out for the meta-test: which ones is drawn from `split_seed`, unless
+    `test_tasks` names them. `duplicates`: of rows of one group that are equal in inputs and target all but one
+    are dropped, unless they are to be kept because each is an observation of its own.
+    """
+
+    needs_dataset: ClassVar[bool] = True
+
+    dataset: str
+    min_shot: Shots = 1
+    max_shot: Shots = 16
+    n_query: Shots = 16
+    test_fraction: Fraction = 0.2
+    split_seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+    test_tasks: tuple[str, ...] = ()
+    duplicates: Literal["drop", "keep"] = "drop"
+
+
+class SequencesSpec(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="family", tag="sequences"
+):
+    """A task is one group's rows in their order: a student's answers. The past is given, the future asked for.
+
+    An episode gives a group's first rows, `min_shot` to `max_shot` of them, and asks for the `n_query` that
+    follow. The order is that of the dataset's `order` column, else of the file. Equal rows are kept: they happened
+    at different times. Everything else is as with `grouped`.
+    """
+
+    needs_dataset: ClassVar[bool] = True
+
+    dataset: str
+    min_shot: Shots = 1
+    max_shot: Shots = 50
+    n_query: Shots = 10
+    test_fraction: Fraction = 0.2
+    split_seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+    test_tasks: tuple[str, ...] = ()
+
+
+GroupSpec = GroupedSpec | SequencesSpec
+TaskFamilySpec = SinusoidSpec | FunctionsSpec | LabelledSpec | GroupedSpec | SequencesSpec

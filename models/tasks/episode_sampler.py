@@ -36,14 +36,17 @@ class EpisodeSampler:
 def draw_distinct(generator: Generator, bounds: Tensor, size: int) -> Tensor:
     """Int64 [*bounds, size]: below each bound `size` different numbers, every ordered choice equally likely.
 
+    A bound below `size` gives all of its numbers, in any order, and then whatever fills the rest.
+
     Floyd's algorithm (Bentley & Floyd 1987), which costs the same for a class of a million rows as for one of
     ten, and then a shuffle, because Floyd's choices are unordered.
     """
     chosen = torch.full((*bounds.shape, size), -1)
     for place in range(size):
-        last = bounds - size + place
+        last = torch.minimum(bounds - bounds.clamp(max=size) + place, bounds - 1)
         number = (torch.rand(bounds.shape, generator=generator, dtype=torch.float64) * (last + 1)).long()
         taken = (chosen == number.unsqueeze(-1)).any(-1)
         chosen[..., place] = torch.where(taken, last, number)
-    order = torch.rand(chosen.shape, generator=generator).argsort(-1)
+    keys = torch.rand(chosen.shape, generator=generator)
+    order = torch.where(torch.arange(size) < bounds.unsqueeze(-1), keys, 2.0).argsort(-1)
     return chosen.gather(-1, order)

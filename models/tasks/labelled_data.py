@@ -1,11 +1,14 @@
 """A labelled dataset as tensors. Knows arrays; nothing of files, episodes or learners."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from models.spec import Signature
 
 Array = np.ndarray[Any, Any]
 
@@ -18,10 +21,22 @@ class LabelledData:
     labels: Tensor  # int64 [n], 0..n_labels-1
     tasks: Tensor | None  # int64 [n], an index into task_names
     task_names: tuple[str, ...]
+    label_names: tuple[str, ...] = ()  # of every label, where they are known
+    table: Signature | None = None  # with the columns of a table
 
     @classmethod
-    def from_arrays(cls, inputs: Array, targets: Array, tasks: Array | None = None) -> "LabelledData":
+    def from_arrays(
+        cls,
+        inputs: Array,
+        targets: Array,
+        tasks: Array | None = None,
+        *,
+        class_names: Sequence[str] = (),
+        table: Signature | None = None,
+    ) -> "LabelledData":
         """From inputs [n, D], [n, H, W] or [n, H, W, C], targets [n] and tasks [n] of any plain type.
+
+        With `class_names` the targets are indices into them; without, a class is called by its target.
 
         Raises ValueError where lengths or dimensions do not fit.
         """
@@ -31,14 +46,16 @@ class LabelledData:
             raise ValueError(f"{len(inputs)} inputs need one target each, not {list(targets.shape)}")
         if tasks is not None and tasks.shape != (len(inputs),):
             raise ValueError(f"{len(inputs)} inputs need one task each, not {list(tasks.shape)}")
-        _, labels = np.unique(targets, return_inverse=True)
+        kinds, labels = np.unique(targets, return_inverse=True)
+        called = tuple(class_names[int(kind)] if class_names else str(kind) for kind in kinds)
         names: tuple[str, ...] = ()
         task_codes = None
         if tasks is not None:
-            distinct, codes = np.unique(tasks, return_inverse=True)
+            distinct, of_task = np.unique(tasks, return_inverse=True)
             names = tuple(str(name) for name in distinct)
-            task_codes = torch.from_numpy(codes.astype(np.int64))
-        return cls(_tensor(inputs), torch.from_numpy(labels.astype(np.int64)), task_codes, names)
+            task_codes = torch.from_numpy(of_task.astype(np.int64))
+        codes = torch.from_numpy(labels.astype(np.int64))
+        return cls(_tensor(inputs), codes, task_codes, names, called, table)
 
     @property
     def is_image(self) -> bool:

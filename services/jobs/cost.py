@@ -8,6 +8,7 @@ import math
 
 from models.spec import (
     FunctionsSpec,
+    GroupSpec,
     LabelledSpec,
     MlpSpec,
     NetworkSpec,
@@ -24,6 +25,7 @@ _KEPT = 4  # copies of every activation and parameter that autograd keeps, as me
 def step_bytes(config: MetaTrainingConfig, signature: Signature) -> int:
     """Roughly the memory that one outer step needs, in bytes."""
     support, query = _examples(config)
+    signature = signature.encoded
     network = network_cost(config.learner.network, signature.inputs.example_shape)
     values, weights = network.activations, network.weights
     algorithm = config.learner.algorithm
@@ -43,7 +45,7 @@ def _examples(config: MetaTrainingConfig) -> tuple[int, int]:
     tasks = config.tasks
     if isinstance(tasks, LabelledSpec):
         return tasks.n_way * tasks.n_shot, tasks.n_way * tasks.n_query
-    if isinstance(tasks, FunctionsSpec):
+    if isinstance(tasks, FunctionsSpec | GroupSpec):
         return tasks.max_shot, tasks.n_query
     return tasks.n_shot, tasks.n_query
 

@@ -14,9 +14,12 @@ from models.build import build_family, build_learner
 from models.episode import MetaBatch
 from models.precision import Precision, set_precision
 from models.programs.folder import ProgramFolder
-from models.spec import LabelledSpec, Signature, max_ways_of, signature_of
+from models.spec import Signature, TaskFamilySpec, max_ways_of, signature_of
 from models.tasks.family import Split, TaskFamily
+from models.tasks.grouped import Grouped
+from models.tasks.grouped_data import GroupedData
 from models.tasks.labelled_data import LabelledData
+from models.tasks.split_record import HasSplit
 from models.training.checkpoint import decode_checkpoint, encode_checkpoint
 from models.training.config import MetaTrainingConfig
 from models.training.evaluation import meta_test
@@ -45,7 +48,7 @@ class MetaTraining:
         signature do not fit."""
         self._config = config
         self._signature = signature
-        self._max_ways = max_ways_of(config.learner, config.tasks)
+        self._max_ways = max_ways_of(config.learner, config.tasks, signature)
         self._family = family
         self._device = device
         try:
@@ -63,16 +66,21 @@ class MetaTraining:
     def prepare(
         cls,
         plain: Mapping[str, Any],
-        load: Callable[[str], LabelledData],
+        load: Callable[[TaskFamilySpec], LabelledData | GroupedData | None],
         device: torch.device,
         programs: ProgramFolder | None = None,
     ) -> "MetaTraining":
-        """From a job's configuration; `load` gives a dataset by its id. Raises Unsuitable."""
+        """From a job's configuration; `load` gives the dataset of tasks that need one. Raises Unsuitable."""
         config = msgspec.convert(plain, MetaTrainingConfig)
-        data = load(config.tasks.dataset) if isinstance(config.tasks, LabelledSpec) else None
         try:
+            data = load(config.tasks)
             family = build_family(config.tasks, data)
-            signature = signature_of(config.tasks, data.wire_shape if data else None)
+            if isinstance(family, Grouped):
+                signature = family.signature
+            elif isinstance(data, LabelledData):
+                signature = signature_of(config.tasks, data.wire_shape, data.table)
+            else:
+                signature = signature_of(config.tasks)
         except ValueError as error:
             raise Unsuitable(str(error)) from error
         return cls(config, signature, family, device, programs)
@@ -133,12 +141,17 @@ class MetaTraining:
         """The trained model as the file that a version is; `record` says how it came to be."""
         params = {name: value.numpy() for name, value in self._trainer.meta_params.items()}
         where = {"device": self._device.type, "torch": str(torch.__version__)}
+        split = (
+            {"split": msgspec.to_builtins(self._family.split.record)}
+            if isinstance(self._family, HasSplit)
+            else {}
+        )
         plans = [msgspec.structs.asdict(stretch) for stretch in self._trainer.stretches]
         manifest = Manifest(
             learner=self._config.learner,
             signature=self._signature,
             max_ways=self._max_ways,
-            training={**record, **where, "plans": plans},
+            training={**record, **where, **split, "plans": plans},
             metrics=dict(metrics),
         )
         return encode_artifact(params, manifest)

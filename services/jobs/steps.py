@@ -10,8 +10,6 @@ from contextlib import suppress
 from threading import Event
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from models.programs.folder import ProgramFolder
 from services.clock import Clock
 from services.datasets.service import DatasetService
@@ -24,6 +22,8 @@ from services.jobs.settings import WorkerSettings
 from services.storage.artifacts import ArtifactStore
 
 if TYPE_CHECKING:
+    from models.spec import TaskFamilySpec
+    from models.tasks.grouped_data import GroupedData
     from models.tasks.labelled_data import LabelledData
 
 Outcome = Literal["more", "trained", "over"]
@@ -153,12 +153,27 @@ class Steps:
             self._taken[job_id] = job
         return job
 
-    def _load(self, dataset_id: str) -> "LabelledData":
+    def _load(self, tasks: "TaskFamilySpec") -> "LabelledData | GroupedData | None":
+        from models.spec import GroupSpec, LabelledSpec
+        from models.tasks.grouped_data import GroupedData
         from models.tasks.labelled_data import LabelledData
 
-        arrays = self._datasets.load(dataset_id)
-        tasks = None if arrays.tasks is None else np.array(arrays.task_names)[arrays.tasks]
-        return LabelledData.from_arrays(arrays.inputs, arrays.targets, tasks)
+        if not isinstance(tasks, LabelledSpec | GroupSpec):
+            return None
+        arrays = self._datasets.load(tasks.dataset)
+        groups = arrays.task_names_of_examples
+        if isinstance(tasks, GroupSpec):
+            if groups is None:
+                raise ValueError(
+                    "grouped tasks need a dataset with a task for every row, and this one has none"
+                )
+            columns, classes = arrays.columns, arrays.classes
+            return GroupedData.from_arrays(
+                arrays.inputs, arrays.targets, groups, columns=columns, classes=classes
+            )
+        return LabelledData.from_arrays(
+            arrays.inputs, arrays.targets, groups, class_names=arrays.classes, table=arrays.signature
+        )
 
     def _fail(self, job_id: str, turn: int, error: Exception) -> None:
         job = self._forget(job_id, turn)

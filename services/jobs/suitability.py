@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from models.spec import Conv4Spec, LabelledSpec, MlpSpec, Signature, Task, signature_of
+from models.spec import Conv4Spec, GroupSpec, LabelledSpec, MlpSpec, Signature, Task, signature_of
 from models.training.config import MetaTrainingConfig
 from services.errors import Fault, Invalid
 from services.jobs.cost import step_bytes
@@ -23,13 +23,15 @@ _TURNS = 4  # `rotations` makes this many classes of one
 class Traits(msgspec.Struct, frozen=True):
     """What has to be known of a dataset: one example's shape, (D,) or (H, W, C), and how many there are.
 
-    `class_sizes` says of how many examples how many classes are; empty where that is not known.
+    `class_sizes` says of how many examples how many classes are; empty where that is not known. `signature` is
+    that of a table, with its columns.
     """
 
     example_shape: tuple[int, ...]
     n_classes: int
     n_tasks: int
     class_sizes: tuple[tuple[int, int], ...] = ()
+    signature: Signature | None = None
 
 
 def check(
@@ -41,7 +43,13 @@ def check(
 
     Raises Invalid with every fault, pointers below `prefix`.
     """
-    signature = signature_of(config.tasks, traits.example_shape if traits else None)
+    if isinstance(config.tasks, GroupSpec) and traits is not None:
+        faults = list(_group_faults(config.tasks, traits))
+        if faults:
+            raise _invalid(faults, prefix)
+    signature = signature_of(
+        config.tasks, *((traits.example_shape, traits.signature) if traits else (None, None))
+    )
     faults = list(_faults(config, signature))
     if isinstance(config.tasks, LabelledSpec) and traits is not None:
         faults += _dataset_faults(config.tasks, traits)
@@ -55,9 +63,13 @@ def check(
             )
         )
     if faults:
-        placed = [Fault(prefix + fault.pointer, fault.detail) for fault in faults]
-        raise Invalid(f"the configuration does not fit together: {placed[0].detail}", placed)
+        raise _invalid(faults, prefix)
     return signature
+
+
+def _invalid(faults: list[Fault], prefix: str) -> Invalid:
+    placed = [Fault(prefix + fault.pointer, fault.detail) for fault in faults]
+    return Invalid(f"the configuration does not fit together: {placed[0].detail}", placed)
 
 
 def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]:
@@ -76,6 +88,33 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
         yield Fault(
             "/learner/algorithm/name", _MISMATCHES[signature.task].format(tasks=" and ".join(algorithm.tasks))
         )
+    elif (
+        isinstance(config.tasks, GroupSpec)
+        and signature.task == "classification"
+        and not algorithm.knows_unseen_classes
+    ):
+        yield Fault(
+            "/learner/algorithm/name",
+            "the classes of these tasks are always the same, and a support set need not show them all: this "
+            "algorithm knows a class only from its examples; use maml, or the family labelled within_task",
+        )
+
+
+def _group_faults(tasks: GroupSpec, traits: Traits) -> Iterator[Fault]:
+    if traits.signature is None or len(traits.example_shape) != 1:
+        yield Fault(
+            "/tasks/family", "grouped tasks take rows of numbers and categories, not images or series"
+        )
+    elif traits.n_tasks < 2:
+        yield Fault(
+            "/tasks/dataset",
+            "the dataset needs at least two tasks, one of them held out for the meta-test: name the column that "
+            "tells them apart when you upload it (task=…)",
+        )
+    elif len(tasks.test_tasks) >= traits.n_tasks:
+        yield Fault("/tasks/test_tasks", "no task is left for meta-training")
+    if tasks.min_shot > tasks.max_shot:
+        yield Fault("/tasks/min_shot", f"min_shot {tasks.min_shot} is above max_shot {tasks.max_shot}")
 
 
 def _dataset_faults(tasks: LabelledSpec, traits: Traits) -> Iterator[Fault]:

@@ -18,11 +18,27 @@ class SignatureTensor(ResponseBody):
     shape: list[int]
 
 
+class ColumnResponse(ResponseBody):
+    """Of a table: `mean` and `scale` standardise a number; a category is sent as its index in `categories`."""
+
+    name: str = ""
+    mean: float = 0.0
+    scale: float = 1.0
+    categories: list[str] = []
+
+
 class SignatureResponse(ResponseBody):
-    """What a version takes and gives; -1 is the number of examples."""
+    """What a version takes and gives; -1 is the number of examples.
+
+    `columns` says what each number of an input means, where that is known; `classes` are those of every task,
+    where they are always the same.
+    """
 
     inputs: SignatureTensor
     targets: SignatureTensor
+    columns: list[ColumnResponse] = []
+    target_columns: list[ColumnResponse] = []
+    classes: list[str] = []
 
 
 class LearnerResponse(ResponseBody):
