@@ -32,6 +32,13 @@ class EpisodeSampler:
         picks_MNE = draw_distinct(generator, self.counts_C[classes_MN], per_class)
         return classes_MN, self.rows[self.starts_C[classes_MN].unsqueeze(-1) + picks_MNE]
 
+    def draw_examples(self, generator: Generator, size: int) -> tuple[Tensor, Tensor]:
+        """Classes int64 [size], each equally likely, and a row int64 [size] of each."""
+        classes = torch.randint(len(self.counts_C), (size,), generator=generator)
+        counts = self.counts_C[classes]
+        places = (torch.rand(size, generator=generator, dtype=torch.float64) * counts).long()
+        return classes, self.rows[self.starts_C[classes] + places]
+
 
 def draw_distinct(generator: Generator, bounds: Tensor, size: int) -> Tensor:
     """Int64 [*bounds, size]: below each bound `size` different numbers, every ordered choice equally likely.

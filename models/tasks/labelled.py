@@ -58,6 +58,20 @@ class Labelled:
             ),
         )
 
+    @property
+    def train_classes(self) -> int:
+        """Of meta-training, a class's turns counted each."""
+        return len(self.samplers["train"].counts_C)
+
+    def examples(self, generator: Generator, size: int) -> tuple[Tensor, Tensor]:
+        """Inputs [size, X] of meta-training and their classes int64 [size], every class equally likely."""
+        classes, rows = self.samplers["train"].draw_examples(generator, size)
+        inputs = self.data.take(rows)
+        if self.spec.rotations:
+            turns = (classes % TURNS).reshape(-1, 1).to(inputs.device)
+            inputs = turn(inputs[:, None, None], turns).flatten(0, 2)
+        return inputs, classes.to(inputs.device)
+
 
 def turn(images: Tensor, turns: Tensor) -> Tensor:
     """Square images [M, N, E, C, H, W], those of class (m, n) turned by `turns` [M, N] quarters."""

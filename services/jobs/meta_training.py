@@ -13,6 +13,7 @@ from torch import Generator
 from models.build import build_family, build_learner
 from models.episode import MetaBatch
 from models.precision import Precision, set_precision
+from models.functional import Params
 from models.programs.folder import ProgramFolder
 from models.spec import Signature, TaskFamilySpec, max_ways_of, signature_of
 from models.tasks.family import Split, TaskFamily
@@ -24,7 +25,9 @@ from models.training.checkpoint import decode_checkpoint, encode_checkpoint
 from models.training.config import MetaTrainingConfig
 from models.training.evaluation import meta_test
 from models.training.meta_trainer import DivergedError, MetaTrainer
+from models.training.phases import Phases
 from models.training.planner import Planner
+from models.training.pretraining import pretrainer
 from models.training.program import ProgramSpec
 from services.jobs.failures import Diverged, Unsuitable
 from services.storage.manifest import Manifest, encode_artifact
@@ -56,6 +59,11 @@ class MetaTraining:
         except ValueError as error:
             raise Unsuitable(str(error)) from error
         self._trainer = MetaTrainer(config.training, family, learner, device)
+        before = pretrainer(config.training, config.learner, signature, learner, family, device)
+        try:
+            self._phases = Phases(self._trainer, before, signature)
+        except ValueError as error:
+            raise Unsuitable(str(error)) from error
         self._planner: Planner | None = None
         if programs is not None:
             program = ProgramSpec.of(config.learner, signature, self._max_ways, self._trainer)
@@ -87,21 +95,26 @@ class MetaTraining:
 
     @property
     def iteration(self) -> int:
-        """Outer steps taken."""
-        return self._trainer.iteration
+        """Iterations taken, of all phases."""
+        return self._phases.iteration
 
     @property
     def finished(self) -> bool:
-        return self._trainer.finished
+        return self._phases.finished
+
+    @property
+    def phase(self) -> str:
+        """What the next iteration belongs to: pretraining or meta_training."""
+        return self._phases.phase
 
     def run(self, iterations: int) -> dict[str, float]:
-        """Take outer steps; the mean of every metric over them. Raises Diverged."""
-        if not self._begun:
+        """Take iterations, of one phase; the mean of every metric over them. Raises Diverged."""
+        if not self._begun and self.phase == "meta_training":
             self._begun = True
             if self._planner is not None:
                 self._planner.begin()
         try:
-            return self._trainer.run(iterations)
+            return self._phases.run(iterations)
         except DivergedError as error:
             raise Diverged(str(error)) from error
 
@@ -112,30 +125,40 @@ class MetaTraining:
 
     def turn(self) -> None:
         """Go on by a better plan if there is one. Call it right before `checkpoint`, which records it."""
-        if self._planner is not None:
+        if self._planner is not None and self._begun:
             self._planner.turn()
 
     def checkpoint(self) -> bytes:
         """The whole state of the training; equal states give equal bytes."""
-        return encode_checkpoint(self._trainer.state())
+        return encode_checkpoint(self._phases.state())
 
     def restore(self, data: bytes) -> None:
         """Go on from a checkpoint. Raises ValueError where it is none of this training."""
-        self._trainer.restore(decode_checkpoint(data))
+        self._phases.restore(decode_checkpoint(data))
 
-    def meta_test(self, before_each_pass: Callable[[], None]) -> dict[str, float]:
-        """Scores on held-out tasks; `before_each_pass` may raise to break off."""
+    def meta_test(self, before_each_pass: Callable[[], None]) -> dict[str, dict[str, float]]:
+        """Scores on held-out tasks; `before_each_pass` may raise to break off.
+
+        `meta_test` is what the trained model scores. A run with pretraining also has `before`,
+        `after_pretraining` and `after_meta_training`, all on the same episodes.
+        """
         training = self._config.training
-        return meta_test(
-            self._config.learner,
-            self._signature,
-            self._max_ways,
-            self._trainer.meta_params,
-            _Watched(self._family, before_each_pass),
-            episodes=training.test_episodes,
-            seed=_TEST_SEED + training.seed,
-            device=self._device,
-        )
+
+        def scores(params: Params) -> dict[str, float]:
+            return meta_test(
+                self._config.learner,
+                self._signature,
+                self._max_ways,
+                params,
+                _Watched(self._family, before_each_pass),
+                episodes=training.test_episodes,
+                seed=_TEST_SEED + training.seed,
+                device=self._device,
+            )
+
+        trained = scores(self._trainer.meta_params)
+        earlier = {phase: scores(params) for phase, params in self._phases.earlier().items()}
+        return {"meta_test": trained, **earlier, **({"after_meta_training": trained} if earlier else {})}
 
     def artifact(self, record: Mapping[str, Any], metrics: Mapping[str, Any]) -> bytes:
         """The trained model as the file that a version is; `record` says how it came to be."""

@@ -77,7 +77,7 @@ class JobService:
             model=model,
             config=document(config),
             publish=publish,
-            progress=Progress(0, config.training.iterations),
+            progress=Progress(0, config.training.all_iterations),
             metrics={},
             result=None,
             error=None,

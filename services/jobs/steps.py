@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from models.tasks.labelled_data import LabelledData
 
 Outcome = Literal["more", "trained", "over"]
-Scores = dict[str, float]
+Scores = dict[str, dict[str, float]]
 
 _log = logging.getLogger(__name__)
 

@@ -91,7 +91,7 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
     elif (
         isinstance(config.tasks, GroupSpec)
         and signature.task == "classification"
-        and not algorithm.knows_unseen_classes
+        and not algorithm.has_output_layer
     ):
         yield Fault(
             "/learner/algorithm/name",

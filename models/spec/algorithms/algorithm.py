@@ -21,9 +21,6 @@ class Algorithm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     has_output_layer: ClassVar[bool] = False
     """Whether its network ends in a layer of one output for each target column or class slot; slots bound ways."""
 
-    knows_unseen_classes: ClassVar[bool] = False
-    """Whether it can give a class of fixed meaning a probability that its support set shows no example of."""
-
     @property
     def gradient_steps(self) -> int:
         """Inner steps of gradient descent that one adaptation takes; 0 for algorithms that take none."""

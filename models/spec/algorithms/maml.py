@@ -18,7 +18,6 @@ class MamlSpec(Algorithm, frozen=True, kw_only=True, forbid_unknown_fields=True,
     adjustable: ClassVar[tuple[str, ...]] = ("inner_steps", "inner_lr")
     starts_from_adaptation: ClassVar[bool] = True
     has_output_layer: ClassVar[bool] = True
-    knows_unseen_classes: ClassVar[bool] = True
 
     inner_steps: InnerSteps = 1
     inner_lr: InnerRate = 0.01

@@ -125,7 +125,7 @@ def test_an_unknown_recipe_is_answered_with_those_there_are() -> None:
         ({"trainig": {}}, "did you mean training?"),
         ({"training": {"zzz": 5}}, "there are iterations, meta_batch_size"),
         ({"learner": {"algorithm": {"name": "protonett"}}}, "it is one of maml, protonet, ridge"),
-        ({"tasks": {"family": "function"}}, "it is one of functions, labelled, sinusoid"),
+        ({"tasks": {"family": "function"}}, "it is one of functions, grouped, labelled, sequences, sinusoid"),
         ({"training": {"schedule": "cos"}}, "it is one of constant, cosine"),
         ({"tasks": {"kinds": ["lines"]}}, "it is one of exponential, line, parabola, sinusoid"),
     ],
