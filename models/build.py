@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
 import torch
 from torch.overrides import TorchFunctionMode
 
@@ -15,6 +16,7 @@ from models.algorithms.bayesian_ridge import BayesianRidge
 from models.algorithms.encoded import Encoded
 from models.algorithms.learner import MetaLearner
 from models.algorithms.maml import Maml
+from models.algorithms.normalised import Normalised
 from models.algorithms.protonet import ProtoNet
 from models.algorithms.ridge_classifier import RidgeClassifier
 from models.functional import Network, Params
@@ -85,6 +87,11 @@ def build_learner(
     """
     if signature.columns or signature.target_columns:
         return Encoded(build_learner(spec, signature.encoded, max_ways, kernels), signature)
+    if spec.normalise:
+        if signature.task != "regression" or signature.is_image:
+            raise ValueError("only regression on vectors is normalised by a task's own support set")
+        plain = msgspec.structs.replace(spec, normalise=False)
+        return Normalised(build_learner(plain, signature, kernels=kernels))
     backbone = build_network(spec.network, signature, kernels)
     regression = signature.task == "regression"
     match spec.algorithm:

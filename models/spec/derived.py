@@ -47,5 +47,5 @@ def max_ways_of(
     if signature is not None and signature.classes:
         return len(signature.classes)
     if learner.algorithm.has_output_layer and isinstance(tasks, LabelledSpec):
-        return tasks.n_way
+        return tasks.most_ways
     return None

@@ -46,6 +46,9 @@ class LabelledSpec(
 ):
     """N-way K-shot episodes from an uploaded dataset of labelled examples.
 
+    With `max_way` an episode has `min_way` (2 unless given) to `max_way` classes in place of `n_way`, and with
+    `max_shot` a class has `min_shot` (1 unless given) to `max_shot` examples in place of `n_shot`: imbalanced, by
+    the rules of Meta-Dataset (Triantafillou et al. 2020), in meta-training and meta-test alike.
     `within_task` draws every episode's classes inside one of the dataset's tasks (an alphabet, a speaker).
     `rotations` makes each quarter turn of a class another class (images only, meta-training only).
     `test_fraction` of the classes, or of the tasks when `within_task`, is held out for the meta-test: which
@@ -58,11 +61,40 @@ class LabelledSpec(
     n_way: Ways = 5
     n_shot: Shots = 1
     n_query: Shots = 5
+    min_way: Ways | None = None
+    max_way: Ways | None = None
+    min_shot: Shots | None = None
+    max_shot: Shots | None = None
     within_task: bool = False
     rotations: bool = False
     test_fraction: Fraction = 0.2
     split_seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     test_tasks: tuple[str, ...] = ()
+
+    @property
+    def is_variable(self) -> bool:
+        """Whether ways or shots are drawn anew for every episode."""
+        return self.max_way is not None or self.max_shot is not None
+
+    @property
+    def fewest_ways(self) -> int:
+        """The classes of the smallest episode."""
+        return self.n_way if self.max_way is None else self.min_way or 2
+
+    @property
+    def most_ways(self) -> int:
+        """The classes of the largest episode."""
+        return self.max_way or self.n_way
+
+    @property
+    def fewest_shots(self) -> int:
+        """The least support examples of a class."""
+        return self.n_shot if self.max_shot is None else self.min_shot or 1
+
+    @property
+    def most_shots(self) -> int:
+        """The most support examples of a class."""
+        return self.max_shot or self.n_shot
 
 
 class GroupedSpec(

@@ -30,7 +30,7 @@ def row_keys(*parts: Tensor) -> Array:
 
 
 def _bits(rows: Tensor) -> Array:
-    values = rows.numpy()
+    values = rows.cpu().numpy()
     if values.dtype.kind == "f":
         values = np.ascontiguousarray(values + 0.0).view(f"u{values.dtype.itemsize}")  # -0.0 is 0.0
     return values.astype(np.uint64) + np.uint64(1)

@@ -13,24 +13,30 @@ class EpisodeSampler:
     """
 
     def __init__(self, rows_of_class: Sequence[Tensor], pool_of_class: Tensor, n_way: int) -> None:
-        """`rows_of_class` int64 [n_c] each; `pool_of_class` int64 [C], every pool of at least `n_way` classes."""
+        """`rows_of_class` int64 [n_c] each; `pool_of_class` int64 [C], a pool number."""
         self.n_way = n_way
         self.rows = torch.cat(list(rows_of_class))
         self.counts_C = torch.tensor([len(rows) for rows in rows_of_class])
         self.starts_C = self.counts_C.cumsum(0) - self.counts_C
         pools_P = pool_of_class.bincount().nonzero()
         self.members_PC = pools_P == pool_of_class
+        self.pool_of_class = torch.searchsorted(pools_P.flatten(), pool_of_class)
 
     def draw(self, generator: Generator, episodes: int, per_class: int) -> tuple[Tensor, Tensor]:
         """Classes int64 [M, N], and of each `per_class` rows int64 [M, N, E]; none is drawn twice.
 
-        Every class has at least `per_class` rows.
+        Of a class that has fewer, all of its rows come first, and whatever fills the rest. A pool of fewer than
+        `n_way` classes has all of them first, and then others: `available` tells how many are its own.
         """
         pools_M = torch.randint(len(self.members_PC), (episodes,), generator=generator)
         keys_MC = torch.rand(episodes, len(self.counts_C), generator=generator)
         classes_MN = keys_MC.masked_fill(~self.members_PC[pools_M], -1.0).topk(self.n_way).indices
         picks_MNE = draw_distinct(generator, self.counts_C[classes_MN], per_class)
         return classes_MN, self.rows[self.starts_C[classes_MN].unsqueeze(-1) + picks_MNE]
+
+    def available(self, classes: Tensor) -> Tensor:
+        """Int64 [M]: how many of the classes [M, N] that `draw` gave are of their episode's pool."""
+        return self.members_PC.sum(1)[self.pool_of_class[classes[:, 0]]].clamp(max=classes.shape[1])
 
     def draw_examples(self, generator: Generator, size: int) -> tuple[Tensor, Tensor]:
         """Classes int64 [size], each equally likely, and a row int64 [size] of each."""

@@ -6,6 +6,7 @@ from torch import Generator, Tensor
 from models.episode import Episode, MetaBatch, QuerySet, SupportSet
 from models.spec import LabelledSpec
 from models.tasks.episode_sampler import EpisodeSampler
+from models.tasks.episode_sizes import draw_shots, draw_ways
 from models.tasks.family import Split
 from models.tasks.labelled_data import LabelledData
 from models.tasks.split import TURNS, split_classes
@@ -24,24 +25,29 @@ class Labelled:
             raise ValueError("rotations need square images")
         self.spec = spec
         self.data = data
-        train, test = split_classes(spec, data)
+        self.split = split_classes(spec, data)
+        train, test, _ = self.split
         turns = TURNS if spec.rotations else 1
         # A class's turns follow one another, so that a class's number tells its turn.
         turned_rows = [rows for rows in train.rows for _ in range(turns)]
         self.samplers: dict[Split, EpisodeSampler] = {
-            "train": EpisodeSampler(turned_rows, train.pools.repeat_interleave(turns), spec.n_way),
-            "test": EpisodeSampler(test.rows, test.pools, spec.n_way),
+            "train": EpisodeSampler(turned_rows, train.pools.repeat_interleave(turns), spec.most_ways),
+            "test": EpisodeSampler(test.rows, test.pools, spec.most_ways),
         }
 
     def sample(self, generator: Generator, meta_batch_size: int, split: Split = "train") -> MetaBatch:
-        """Support [M, n_way * n_shot, X] and query [M, n_way * n_query, X]; no example is in both."""
+        """Support [M, n_way * n_shot, X] and query [M, n_way * n_query, X]; no example is in both.
+
+        Where ways or shots vary they are padded to the most of each, class by class.
+        """
         spec = self.spec
-        classes_MN, rows_MNE = self.samplers[split].draw(
-            generator, meta_batch_size, spec.n_shot + spec.n_query
-        )
+        sampler = self.samplers[split]
+        classes_MN, rows_MNE = sampler.draw(generator, meta_batch_size, spec.most_shots + spec.n_query)
         inputs_MNEX = self.data.take(rows_MNE)
         if spec.rotations and split == "train":
             inputs_MNEX = turn(inputs_MNEX, classes_MN % TURNS)
+        if spec.is_variable:
+            return self._varied(generator, sampler, classes_MN, inputs_MNEX)
         support_x, query_x = inputs_MNEX[:, :, : spec.n_shot], inputs_MNEX[:, :, spec.n_shot :]
         slots_MN = torch.arange(spec.n_way).repeat(meta_batch_size, 1)
         return Episode(
@@ -56,6 +62,32 @@ class Labelled:
                 slots_MN.repeat_interleave(spec.n_query, dim=1),
                 torch.ones(meta_batch_size, spec.n_way * spec.n_query),
             ),
+        )
+
+    def _varied(
+        self, generator: Generator, sampler: EpisodeSampler, classes_MN: Tensor, inputs_MNEX: Tensor
+    ) -> MetaBatch:
+        """Episodes of drawn ways and shots from drawn classes, their query examples first."""
+        spec, device = self.spec, inputs_MNEX.device
+        ways_M = draw_ways(generator, spec.fewest_ways, sampler.available(classes_MN), spec.most_ways)
+        counts_MN = sampler.counts_C[classes_MN]
+        shots_MN = draw_shots(
+            generator, counts_MN, ways_M, spec.n_query, spec.fewest_shots, spec.most_shots
+        ).to(device)
+        real_MN = shots_MN > 0
+        given_MNS = (torch.arange(spec.most_shots, device=device) < shots_MN.unsqueeze(-1)).float()
+        asked_MNQ = real_MN.float().unsqueeze(-1).expand(-1, -1, spec.n_query)
+        slots_MN = torch.arange(classes_MN.shape[1], device=device).expand_as(shots_MN)
+        query_x, support_x = inputs_MNEX[:, :, : spec.n_query], inputs_MNEX[:, :, spec.n_query :]
+
+        def masked(inputs_MNEX: Tensor, mask_MNE: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            mask_ME = mask_MNE.flatten(1)
+            inputs_MEX = inputs_MNEX.flatten(1, 2)
+            inputs_MEX = inputs_MEX * mask_ME.reshape(*mask_ME.shape, *[1] * (inputs_MEX.dim() - 2))
+            return inputs_MEX, slots_MN.repeat_interleave(mask_MNE.shape[-1], dim=1), mask_ME
+
+        return Episode(
+            SupportSet(*masked(support_x, given_MNS), real_MN.float()), QuerySet(*masked(query_x, asked_MNQ))
         )
 
     @property

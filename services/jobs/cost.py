@@ -44,7 +44,7 @@ def _examples(config: MetaTrainingConfig) -> tuple[int, int]:
     """Support and query examples of the largest episode."""
     tasks = config.tasks
     if isinstance(tasks, LabelledSpec):
-        return tasks.n_way * tasks.n_shot, tasks.n_way * tasks.n_query
+        return tasks.most_ways * tasks.most_shots, tasks.most_ways * tasks.n_query
     if isinstance(tasks, FunctionsSpec | GroupSpec):
         return tasks.max_shot, tasks.n_query
     return tasks.n_shot, tasks.n_query

@@ -84,6 +84,10 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
                 "/learner/network/name",
                 f"conv4 needs images of at least {_SMALLEST_IMAGE}x{_SMALLEST_IMAGE} pixels",
             )
+    if config.learner.normalise and (signature.task != "regression" or signature.is_image):
+        yield Fault(
+            "/learner/normalise", "only regression on vectors is normalised by a task's own support set"
+        )
     if signature.task not in algorithm.tasks:
         yield Fault(
             "/learner/algorithm/name", _MISMATCHES[signature.task].format(tasks=" and ".join(algorithm.tasks))
@@ -121,7 +125,15 @@ def _dataset_faults(tasks: LabelledSpec, traits: Traits) -> Iterator[Fault]:
     shape = traits.example_shape
     if tasks.rotations and not (len(shape) == 3 and shape[0] == shape[1]):
         yield Fault("/tasks/rotations", "only square images can be turned")
-    taken = tasks.n_shot + tasks.n_query
+    shots, ways = tasks.fewest_shots, tasks.fewest_ways
+    taken = shots + tasks.n_query
+    for what, low, high, given in (
+        ("way", ways, tasks.most_ways, tasks.max_way or tasks.min_way),
+        ("shot", shots, tasks.most_shots, tasks.max_shot or tasks.min_shot),
+    ):
+        if given and (getattr(tasks, f"max_{what}") is None or low > high):
+            yield Fault(f"/tasks/min_{what}", f"min_{what} goes with a max_{what} that is not below it")
+            return
     usable = sum(classes for size, classes in traits.class_sizes if size >= taken)
     if traits.class_sizes and not usable:
         largest = max(size for size, _ in traits.class_sizes)
@@ -141,12 +153,12 @@ def _dataset_faults(tasks: LabelledSpec, traits: Traits) -> Iterator[Fault]:
         return
     if tasks.test_tasks:
         yield Fault("/tasks/test_tasks", "tasks are held out only where within_task is true")
-    needed = tasks.n_way + (-(-tasks.n_way // _TURNS) if tasks.rotations else tasks.n_way)
+    needed = ways + (-(-ways // _TURNS) if tasks.rotations else ways)
     classes = usable if traits.class_sizes else traits.n_classes
     if classes < needed:
         small = f" of at least n_shot + n_query = {taken} examples" if classes < traits.n_classes else ""
         yield Fault(
             "/tasks/n_query" if small and traits.n_classes >= needed else "/tasks/n_way",
-            f"{tasks.n_way}-way episodes need {needed} classes{small}, {tasks.n_way} of them held out for the "
+            f"{ways}-way episodes need {needed} classes{small}, {ways} of them held out for the "
             f"meta-test, and the dataset has {classes}",
         )

@@ -25,8 +25,15 @@ from models.spec import (
 )
 from models.tasks.labelled_data import LabelledData
 
-VECTORS = LabelledData.from_arrays(np.zeros((40, 3), np.float32), np.repeat(np.arange(10), 4))
-IMAGES = LabelledData.from_arrays(np.zeros((40, 16, 18), np.uint8), np.repeat(np.arange(10), 4))
+
+def _pictures() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, (40, 16, 18), dtype=np.uint8)
+
+
+VECTORS = LabelledData.from_arrays(
+    np.arange(120, dtype=np.float32).reshape(40, 3), np.repeat(np.arange(10), 4)
+)
+IMAGES = LabelledData.from_arrays(_pictures(), np.repeat(np.arange(10), 4))
 LETTERS = LabelledSpec(dataset="ds_1", n_way=4, n_shot=1, n_query=2)
 
 
