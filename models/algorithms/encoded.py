@@ -1,6 +1,7 @@
 """A learner behind the encoding of a table's columns. Knows the learner by its protocol; no algorithm, no data."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Generator, Tensor
@@ -50,10 +51,13 @@ class Encoded:
         return squared_error(answer["mean"], support.targets, support.mask)
 
     def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
-        return self.learner.meta_loss(meta_params, self.encode(episode))
+        return self.learner.meta_loss(meta_params, self._episode(episode))
 
     def encode(self, episode: Episode) -> Episode:
-        """The episode as the learner sees it."""
+        """The episode as the network sees it."""
+        return encoding_of(self.learner)(self._episode(episode))
+
+    def _episode(self, episode: Episode) -> Episode:
         query = episode.query
         inputs, targets = self._columns.encode(query.inputs), self._encoded_targets(query.targets)
         return Episode(self._support(episode.support), query._replace(inputs=inputs, targets=targets))
@@ -64,6 +68,24 @@ class Encoded:
 
     def _encoded_targets(self, targets: Tensor) -> Tensor:
         return self._targets.encode(targets) if self.task == "regression" else targets
+
+
+@runtime_checkable
+class Encoding(Protocol):
+    """A learner whose network sees something else than the episode."""
+
+    def encode(self, episode: Episode) -> Episode:
+        """The episode as the network sees it."""
+        ...
+
+
+def encoding_of(learner: MetaLearner) -> Callable[[Episode], Episode]:
+    """What the learner makes of an episode before its network sees it."""
+    return learner.encode if isinstance(learner, Encoding) else _as_it_is
+
+
+def _as_it_is(episode: Episode) -> Episode:
+    return episode
 
 
 class ColumnEncoding:

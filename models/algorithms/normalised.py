@@ -5,7 +5,7 @@ from torch import Generator, Tensor
 
 from models.algorithms.learner import MetaLearner
 from models.episode import Episode, SupportSet
-from models.functional import Params, masked_mean, squared_error
+from models.functional import Params, squared_error
 from models.spec import Task
 
 _PREFIX = "normal."
@@ -18,11 +18,7 @@ class Normalised:
 
     So a learner that takes steps of a fixed size meets tasks of any scale and offset, wherever they were measured:
     all lines become two, one up and one down. The shift and scale are part of the adapted parameters. An adaptation
-    that goes on from another keeps that one's.
-
-    A query far from where a support set was measured has targets of many of its deviations, and a few such
-    episodes would be all that meta-training hears. So an episode's outer loss is divided by its query's mean
-    square where that is above 1: the metrics of `meta_loss` are in the larger of the two units.
+    that goes on from another keeps that one's. What `meta_loss` reports is in the support's deviations.
     """
 
     task: Task = "regression"
@@ -60,14 +56,14 @@ class Normalised:
         return squared_error(answer["mean"], support.targets, support.mask)
 
     def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
-        normal = _normal(episode.support)
-        query = episode.query
+        return self.learner.meta_loss(meta_params, self.encode(episode))
+
+    def encode(self, episode: Episode) -> Episode:
+        """The episode in units of its support."""
+        normal, query = _normal(episode.support), episode.query
         inputs = (query.inputs - normal["normal.x_mean"]) / normal["normal.x_scale"]
         targets = (query.targets - normal["normal.y_mean"]) / normal["normal.y_scale"]
-        seen = Episode(_normalised(episode.support, normal), query._replace(inputs=inputs, targets=targets))
-        weight = 1 / masked_mean(targets.square().mean(-1), query.mask).clamp(min=1.0)
-        loss, metrics = self.learner.meta_loss(meta_params, seen)
-        return weight * loss, {**metrics, "loss": weight * metrics["loss"]}
+        return Episode(_normalised(episode.support, normal), query._replace(inputs=inputs, targets=targets))
 
 
 def _normalised(support: SupportSet, normal: Params) -> SupportSet:

@@ -1,5 +1,6 @@
 """Examples apart from episodes, for training on all classes or all tasks together. Knows no learner."""
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -24,10 +25,14 @@ class HasClasses(Protocol):
 
 
 class Pooled:
-    """A family's meta-training examples as episodes without a support set: each one batch, all of it query."""
+    """A family's meta-training examples as episodes without a support set: each one batch, all of it query.
 
-    def __init__(self, family: TaskFamily, batch_size: int) -> None:
+    They are as a learner's network sees them: `encode` is applied to every episode before it is taken apart.
+    """
+
+    def __init__(self, family: TaskFamily, batch_size: int, encode: Callable[[Episode], Episode]) -> None:
         self._family = family
+        self._encode = torch.vmap(encode)
         self._batch_size = batch_size
         support, query = family.sample(torch.Generator(), 1)
         per_episode = support.mask.shape[1] + query.mask.shape[1]
@@ -38,15 +43,19 @@ class Pooled:
         batches = meta_batch_size
         if isinstance(self._family, HasClasses):
             inputs, targets = self._family.examples(generator, batches * self._batch_size)
-            mask = torch.ones(len(inputs), device=inputs.device)
+            whole = (inputs, targets, torch.ones(len(inputs), device=inputs.device))
+            query = self._encode(_asked(*(tensor.unsqueeze(0) for tensor in whole))).query
+            parts = [[tensor] for tensor in query]
         else:
-            support, query = self._family.sample(generator, batches * self._episodes)
-            inputs, targets, mask = (
-                torch.cat([given, asked], dim=1).flatten(0, 1)
-                for given, asked in zip(support[:3], query, strict=True)
-            )
+            support, query = self._encode(self._family.sample(generator, batches * self._episodes))
+            parts = [[given, asked] for given, asked in zip(support[:3], query, strict=True)]
         inputs, targets, mask = (
-            tensor.reshape(batches, -1, *tensor.shape[1:]) for tensor in (inputs, targets, mask)
+            torch.cat(part, dim=1).flatten(0, 1).reshape(batches, -1, *part[0].shape[2:]) for part in parts
         )
-        nothing = SupportSet(inputs[:, :0], targets[:, :0], mask[:, :0], mask[:, :0])
-        return Episode(nothing, QuerySet(inputs, targets, mask))
+        return _asked(inputs, targets, mask)
+
+
+def _asked(inputs: Tensor, targets: Tensor, mask: Tensor) -> MetaBatch:
+    """Episodes [M, ...] of a query alone."""
+    nothing = SupportSet(inputs[:, :0], targets[:, :0], mask[:, :0], mask[:, :0])
+    return Episode(nothing, QuerySet(inputs, targets, mask))

@@ -3,13 +3,11 @@
 It is trained by the same outer loop as any learner, so that it is checkpointed, resumed and reported alike.
 """
 
-from collections.abc import Callable
-
 import msgspec
 import torch
 from torch import Generator, Tensor
 
-from models.algorithms.encoded import Encoded
+from models.algorithms.encoded import encoding_of
 from models.algorithms.learner import MetaLearner
 from models.build import build_network
 from models.episode import Episode
@@ -28,16 +26,15 @@ _SEED = 1 << 30
 class Supervised:
     """A network whose loss is that of its own answers to a query set."""
 
-    def __init__(self, task: Task, network: Network, encode: Callable[[Episode], Episode]) -> None:
+    def __init__(self, task: Task, network: Network) -> None:
         self._task = task
         self._network = network
-        self._encode = encode
 
     def init(self, generator: Generator) -> dict[str, Tensor]:
         return self._network.init(generator)
 
     def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
-        query = self._encode(episode).query
+        query = episode.query
         outputs = self._network(meta_params, query.inputs)
         if self._task == "regression":
             loss = squared_error(outputs, query.targets, query.mask)
@@ -65,7 +62,6 @@ def pretrainer(
     else:
         outputs = family.train_classes if isinstance(family, HasClasses) else len(signature.classes)
     network = WithHead(build_network(spec.network, signature.encoded), outputs)
-    encode = learner.encode if isinstance(learner, Encoded) else _as_it_is
     plain = msgspec.structs.replace(
         training,
         iterations=training.pretrain.iterations,
@@ -74,15 +70,11 @@ def pretrainer(
         seed=(training.seed + _SEED) % 2**31,
         pretrain=None,
     )
-    pooled = Pooled(family, training.pretrain.batch_size)
-    return MetaTrainer(plain, pooled, Supervised(signature.task, network, encode), device)
+    pooled = Pooled(family, training.pretrain.batch_size, encoding_of(learner))
+    return MetaTrainer(plain, pooled, Supervised(signature.task, network), device)
 
 
 def carried(params: Params, signature: Signature) -> dict[str, Tensor]:
     """What of a pretrained network a learner may begin with: a head only where it means the same in every task."""
     same = signature.task == "regression" or bool(signature.classes)
     return {name: value for name, value in params.items() if same or not name.startswith("head.")}
-
-
-def _as_it_is(episode: Episode) -> Episode:
-    return episode

@@ -4,8 +4,16 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from models.spec import FunctionsSpec, LearnerSpec, MamlSpec, MlpSpec, RidgeSpec, SinusoidSpec
-from models.training.config import MetaTrainingConfig, TrainingSpec
+from models.spec import (
+    FunctionsSpec,
+    LearnerSpec,
+    MamlSpec,
+    MlpSpec,
+    RidgeSpec,
+    SequencesSpec,
+    SinusoidSpec,
+)
+from models.training.config import MetaTrainingConfig, PretrainSpec, TrainingSpec
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +67,73 @@ RECIPES: tuple[Recipe, ...] = (
             learner=LearnerSpec(algorithm=RidgeSpec(), network=MlpSpec(hidden=(40, 40), activation="tanh")),
             tasks=SinusoidSpec(n_shot=10, n_query=10),
             training=TrainingSpec(iterations=2000, meta_batch_size=25, meta_lr=0.01, schedule="cosine"),
+        ),
+    ),
+    Recipe(
+        name="rml-mg-functions",
+        description=(
+            "Initialise, pretrain, meta-train with the full second-order gradient: lines of any scale by a network "
+            "of ten hidden units; from (1, 2) (2, 4) (3, 6) (4, 8) the errors at 5 and 6 are below 0.3 within ten "
+            "inner steps."
+        ),
+        created_at=datetime(2026, 11, 26, tzinfo=UTC),
+        config=MetaTrainingConfig(
+            learner=LearnerSpec(
+                algorithm=MamlSpec(inner_steps=5, inner_lr=0.1), network=MlpSpec(hidden=(10,)), normalise=True
+            ),
+            tasks=FunctionsSpec(kinds=("line",)),
+            training=TrainingSpec(
+                iterations=2000,
+                meta_batch_size=16,
+                meta_lr=0.01,
+                schedule="cosine",
+                pretrain=PretrainSpec(iterations=500, batch_size=256, lr=1e-3),
+            ),
+        ),
+    ),
+    Recipe(
+        name="rml-mg-functions-wide",
+        description=(
+            "The same three phases by a wider network on the mixture of lines, parabolas, sinusoids and "
+            "exponentials."
+        ),
+        created_at=datetime(2026, 11, 26, tzinfo=UTC),
+        config=MetaTrainingConfig(
+            learner=LearnerSpec(
+                algorithm=MamlSpec(inner_steps=5, inner_lr=0.1),
+                network=MlpSpec(hidden=(64, 64)),
+                normalise=True,
+            ),
+            tasks=FunctionsSpec(),
+            training=TrainingSpec(
+                iterations=4000,
+                meta_batch_size=16,
+                meta_lr=0.005,
+                schedule="cosine",
+                pretrain=PretrainSpec(iterations=500, batch_size=256, lr=1e-3),
+            ),
+        ),
+    ),
+    Recipe(
+        name="students",
+        description=(
+            "A student's next answers from the first ones: needs an upload of ordered answers, categorical input "
+            "skill, further inputs place and attempt, target 0 or 1, a task for every student; name it in "
+            "overrides.tasks.dataset."
+        ),
+        created_at=datetime(2026, 11, 26, tzinfo=UTC),
+        config=MetaTrainingConfig(
+            learner=LearnerSpec(
+                algorithm=MamlSpec(inner_steps=5, inner_lr=0.5), network=MlpSpec(hidden=(32,))
+            ),
+            tasks=SequencesSpec(dataset="", max_shot=80),
+            training=TrainingSpec(
+                iterations=1000,
+                meta_batch_size=16,
+                meta_lr=0.002,
+                schedule="cosine",
+                pretrain=PretrainSpec(iterations=1000, batch_size=256, lr=0.01),
+            ),
         ),
     ),
 )

@@ -99,6 +99,11 @@ class MetaTraining:
         return self._phases.iteration
 
     @property
+    def phases(self) -> Phases:
+        """What has been trained so far."""
+        return self._phases
+
+    @property
     def finished(self) -> bool:
         return self._phases.finished
 

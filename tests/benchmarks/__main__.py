@@ -21,7 +21,7 @@ from tests.benchmarks.options import Options, add_options, options_of
 from tests.benchmarks.pictures.drawing import draw
 from tests.benchmarks.progress import say
 
-SUITES = ("service", "serving", "tiers", "million", "invariance", "soak", "gpu")
+SUITES = ("service", "serving", "tiers", "million", "invariance", "soak", "four_points", "students", "gpu")
 OWN_COMMANDS = ("meta_training", "meta_training_gpu")
 """Suites that write their own JSON when they are run as modules."""
 ON_A_GPU = ("gpu", "meta_training_gpu")

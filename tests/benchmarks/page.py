@@ -18,6 +18,8 @@ ORDER = (
     "million",
     "invariance",
     "soak",
+    "four_points",
+    "students",
     "meta_training",
     "gpu",
     "meta_training_gpu",

@@ -3,9 +3,20 @@
 from pathlib import Path
 
 from tests.benchmarks.figures import Report
-from tests.benchmarks.pictures import gates, gpu, invariance, meta_training, million, serving, soak, tiers
+from tests.benchmarks.pictures import (
+    four_points,
+    gates,
+    gpu,
+    invariance,
+    meta_training,
+    million,
+    serving,
+    soak,
+    tiers,
+)
 
 _OWN = {
+    "four_points": four_points.draw,
     "serving": serving.draw,
     "tiers": tiers.draw,
     "million": million.draw,

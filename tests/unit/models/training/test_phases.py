@@ -153,9 +153,9 @@ def test_pretraining_that_diverges_says_which_rate_was_too_large(monkeypatch: py
 
 def test_batches_of_classes_are_as_large_as_was_asked_and_those_of_tasks_whole_episodes() -> None:
     generator = torch.Generator().manual_seed(0)
-    classes = Pooled(build_family(LETTERS, _points()), 7).sample(generator, 3)
+    classes = Pooled(build_family(LETTERS, _points()), 7, lambda episode: episode).sample(generator, 3)
     assert classes.query.inputs.shape == (3, 7, 4)
     assert classes.support.inputs.shape == (3, 0, 4)
-    tasks = Pooled(build_family(SINUSOID), 27).sample(generator, 2)
+    tasks = Pooled(build_family(SINUSOID), 27, lambda episode: episode).sample(generator, 2)
     assert tasks.query.inputs.shape == (2, 30, 1)
     assert tasks.query.mask.all()
