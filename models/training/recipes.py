@@ -124,9 +124,9 @@ RECIPES: tuple[Recipe, ...] = (
         created_at=datetime(2026, 11, 26, tzinfo=UTC),
         config=MetaTrainingConfig(
             learner=LearnerSpec(
-                algorithm=MamlSpec(inner_steps=5, inner_lr=0.5), network=MlpSpec(hidden=(32,))
+                algorithm=MamlSpec(inner_steps=8, inner_lr=0.2), network=MlpSpec(hidden=(64,))
             ),
-            tasks=SequencesSpec(dataset="", max_shot=80),
+            tasks=SequencesSpec(dataset="", max_shot=80, n_query=20),
             training=TrainingSpec(
                 iterations=1000,
                 meta_batch_size=16,

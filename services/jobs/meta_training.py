@@ -99,6 +99,11 @@ class MetaTraining:
         return self._phases.iteration
 
     @property
+    def signature(self) -> Signature:
+        """Of the model that is being trained."""
+        return self._signature
+
+    @property
     def phases(self) -> Phases:
         """What has been trained so far."""
         return self._phases

@@ -155,25 +155,11 @@ class Steps:
 
     def _load(self, tasks: "TaskFamilySpec") -> "LabelledData | GroupedData | None":
         from models.spec import GroupSpec, LabelledSpec
-        from models.tasks.grouped_data import GroupedData
-        from models.tasks.labelled_data import LabelledData
+        from services.jobs.training_data import training_data
 
         if not isinstance(tasks, LabelledSpec | GroupSpec):
             return None
-        arrays = self._datasets.load(tasks.dataset)
-        groups = arrays.task_names_of_examples
-        if isinstance(tasks, GroupSpec):
-            if groups is None:
-                raise ValueError(
-                    "grouped tasks need a dataset with a task for every row, and this one has none"
-                )
-            columns, classes = arrays.columns, arrays.classes
-            return GroupedData.from_arrays(
-                arrays.inputs, arrays.targets, groups, columns=columns, classes=classes
-            )
-        return LabelledData.from_arrays(
-            arrays.inputs, arrays.targets, groups, class_names=arrays.classes, table=arrays.signature
-        )
+        return training_data(tasks, self._datasets.load(tasks.dataset))
 
     def _fail(self, job_id: str, turn: int, error: Exception) -> None:
         job = self._forget(job_id, turn)

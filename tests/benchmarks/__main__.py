@@ -22,6 +22,8 @@ from tests.benchmarks.pictures.drawing import draw
 from tests.benchmarks.progress import say
 
 SUITES = ("service", "serving", "tiers", "million", "invariance", "soak", "four_points", "students", "gpu")
+NEED_DATA = ("students",)
+"""Suites that are run where --data is given."""
 OWN_COMMANDS = ("meta_training", "meta_training_gpu")
 """Suites that write their own JSON when they are run as modules."""
 ON_A_GPU = ("gpu", "meta_training_gpu")
@@ -70,7 +72,9 @@ def main() -> None:
     given = parser.parse_args()
     if unknown := set(given.suites) - set(known):
         parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    options, wanted = options_of(given), given.suites or [suite for suite in known if suite not in ON_A_GPU]
+    options = options_of(given)
+    left_out = (*ON_A_GPU, *(() if options.data else NEED_DATA))
+    wanted = given.suites or [suite for suite in known if suite not in left_out]
     with ending_on_signals(), TemporaryDirectory() as scratch:
         if given.alone:
             sys.exit(0 if run_here(wanted[0], options).held else 1)

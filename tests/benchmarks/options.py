@@ -9,7 +9,7 @@ class Options(NamedTuple):
     """`rounds` of `seconds` each alternate between contenders; a suite waits `patience` seconds for its compiler.
 
     `models` is for the million, `requests` for invariance, `minutes` for the soak. `compiled` keeps compiled
-    programs from one suite to the next.
+    programs from one suite to the next; `data` is a folder of data sets that are not part of the project.
     """
 
     seed: int = 0
@@ -20,6 +20,7 @@ class Options(NamedTuple):
     requests: int = 10_000
     minutes: float = 10.0
     compiled: Path | None = None
+    data: Path | None = None
 
     def words(self) -> list[str]:
         """The command line that says the same."""
@@ -42,6 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--requests", type=int, default=plain.requests, help="of `invariance`")
     parser.add_argument("--minutes", type=float, default=plain.minutes, help="of load in `soak`")
     parser.add_argument("--compiled", type=Path, help="a folder that keeps compiled programs for another run")
+    parser.add_argument("--data", type=Path, help="a folder of data sets, for those suites that need one")
 
 
 def options_of(given: argparse.Namespace) -> Options:

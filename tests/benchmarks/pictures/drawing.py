@@ -12,10 +12,12 @@ from tests.benchmarks.pictures import (
     million,
     serving,
     soak,
+    students,
     tiers,
 )
 
 _OWN = {
+    "students": students.draw,
     "four_points": four_points.draw,
     "serving": serving.draw,
     "tiers": tiers.draw,

@@ -8,7 +8,6 @@ from models.spec import MamlSpec, MlpSpec, RidgeSpec, SinusoidSpec, max_ways_of,
 from models.training.meta_trainer import MetaTrainer
 from models.training.recipes import RECIPES, Recipe
 
-
 BY_ITSELF = [recipe for recipe in RECIPES if not hasattr(recipe.config.tasks, "dataset")]
 
 
