@@ -124,11 +124,11 @@ RECIPES: tuple[Recipe, ...] = (
         created_at=datetime(2026, 11, 26, tzinfo=UTC),
         config=MetaTrainingConfig(
             learner=LearnerSpec(
-                algorithm=MamlSpec(inner_steps=8, inner_lr=0.2), network=MlpSpec(hidden=(64,))
+                algorithm=MamlSpec(inner_steps=5, inner_lr=0.2), network=MlpSpec(hidden=(32,))
             ),
-            tasks=SequencesSpec(dataset="", max_shot=80, n_query=20),
+            tasks=SequencesSpec(dataset="", max_shot=80),
             training=TrainingSpec(
-                iterations=1000,
+                iterations=400,
                 meta_batch_size=16,
                 meta_lr=0.002,
                 schedule="cosine",

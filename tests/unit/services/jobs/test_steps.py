@@ -215,7 +215,8 @@ def test_letters_in_alphabets_become_a_classifier(hand: Hand) -> None:
 def test_examples_that_give_no_episode_are_the_authors_to_change(hand: Hand) -> None:
     file = io.BytesIO()
     classes = np.arange(10).repeat(2)
-    np.savez(file, inputs=np.zeros((20, 3), dtype=np.float32), targets=classes, tasks=classes)
+    inputs = np.arange(60, dtype=np.float32).reshape(20, 3)
+    np.savez(file, inputs=inputs, targets=classes, tasks=classes)
     dataset, _ = hand.bench.datasets.create("thin", "application/x-npz", file.getvalue())
     job = hand.bench.jobs.submit(
         {
