@@ -12,8 +12,8 @@ from torch import Generator
 
 from models.build import build_family, build_learner
 from models.episode import MetaBatch
-from models.precision import Precision, set_precision
 from models.functional import Params
+from models.precision import Precision, set_precision
 from models.programs.folder import ProgramFolder
 from models.spec import Signature, TaskFamilySpec, max_ways_of, signature_of
 from models.tasks.family import Split, TaskFamily
