@@ -100,17 +100,18 @@ RECIPES: tuple[Recipe, ...] = (
         created_at=datetime(2026, 11, 26, tzinfo=UTC),
         config=MetaTrainingConfig(
             learner=LearnerSpec(
-                algorithm=MamlSpec(inner_steps=5, inner_lr=0.1),
-                network=MlpSpec(hidden=(64, 64)),
+                algorithm=MamlSpec(inner_steps=10, inner_lr=0.05),
+                network=MlpSpec(hidden=(64,)),
                 normalise=True,
             ),
             tasks=FunctionsSpec(),
             training=TrainingSpec(
-                iterations=4000,
-                meta_batch_size=16,
+                iterations=2000,
+                meta_batch_size=8,
                 meta_lr=0.005,
                 schedule="cosine",
-                pretrain=PretrainSpec(iterations=500, batch_size=256, lr=1e-3),
+                clip_norm=1.0,
+                pretrain=PretrainSpec(iterations=300, batch_size=256, lr=1e-3),
             ),
         ),
     ),
