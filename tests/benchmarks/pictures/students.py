@@ -26,7 +26,7 @@ def draw(report: Report, path: Path) -> None:
             axes.set_ylim(0.5, 0.85)
             axes.grid(axis="y")
             if place == 0:
-                axes.legend(loc="upper right", ncols=3)
+                axes.legend(loc="upper center", ncols=3, fontsize=8)
 
 
 def _bars(axes: Any, place: int, line: list[float], colour: str, name: str) -> None:
