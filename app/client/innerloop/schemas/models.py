@@ -18,6 +18,13 @@ class SignatureTensor(ResponseBody):
     shape: list[int]
 
 
+def _is_empty(given: list[Any]) -> bool:
+    return not given
+
+
+_WHERE_THERE_ARE_ANY = pydantic.Field(exclude_if=_is_empty)
+
+
 class ColumnResponse(ResponseBody):
     """Of a table: `mean` and `scale` standardise a number; a category is sent as its index in `categories`."""
 
@@ -36,9 +43,9 @@ class SignatureResponse(ResponseBody):
 
     inputs: SignatureTensor
     targets: SignatureTensor
-    columns: list[ColumnResponse] = []
-    target_columns: list[ColumnResponse] = []
-    classes: list[str] = []
+    columns: Annotated[list[ColumnResponse], _WHERE_THERE_ARE_ANY] = []
+    target_columns: Annotated[list[ColumnResponse], _WHERE_THERE_ARE_ANY] = []
+    classes: Annotated[list[str], _WHERE_THERE_ARE_ANY] = []
 
 
 class LearnerResponse(ResponseBody):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.spec import LabelledSpec
+from models.spec import ColumnSpec, LabelledSpec, Signature, TensorSpec, signature_of
 from models.tasks.episode_sampler import draw_distinct
 from models.tasks.episode_sizes import draw_shots, draw_ways
 from models.tasks.labelled import Labelled
@@ -116,3 +116,18 @@ def test_ten_thousand_classes_are_drawn_from() -> None:
     record = family.split.record
     assert (record.n_train, record.n_test, record.test) == (8000, 2000, ())
     assert len(data.labels[_draw(family, tasks=100).support.inputs.flatten().long()].unique()) > 400
+
+
+def test_a_labelled_table_keeps_its_categories_and_leaves_its_numbers_alone() -> None:
+    table = Signature(
+        inputs=TensorSpec(datatype="FP32", shape=(-1, 2)),
+        targets=TensorSpec(datatype="BYTES", shape=(-1,)),
+        columns=(ColumnSpec(name="kind", categories=("a", "b", "c")), ColumnSpec(name="size")),
+    )
+    spec = LabelledSpec(dataset="ds_1")
+    signature = signature_of(spec, (2,), table)
+    assert signature.columns == table.columns
+    assert signature.encoded.inputs.shape == (-1, 4)
+    assert signature.classes == ()
+    numbers = Signature(inputs=table.inputs, targets=table.targets, columns=(ColumnSpec(), ColumnSpec()))
+    assert signature_of(spec, (2,), numbers).columns == ()
