@@ -29,7 +29,7 @@ from tests.benchmarks.student_answers import Answers, as_dataset, read_answers
 
 SHOTS = (5, 20, 50)
 AHEAD = 10
-PENALTIES = (1.0,)  # C of the regression, scikit-learn's default; with several the best one is told each time
+PENALTIES = (0.5, 1.0, 2.0)  # C of the regression: the best of these, for each number of answers, is told
 OURS, MEAN, REGRESSION = "meta-trained", "skill's mean", "student and skill terms"
 
 
@@ -64,7 +64,7 @@ def measure(options: Options) -> Report:
             "Area under the curve over the next answer of every student who gave more than so many, each "
             "predicted by a model that saw none of the student's fold (5 folds). *Skill's mean* is the training "
             "students'; the "
-            f"regression is scikit-learn's, at C {', '.join(map(str, PENALTIES))}. {merged:,} rows "
+            f"regression is scikit-learn's, at the best C of {', '.join(map(str, PENALTIES))}. {merged:,} rows "
             "that repeat an answer for a further skill are left out: they would give the next row's outcome away."
         ),
         seed=options.seed,
