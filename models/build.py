@@ -12,12 +12,18 @@ import msgspec
 import torch
 from torch.overrides import TorchFunctionMode
 
+from models.algorithms.anil import Anil
 from models.algorithms.bayesian_ridge import BayesianRidge
+from models.algorithms.boil import Boil
+from models.algorithms.cavia import Cavia
 from models.algorithms.encoded import Encoded
+from models.algorithms.imaml import Imaml
 from models.algorithms.learner import MetaLearner
 from models.algorithms.maml import Maml
+from models.algorithms.meta_curvature import MetaCurvature
 from models.algorithms.normalised import Normalised
 from models.algorithms.protonet import ProtoNet
+from models.algorithms.reptile import Reptile
 from models.algorithms.ridge_classifier import RidgeClassifier
 from models.functional import Network, Params
 from models.networks.conv4 import Conv4
@@ -25,20 +31,27 @@ from models.networks.heads import WithHead
 from models.networks.kernels import CONVOLUTIONS, InBfloat16, Kernels
 from models.networks.mlp import Mlp
 from models.spec import (
+    AnilSpec,
+    BoilSpec,
+    CaviaSpec,
     Conv4Spec,
     FunctionsSpec,
     GroupedSpec,
+    ImamlSpec,
     LabelledSpec,
     LearnerSpec,
     MamlSpec,
+    MetaCurvatureSpec,
     MlpSpec,
     NetworkSpec,
     ProtoNetSpec,
+    ReptileSpec,
     RidgeSpec,
     SequencesSpec,
     Signature,
     SinusoidSpec,
     TaskFamilySpec,
+    network_inputs_of,
 )
 from models.tasks.family import TaskFamily
 from models.tasks.functions import Functions
@@ -82,8 +95,8 @@ def build_learner(
 ) -> MetaLearner:
     """The learner that `spec` describes, for one signature.
 
-    `max_ways` is the number of class slots that a MAML classifier has; the others need none. Raises ValueError
-    where algorithm, network and signature do not fit.
+    `max_ways` is the number of class slots that a classifier with an output layer has; the others need none.
+    Raises ValueError where algorithm, network and signature do not fit.
     """
     if signature.columns or signature.target_columns:
         return Encoded(build_learner(spec, signature.encoded, max_ways, kernels), signature)
@@ -92,14 +105,32 @@ def build_learner(
             raise ValueError("only regression on vectors is normalised by a task's own support set")
         plain = msgspec.structs.replace(spec, normalise=False)
         return Normalised(build_learner(plain, signature, kernels=kernels))
-    backbone = build_network(spec.network, signature, kernels)
-    regression = signature.task == "regression"
-    match spec.algorithm:
+    algorithm, task = spec.algorithm, signature.task
+    inputs = network_inputs_of(spec, signature)
+    backbone = build_network(spec.network, msgspec.structs.replace(signature, inputs=inputs), kernels)
+    regression = task == "regression"
+
+    def headed() -> WithHead:
+        outputs = signature.target_width if regression else max_ways
+        if outputs is None:
+            raise ValueError("this classifier has one output for each class slot, so it needs max_ways")
+        return WithHead(backbone, outputs)
+
+    match algorithm:
         case MamlSpec():
-            outputs = signature.target_width if regression else max_ways
-            if outputs is None:
-                raise ValueError("a MAML classifier has one output for each class slot, so it needs max_ways")
-            return Maml(spec.algorithm, signature.task, WithHead(backbone, outputs))
+            return Maml(algorithm, task, headed())
+        case AnilSpec():
+            return Anil(algorithm, task, headed())
+        case BoilSpec():
+            return Boil(algorithm, task, headed())
+        case ReptileSpec():
+            return Reptile(algorithm, task, headed())
+        case ImamlSpec():
+            return Imaml(algorithm, task, headed())
+        case CaviaSpec():
+            return Cavia(algorithm, task, headed())
+        case MetaCurvatureSpec():
+            return MetaCurvature(algorithm, task, headed())
         case ProtoNetSpec():
             if regression:
                 raise ValueError("protonet classifies, and the targets are numbers; maml and ridge take them")
@@ -108,7 +139,7 @@ def build_learner(
             if not regression:
                 return RidgeClassifier(backbone)
             raw_inputs = 0 if signature.is_image else signature.inputs.example_shape[0]
-            return BayesianRidge(spec.algorithm, backbone, signature.target_width, raw_inputs)
+            return BayesianRidge(algorithm, backbone, signature.target_width, raw_inputs)
 
 
 def build_family(spec: TaskFamilySpec, data: LabelledData | GroupedData | None = None) -> TaskFamily:

@@ -31,6 +31,23 @@ class Network(Protocol):
         ...
 
 
+class HeadedNetwork(Network, Protocol):
+    """A network that is a backbone and a last layer, so that algorithms may tell the two apart."""
+
+    @property
+    def head_names(self) -> tuple[str, ...]:
+        """The names of the last layer's parameters."""
+        ...
+
+    def features(self, params: Params, inputs: Tensor) -> Tensor:
+        """Inputs [E, X] to the backbone's features [E, B]."""
+        ...
+
+    def head(self, params: Params, features: Tensor) -> Tensor:
+        """Features [E, B] to outputs [E, F]."""
+        ...
+
+
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     """Mean of `values` [E] over the entries where `mask` [E] is 1; zero where the mask is empty."""
     return (values * mask).sum() / mask.sum().clamp(min=1.0)

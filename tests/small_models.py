@@ -5,6 +5,8 @@ import torch
 from models.build import build_learner
 from models.spec import (
     AlgorithmSpec,
+    AnilSpec,
+    CaviaSpec,
     ColumnSpec,
     Conv4Spec,
     LearnerSpec,
@@ -70,6 +72,14 @@ def points_protonet() -> bytes:
 
 def points_ridge() -> bytes:
     return artifact(RidgeSpec(), POINTS)
+
+
+def points_anil(max_ways: int = 6) -> bytes:
+    return artifact(AnilSpec(inner_steps=2), POINTS, max_ways=max_ways)
+
+
+def regression_cavia() -> bytes:
+    return artifact(CaviaSpec(inner_steps=2, inner_lr=0.1), LINE)
 
 
 def pictures_protonet() -> bytes:

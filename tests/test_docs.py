@@ -29,7 +29,7 @@ def test_the_variables_of_the_readme_are_among_them() -> None:
 
 def test_the_readme_lists_every_recipe() -> None:
     recipes = README.split("## Recipes")[1].split("\n## ")[0]
-    assert re.findall(r"^\| `([a-z-]+)`", recipes, re.M) == [recipe.name for recipe in RECIPES]
+    assert re.findall(r"^\| `([a-z0-9-]+)`", recipes, re.M) == [recipe.name for recipe in RECIPES]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -1,11 +1,14 @@
 """The inner loop: gradient descent on one task's loss, as a pure function. Knows no network and no task family."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 from models.functional import Params
+
+Move = Callable[[int, dict[str, Tensor]], dict[str, Tensor]]
+"""What a step subtracts, by name, from its number (counted from 0) and the gradients."""
 
 
 def descend(
@@ -13,7 +16,7 @@ def descend(
     params: Params,
     *,
     steps: int,
-    rate: float,
+    rate: float | Move,
     first_order: bool = False,
 ) -> dict[str, Tensor]:
     """Parameters after `steps` steps of gradient descent at `rate` on `loss`, a scalar function of parameters.
@@ -22,9 +25,28 @@ def descend(
     constants, which drops the second derivatives (FOMAML, Finn et al. 2017, section 5.2).
     """
     current = dict(params)
-    for _ in range(steps):
+    for after in descent(loss, params, steps=steps, rate=rate, first_order=first_order):
+        current = after
+    return current
+
+
+def descent(
+    loss: Callable[[dict[str, Tensor]], Tensor],
+    params: Params,
+    *,
+    steps: int,
+    rate: float | Move,
+    first_order: bool = False,
+) -> Iterator[dict[str, Tensor]]:
+    """The parameters after each of `steps` steps; arguments as of `descend`."""
+    current = dict(params)
+    for step in range(steps):
         gradients = torch.func.grad(loss)(current)
         if first_order:
             gradients = {name: gradient.detach() for name, gradient in gradients.items()}
-        current = {name: value - rate * gradients[name] for name, value in current.items()}
-    return current
+        if callable(rate):
+            moves = rate(step, gradients)
+        else:
+            moves = {name: rate * gradient for name, gradient in gradients.items()}
+        current = {name: value - moves[name] for name, value in current.items()}
+        yield current

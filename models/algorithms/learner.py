@@ -32,8 +32,8 @@ class Trainable(Protocol):
 class MetaLearner(Trainable, Protocol):
     """One algorithm on one network, for one signature. All methods are pure and take a single task.
 
-    Adapted parameters are whatever `predict` needs beyond the meta-parameters: the whole network for MAML,
-    prototypes for ProtoNet, a last layer's posterior for ridge; for classification `class_mask` too. Their
+    Adapted parameters are whatever `predict` needs beyond the meta-parameters: the whole network for MAML, its
+    last layer for ANIL, prototypes for ProtoNet, a posterior for ridge; for classification `class_mask` too. Their
     names, shapes and dtypes (float32) do not depend on the support set's padding S, only on N. A learner with a
     bound on ways takes support sets of exactly N = `max_ways` class slots, used or not.
     """

@@ -1,75 +1,104 @@
 """Model-agnostic meta-learning. Knows the network as a pure function; nothing of task families or training."""
 
+from collections.abc import Iterator
+
+import torch
 from torch import Generator, Tensor
 
-from models.algorithms.inner_loop import descend
+from models.algorithms.gradient_learner import GradientLearner
+from models.algorithms.inner_loop import Move, descent
 from models.episode import Episode, SupportSet
-from models.functional import Network, Params, accuracy, cross_entropy, only_real_classes, squared_error
+from models.functional import Network, Params
 from models.spec import MamlSpec, Task
 
+RATES = "rates."
 
-class Maml:
+
+class Maml(GradientLearner):
     """Adapt the whole network by gradient steps from a learned initialisation (Finn, Abbeel & Levine 2017).
 
-    Its last layer has one output for each class slot it was trained with, so `max_ways` bounds a task's
-    classes; the slots that a task leaves unused take no part in its loss and are -inf in its answers.
+    `learned_rates` makes the rates meta-parameters: one for each number of the network (Meta-SGD, Li et al.
+    2017) or one for each tensor at each step (MAML++, Antoniou et al. 2019). They are kept as multiples of
+    `inner_lr`, which they all start at, so a caller's `inner_lr` scales them; a step beyond those trained takes
+    the last one's. An adaptation that goes on from another begins with the first step's again.
+
+    `step_loss_decay` is MAML++'s multi-step loss: the query's loss after every step counts, each step by that
+    factor less than the one after it, 0 for the last alone. The paper anneals the weights during training; here
+    they are fixed, for a pure function of parameters and episode knows no iteration.
     """
 
     def __init__(self, spec: MamlSpec, task: Task, network: Network) -> None:
+        super().__init__(task, network)
         self.spec = spec
-        self.task: Task = task
-        self.network = network
-        self.max_ways = network.width if task == "classification" else None
 
     def init(self, generator: Generator) -> dict[str, Tensor]:
-        return self.network.init(generator)
+        """The network's parameters, and `rates.<name>` of each where rates are learned."""
+        params = self.network.init(generator)
+        match self.spec.learned_rates:
+            case "none":
+                rates = {}
+            case "per_parameter":
+                rates = {RATES + name: torch.ones(value.shape) for name, value in params.items()}
+            case "per_step":
+                rates = {RATES + name: torch.ones(max(1, self.spec.inner_steps)) for name in params}
+        return {**params, **rates}
 
     def adapt(
         self, meta_params: Params, support: SupportSet, start: Params | None = None
     ) -> dict[str, Tensor]:
         """The network's parameters after `inner_steps` steps on the support set, from `start` or `meta_params`."""
         before = meta_params if start is None else start
-
-        def loss(params: dict[str, Tensor]) -> Tensor:
-            outputs = self._outputs(params, support.class_mask, support.inputs)
-            return self._loss(outputs, support.targets, support.mask)
-
-        adapted = descend(
-            loss,
-            {name: before[name] for name in meta_params},
-            steps=self.spec.inner_steps,
-            rate=self.spec.inner_lr,
-            first_order=self.spec.first_order,
-        )
-        if self.task == "classification":
-            adapted["class_mask"] = support.class_mask
-        return adapted
-
-    def predict(self, meta_params: Params, adapted_params: Params, query_inputs: Tensor) -> dict[str, Tensor]:
-        """`mean` [Q, T] or `logits` [Q, N]; there is no `std`."""
-        outputs = self.network(adapted_params, query_inputs)
-        if self.task == "regression":
-            return {"mean": outputs}
-        return {"logits": only_real_classes(outputs, adapted_params["class_mask"])}
-
-    def support_loss(self, meta_params: Params, adapted_params: Params, support: SupportSet) -> Tensor:
-        outputs = self._outputs(adapted_params, support.class_mask, support.inputs)
-        return self._loss(outputs, support.targets, support.mask)
+        adapted = {name: before[name] for name in meta_params if not name.startswith(RATES)}
+        for after in self._descent(meta_params, adapted, support):
+            adapted = after
+        return self.with_classes(adapted, support)
 
     def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
-        query = episode.query
-        adapted = self.adapt(meta_params, episode.support)
-        outputs = self._outputs(adapted, episode.support.class_mask, query.inputs)
-        loss = self._loss(outputs, query.targets, query.mask)
-        metrics = {"loss": loss.detach()}
-        if self.task == "classification":
-            metrics["accuracy"] = accuracy(outputs.detach(), query.targets, query.mask)
-        return loss, metrics
+        """The query's loss after the last step, or after every step by its weight; metrics are of the last."""
+        if not self.spec.step_loss_decay or self.spec.inner_steps < 2:
+            return super().meta_loss(meta_params, episode)
+        before = {name: value for name, value in meta_params.items() if not name.startswith(RATES)}
+        total = episode.query.mask.new_zeros(())
+        metrics: dict[str, Tensor] = {}
+        weights = step_weights(self.spec.inner_steps, self.spec.step_loss_decay)
+        for weight, adapted in zip(weights, self._descent(meta_params, before, episode.support), strict=True):
+            outputs = self.outputs(meta_params, adapted, episode.query.inputs)
+            loss, metrics = self.query_loss(outputs, episode)
+            total = total + weight * loss
+        return total, metrics
 
-    def _outputs(self, params: Params, class_mask: Tensor, inputs: Tensor) -> Tensor:
-        outputs = self.network(params, inputs)
-        return only_real_classes(outputs, class_mask) if self.task == "classification" else outputs
+    def _descent(
+        self, meta_params: Params, before: Params, support: SupportSet
+    ) -> Iterator[dict[str, Tensor]]:
+        return descent(
+            self.loss_on(support, meta_params),
+            before,
+            steps=self.spec.inner_steps,
+            rate=self._rate(meta_params),
+            first_order=self.spec.first_order,
+        )
 
-    def _loss(self, outputs: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
-        measure = cross_entropy if self.task == "classification" else squared_error
-        return measure(outputs, targets, mask)
+    def _rate(self, meta_params: Params) -> float | Move:
+        rate = self.spec.inner_lr
+        match self.spec.learned_rates:
+            case "none":
+                return rate
+            case "per_parameter":
+                return lambda _, gradients: {
+                    name: rate * meta_params[RATES + name] * value for name, value in gradients.items()
+                }
+            case "per_step":
+                return lambda step, gradients: {
+                    name: rate * _at(meta_params[RATES + name], step) * value
+                    for name, value in gradients.items()
+                }
+
+
+def step_weights(steps: int, decay: float) -> list[float]:
+    """Weights of the steps' losses, with sum 1: each `decay` times the one after it."""
+    powers = [decay ** (steps - 1 - step) for step in range(steps)]
+    return [power / sum(powers) for power in powers]
+
+
+def _at(rates: Tensor, step: int) -> Tensor:
+    return rates[min(step, len(rates) - 1)]

@@ -11,6 +11,8 @@ from models.functional import Network, Params
 class WithHead:
     """A backbone followed by one linear layer: outputs [E, `outputs`] from [E, X]."""
 
+    head_names = ("head.weight", "head.bias")
+
     def __init__(self, backbone: Network, outputs: int) -> None:
         self.backbone = backbone
         self.width = outputs
@@ -25,6 +27,11 @@ class WithHead:
         params["head.bias"] = (torch.rand(self.width, generator=generator) * 2 - 1) * bound
         return params
 
-    def __call__(self, params: Params, inputs: Tensor) -> Tensor:
-        features = self.backbone(params, inputs)
+    def features(self, params: Params, inputs: Tensor) -> Tensor:
+        return self.backbone(params, inputs)
+
+    def head(self, params: Params, features: Tensor) -> Tensor:
         return torch.nn.functional.linear(features, params["head.weight"], params["head.bias"])
+
+    def __call__(self, params: Params, inputs: Tensor) -> Tensor:
+        return self.head(params, self.features(params, inputs))

@@ -6,15 +6,21 @@ rebuilds a learner from it. Building the thing described is the business of `mod
 
 from models.spec.algorithms import (
     AlgorithmSpec,
+    AnilSpec,
+    BoilSpec,
+    CaviaSpec,
+    ImamlSpec,
     InvalidOption,
     MamlSpec,
+    MetaCurvatureSpec,
     ProtoNetSpec,
+    ReptileSpec,
     RidgeSpec,
     with_options,
 )
 from models.spec.columns import ColumnSpec, encoded_width
-from models.spec.cost import NetworkCost, network_cost
-from models.spec.derived import max_ways_of, signature_of
+from models.spec.cost import NetworkCost, curvature_numbers, network_cost
+from models.spec.derived import max_ways_of, network_inputs_of, signature_of
 from models.spec.learner import LearnerSpec
 from models.spec.networks import Conv4Spec, MlpSpec, NetworkSpec
 from models.spec.signature import Datatype, Signature, Task, TensorSpec
@@ -31,6 +37,9 @@ from models.spec.tasks import (
 
 __all__ = [
     "AlgorithmSpec",
+    "AnilSpec",
+    "BoilSpec",
+    "CaviaSpec",
     "ColumnSpec",
     "Conv4Spec",
     "Datatype",
@@ -38,14 +47,17 @@ __all__ = [
     "FunctionsSpec",
     "GroupSpec",
     "GroupedSpec",
+    "ImamlSpec",
     "InvalidOption",
     "LabelledSpec",
     "LearnerSpec",
     "MamlSpec",
+    "MetaCurvatureSpec",
     "MlpSpec",
     "NetworkCost",
     "NetworkSpec",
     "ProtoNetSpec",
+    "ReptileSpec",
     "RidgeSpec",
     "SequencesSpec",
     "Signature",
@@ -53,9 +65,11 @@ __all__ = [
     "Task",
     "TaskFamilySpec",
     "TensorSpec",
+    "curvature_numbers",
     "encoded_width",
     "max_ways_of",
     "network_cost",
+    "network_inputs_of",
     "signature_of",
     "with_options",
 ]

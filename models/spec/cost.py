@@ -40,6 +40,22 @@ def network_cost(network: NetworkSpec, example_shape: tuple[int, ...], outputs: 
     )
 
 
+def curvature_numbers(network: NetworkSpec, example_shape: tuple[int, ...]) -> int:
+    """Numbers in the square matrices that meta-curvature has for the axes of every parameter.
+
+    Those of the last layer's few outputs do not count.
+    """
+    features = network_cost(network, example_shape).features
+    if isinstance(network, MlpSpec):
+        widths = (math.prod(example_shape), *network.hidden)
+        # Of a weight's two axes, and of its bias.
+        return features**2 + sum(before**2 + 2 * after**2 for before, after in pairwise(widths))
+    channels, hidden = example_shape[2], network.hidden
+    # Of a weight's kernel and its two axes, and of scale and shift.
+    blocks = (81 + before**2 + 3 * hidden**2 for before in (channels, *[hidden] * (_BLOCKS - 1)))
+    return features**2 + sum(blocks)
+
+
 def _mlp(network: MlpSpec, example_shape: tuple[int, ...]) -> NetworkCost:
     widths = (math.prod(example_shape), *network.hidden)
     products = sum(before * after for before, after in pairwise(widths))

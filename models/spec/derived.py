@@ -49,3 +49,11 @@ def max_ways_of(
     if learner.algorithm.has_output_layer and isinstance(tasks, LabelledSpec):
         return tasks.most_ways
     return None
+
+
+def network_inputs_of(learner: LearnerSpec, signature: Signature) -> TensorSpec:
+    """What the learner's network takes: the signature's inputs, and columns or channels of its algorithm's own."""
+    *before, last = signature.inputs.shape
+    return TensorSpec(
+        datatype=signature.inputs.datatype, shape=(*before, last + learner.algorithm.further_inputs)
+    )

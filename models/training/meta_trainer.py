@@ -23,7 +23,7 @@ class DivergedError(RuntimeError):
     def __init__(
         self,
         iteration: int,
-        advice: str = "meta-training diverged; a smaller meta_lr, or for maml a smaller inner_lr,",
+        advice: str = "meta-training diverged; a smaller meta_lr, or where there is one a smaller inner_lr,",
     ) -> None:
         super().__init__(f"numbers were not finite at iteration {iteration}: {advice} usually helps")
         self.iteration = iteration

@@ -54,9 +54,16 @@ def pretrainer(
     family: TaskFamily,
     device: torch.device | str = "cpu",
 ) -> MetaTrainer | None:
-    """What trains the learner's network before its outer loop; None where the configuration says to do without."""
+    """What trains the learner's network before its outer loop; None where the configuration says to do without.
+
+    Raises ValueError where there is no such network apart from the algorithm.
+    """
     if training.pretrain is None:
         return None
+    if spec.algorithm.further_inputs:
+        raise ValueError(
+            "this algorithm's network has inputs of its own, so it cannot be pretrained apart from it"
+        )
     if signature.task == "regression":
         outputs = signature.target_width
     else:

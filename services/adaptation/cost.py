@@ -5,7 +5,15 @@ Pure. The memory of long queries does not count: the engine answers them in piec
 
 from typing import NamedTuple
 
-from models.spec import AlgorithmSpec, LearnerSpec, NetworkCost, RidgeSpec, Signature, network_cost
+from models.spec import (
+    AlgorithmSpec,
+    LearnerSpec,
+    NetworkCost,
+    RidgeSpec,
+    Signature,
+    network_cost,
+    network_inputs_of,
+)
 from services.adaptation.limits import Limits
 from services.errors import Invalid
 
@@ -27,6 +35,8 @@ class LearnerCost(NamedTuple):
     """What never changes of a version's cost."""
 
     network: NetworkCost
+    last_layer: int
+    """Multiply-adds of the output layer for one example; 0 where there is none."""
     columns: int
     """Of a closed-form last layer."""
     regression: bool
@@ -40,22 +50,23 @@ def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | Non
     outputs = 0
     if learner.algorithm.has_output_layer:
         outputs = signature.target_width if regression else max_ways or 0
-    network = network_cost(learner.network, example, outputs)
+    network = network_cost(learner.network, network_inputs_of(learner, signature).example_shape, outputs)
     raw = example[0] if regression and not signature.is_image else 0
-    return LearnerCost(network, 1 + raw + network.features, regression)
+    return LearnerCost(network, network.features * outputs, 1 + raw + network.features, regression)
 
 
 def call_cost(learner: LearnerCost, algorithm: AlgorithmSpec, support: int, queries: int) -> CallCost:
     """Of adapting to `support` examples by `algorithm`, its options included, and answering `queries`."""
     network = learner.network
-    if algorithm.has_output_layer:
+    if algorithm.backward_passes:
         # A step is forwards and backwards; at the end the support's loss is one more pass.
-        passes = 3 * algorithm.gradient_steps + 1
+        passes = 3 * algorithm.backward_passes + 1
         numbers = _KEPT * (support * network.activations + network.weights)
     else:
         passes = 2
         numbers = _HELD * support * network.widest
     operations = network.multiply_adds * (passes * support + queries)
+    operations += 3 * (algorithm.gradient_steps - algorithm.backward_passes) * learner.last_layer * support
     if isinstance(algorithm, RidgeSpec):
         solving = _last_layer(learner, algorithm, support, queries)
         operations, numbers = operations + solving.operations, numbers + solving.bytes // _FLOAT

@@ -10,11 +10,14 @@ from models.spec import (
     FunctionsSpec,
     GroupSpec,
     LabelledSpec,
+    MetaCurvatureSpec,
     MlpSpec,
     NetworkSpec,
     RidgeSpec,
     Signature,
+    curvature_numbers,
     network_cost,
+    network_inputs_of,
 )
 from models.training.config import MetaTrainingConfig
 
@@ -26,17 +29,20 @@ def step_bytes(config: MetaTrainingConfig, signature: Signature) -> int:
     """Roughly the memory that one outer step needs, in bytes."""
     support, query = _examples(config)
     signature = signature.encoded
-    network = network_cost(config.learner.network, signature.inputs.example_shape)
+    learner, algorithm = config.learner, config.learner.algorithm
+    example = network_inputs_of(learner, signature).example_shape
+    network = network_cost(learner.network, example)
     values, weights = network.activations, network.weights
-    algorithm = config.learner.algorithm
     if algorithm.gradient_steps:
         # Every inner step keeps its own copy of the parameters, and second order keeps its activations too.
-        floats = values * (support * algorithm.unrolled_steps + query)
+        floats = values * (support * algorithm.unrolled_steps + query * algorithm.query_passes)
         floats += weights * (algorithm.gradient_steps + 1)
     else:
         floats = values * (support + query) + weights
+    if isinstance(algorithm, MetaCurvatureSpec):
+        floats += curvature_numbers(learner.network, example)
     if isinstance(algorithm, RidgeSpec):
-        floats += _last_layer_floats(algorithm, config.learner.network, signature, support, query)
+        floats += _last_layer_floats(algorithm, learner.network, signature, support, query)
     return floats * config.training.meta_batch_size * _KEPT * _FLOAT
 
 

@@ -59,8 +59,8 @@ class MetaTraining:
         except ValueError as error:
             raise Unsuitable(str(error)) from error
         self._trainer = MetaTrainer(config.training, family, learner, device)
-        before = pretrainer(config.training, config.learner, signature, learner, family, device)
         try:
+            before = pretrainer(config.training, config.learner, signature, learner, family, device)
             self._phases = Phases(self._trainer, before, signature)
         except ValueError as error:
             raise Unsuitable(str(error)) from error

@@ -21,7 +21,18 @@ from tests.benchmarks.options import Options, add_options, options_of
 from tests.benchmarks.pictures.drawing import draw
 from tests.benchmarks.progress import say
 
-SUITES = ("service", "serving", "tiers", "million", "invariance", "soak", "four_points", "students", "gpu")
+SUITES = (
+    "service",
+    "serving",
+    "tiers",
+    "million",
+    "invariance",
+    "soak",
+    "four_points",
+    "students",
+    "sinusoid_quality",
+    "gpu",
+)
 NEED_DATA = ("students",)
 """Suites that are run where --data is given."""
 OWN_COMMANDS = ("meta_training", "meta_training_gpu")

@@ -21,7 +21,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import torch
 from torch.nn import functional
@@ -46,11 +45,11 @@ from models.training.meta_trainer import MetaTrainer
 from models.training.planner import Planner
 from models.training.program import CompiledPlan, ProgramSpec
 from models.training.tracing import PATIENCE
+from tests.benchmarks.compiling import compiled_beside
 from tests.benchmarks.maml_peers import PEERS, Loss, Peer, conv4, mlp
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks" / "meta_training.json"
 ENDLESS = 10_000_000
-COMPILE_PATIENCE_S = 900.0
 
 
 @dataclass
@@ -185,19 +184,6 @@ def measure(setting: Setting, folder: ProgramFolder, turns: int) -> dict[str, An
         "relative_difference_of_meta_gradients": differences,
         "compile_seconds": compile_seconds,
     }
-
-
-def compiled_beside(program: ProgramSpec, folder: ProgramFolder) -> float:
-    """Have the program compiled as a worker has it, in a process beside this one; the seconds that took."""
-    key, began = program.key, time.monotonic()
-    if folder.program(key) is None:
-        folder.compile(key, msgspec.json.encode(program))
-    while folder.program(key) is None:
-        failure = folder.failure(key)
-        if failure or time.monotonic() - began > COMPILE_PATIENCE_S:
-            sys.exit(f"not compiled: {failure or 'it takes too long'}")
-        time.sleep(0.2)
-    return time.monotonic() - began
 
 
 def peer_of(kind: type[Peer], setting: Setting, ours: MetaTrainer) -> Peer:

@@ -8,8 +8,9 @@ from typing import NamedTuple
 class Options(NamedTuple):
     """`rounds` of `seconds` each alternate between contenders; a suite waits `patience` seconds for its compiler.
 
-    `models` is for the million, `requests` for invariance, `minutes` for the soak. `compiled` keeps compiled
-    programs from one suite to the next; `data` is a folder of data sets that are not part of the project.
+    `models` is for the million, `requests` for invariance, `minutes` for the soak, `seeds` and `iterations` (the
+    recipes' own where there are none) for the quality of training. `compiled` keeps compiled programs from one
+    suite to the next; `data` is a folder of data sets that are not part of the project.
     """
 
     seed: int = 0
@@ -19,6 +20,8 @@ class Options(NamedTuple):
     models: int = 1_000_000
     requests: int = 10_000
     minutes: float = 10.0
+    seeds: int = 3
+    iterations: int | None = None
     compiled: Path | None = None
     data: Path | None = None
 
@@ -42,6 +45,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", type=int, default=plain.models, help="adapted models of `million`")
     parser.add_argument("--requests", type=int, default=plain.requests, help="of `invariance`")
     parser.add_argument("--minutes", type=float, default=plain.minutes, help="of load in `soak`")
+    parser.add_argument("--seeds", type=int, default=plain.seeds, help="that a quality is the mean of")
+    parser.add_argument("--iterations", type=int, help="of every training, instead of the recipe's")
     parser.add_argument("--compiled", type=Path, help="a folder that keeps compiled programs for another run")
     parser.add_argument("--data", type=Path, help="a folder of data sets, for those suites that need one")
 

@@ -23,6 +23,7 @@ ORDER = (
     "meta_training",
     "gpu",
     "meta_training_gpu",
+    "sinusoid_quality",
 )
 
 

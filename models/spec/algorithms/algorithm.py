@@ -27,6 +27,21 @@ class Algorithm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return 0
 
     @property
+    def backward_passes(self) -> int:
+        """Those of them that go back through the whole network, and not through its last layer alone."""
+        return self.gradient_steps
+
+    @property
     def unrolled_steps(self) -> int:
         """Those of them that a meta-gradient goes back through, each with its activations kept."""
         return self.gradient_steps
+
+    @property
+    def query_passes(self) -> int:
+        """Passes over the query set that one episode's meta-loss takes."""
+        return 1
+
+    @property
+    def further_inputs(self) -> int:
+        """Columns, or channels, that the network takes beside those of an example."""
+        return 0

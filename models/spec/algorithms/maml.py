@@ -1,32 +1,23 @@
-"""MAML's options."""
+"""The options of MAML, Meta-SGD and MAML++."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from models.spec.algorithms.algorithm import Algorithm
-from models.spec.signature import Task
-
-InnerSteps = Annotated[int, Meta(ge=0, le=200)]
-InnerRate = Annotated[float, Meta(gt=0.0, le=10.0)]
+from models.spec.algorithms.inner_loop import UnrolledLoop
 
 
-class MamlSpec(Algorithm, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="maml"):
-    """Model-agnostic meta-learning (Finn et al. 2017): a few gradient steps from a learned initialisation."""
+class MamlSpec(UnrolledLoop, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="maml"):
+    """Model-agnostic meta-learning (Finn et al. 2017): a few gradient steps from a learned initialisation.
 
-    tasks: ClassVar[tuple[Task, ...]] = ("classification", "regression")
-    adjustable: ClassVar[tuple[str, ...]] = ("inner_steps", "inner_lr")
-    starts_from_adaptation: ClassVar[bool] = True
-    has_output_layer: ClassVar[bool] = True
+    `learned_rates` learns them as multiples of `inner_lr`: `per_parameter` one for each number (Meta-SGD, Li et
+    al. 2017), `per_step` one for each tensor at each step (MAML++, Antoniou et al. 2019). `step_loss_decay` is
+    MAML++'s multi-step loss: how much less a step's loss counts than the next one's; 0 counts the last alone.
+    """
 
-    inner_steps: InnerSteps = 1
-    inner_lr: InnerRate = 0.01
-    first_order: bool = False
+    learned_rates: Literal["none", "per_parameter", "per_step"] = "none"
+    step_loss_decay: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.0
 
     @property
-    def gradient_steps(self) -> int:
-        return self.inner_steps
-
-    @property
-    def unrolled_steps(self) -> int:
-        return min(1, self.inner_steps) if self.first_order else self.inner_steps
+    def query_passes(self) -> int:
+        return max(1, self.inner_steps) if self.step_loss_decay else 1

@@ -1,5 +1,7 @@
 """Every description that fits builds, every one that does not says why, and a version is rebuilt from its parts."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -25,6 +27,8 @@ from models.spec import (
 )
 from models.tasks.labelled_data import LabelledData
 
+ALGORITHMS = [algorithm() for algorithm in get_args(AlgorithmSpec)]
+
 
 def _pictures() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 255, (40, 16, 18), dtype=np.uint8)
@@ -37,7 +41,7 @@ IMAGES = LabelledData.from_arrays(_pictures(), np.repeat(np.arange(10), 4))
 LETTERS = LabelledSpec(dataset="ds_1", n_way=4, n_shot=1, n_query=2)
 
 
-@pytest.mark.parametrize("algorithm", [MamlSpec(), ProtoNetSpec(), RidgeSpec()])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize(
     ("tasks", "data", "network"),
     [
@@ -133,7 +137,7 @@ def test_a_network_of_terabytes_is_refused_without_being_made() -> None:
         check_params(build_learner(vast, signature_of(SinusoidSpec())), {})
 
 
-@pytest.mark.parametrize("algorithm", [MamlSpec(), ProtoNetSpec(), RidgeSpec()])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_every_learner_says_its_shapes(algorithm: AlgorithmSpec) -> None:
     for data, network in ((VECTORS, MlpSpec(hidden=(4,))), (IMAGES, Conv4Spec(hidden=8))):
         signature = signature_of(LabelledSpec(dataset="ds_1"), data.wire_shape)

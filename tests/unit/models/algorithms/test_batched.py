@@ -1,6 +1,7 @@
 """Every learner: padded, masked and batched answers are those of one unpadded task at a time."""
 
 from collections.abc import Callable
+from typing import get_args
 
 import pytest
 import torch
@@ -9,12 +10,15 @@ from hypothesis import strategies as st
 
 from models.algorithms.batched import adapt_batch, predict_batch
 from models.algorithms.learner import MetaLearner
-from models.episode import SupportSet
+from models.episode import Episode, QuerySet, SupportSet
+from models.spec import AlgorithmSpec
+from models.training.outer_step import flatten, unflatten
+from tests.unit.models.conftest import LEARNERS
 
 D, MAX_WAYS = 3, 6
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 QUICK = settings(
-    max_examples=15,
+    max_examples=10,
     deadline=None,
     derandomize=True,
     database=None,
@@ -57,6 +61,36 @@ def test_padded_and_batched_is_one_by_one(
         torch.testing.assert_close(losses_M[m], learner.support_loss(params, adapted, support), **CLOSE)
 
 
+@QUICK
+@given(sizes=SIZES, seed=st.integers(0, 10_000))
+def test_a_meta_loss_is_that_of_the_task_alone(
+    learner: MetaLearner,
+    draw_support: Callable[..., SupportSet],
+    pad: Callable[[SupportSet, int, int], SupportSet],
+    sizes: list[tuple[int, int]],
+    seed: int,
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    params = learner.init(generator)
+    alone, padded = [], []
+    for shots, ways in sizes:
+        support, query = (draw_support(learner, count, ways, generator) for count in (shots, 4))
+        slots = learner.max_ways or ways
+        alone.append(Episode(pad(support, shots, slots), QuerySet(*query[:3])))
+        padded.append(Episode(pad(support, 12, MAX_WAYS), QuerySet(*pad(query, 6, MAX_WAYS)[:3])))
+    batch = unflatten(tuple(torch.stack(parts) for parts in zip(*map(flatten, padded), strict=True)))
+    losses_M, metrics_M = torch.vmap(learner.meta_loss, in_dims=(None, 0))(params, batch)
+    for m, episode in enumerate(alone):
+        loss, metrics = learner.meta_loss(params, episode)
+        torch.testing.assert_close(losses_M[m], loss, **CLOSE)
+        for name, value in metrics.items():
+            torch.testing.assert_close(metrics_M[name][m], value, **CLOSE)
+
+
+def test_every_algorithm_is_among_the_learners_here() -> None:
+    assert {type(algorithm) for algorithm, _ in LEARNERS.values()} == set(get_args(AlgorithmSpec))
+
+
 def test_an_answer_does_not_depend_on_its_batch_mates(
     learner: MetaLearner, draw_support: Callable[..., SupportSet], pad: Callable[..., SupportSet]
 ) -> None:
@@ -81,7 +115,11 @@ def test_an_answer_does_not_depend_on_its_batch_mates(
         torch.testing.assert_close(value.flip(0), calm[name], **CLOSE)
 
 
-@pytest.mark.parametrize("learner", ["maml-regression", "maml-classification"], indirect=True)
+@pytest.mark.parametrize(
+    "learner",
+    [name for name, (algorithm, _) in LEARNERS.items() if algorithm.starts_from_adaptation],
+    indirect=True,
+)
 def test_a_batch_goes_on_from_adapted_parameters(
     learner: MetaLearner, draw_support: Callable[..., SupportSet], pad: Callable[..., SupportSet]
 ) -> None:

@@ -1,12 +1,12 @@
 """MAML: its meta-gradient against finite differences, where it starts from, and slots that a task leaves unused."""
 
+import msgspec
 import pytest
 import torch
 from torch import Tensor
 
-from models.algorithms.maml import Maml
+from models.algorithms.maml import RATES, Maml, step_weights
 from models.episode import Episode, QuerySet, SupportSet
-from models.functional import Params
 from models.networks.heads import WithHead
 from models.networks.mlp import Mlp
 from models.spec import MamlSpec, Task
@@ -35,43 +35,6 @@ def _episode(task: Task) -> Episode:
     return Episode(
         SupportSet(*examples(6), support_mask, class_mask), QuerySet(*examples(5), torch.ones(5).double())
     )
-
-
-def _finite_differences(learner: Maml, params: Params, episode: Episode) -> dict[str, Tensor]:
-    step = 1e-6
-    gradients = {name: torch.zeros_like(value) for name, value in params.items()}
-    for name, value in params.items():
-        for place in range(value.numel()):
-            ends = []
-            for sign in (1, -1):
-                moved = value.clone()
-                moved.view(-1)[place] += sign * step
-                ends.append(learner.meta_loss({**params, name: moved}, episode)[0])
-            gradients[name].view(-1)[place] = (ends[0] - ends[1]) / (2 * step)
-    return gradients
-
-
-@pytest.mark.parametrize("task", ["regression", "classification"])
-@pytest.mark.parametrize("inner_steps", [1, 3])
-def test_the_meta_gradient_is_that_of_finite_differences(task: Task, inner_steps: int) -> None:
-    learner, episode = _learner(task, inner_steps), _episode(task)
-    params = _doubles(learner, 1)
-    gradient, _ = torch.func.grad(learner.meta_loss, has_aux=True)(params, episode)
-    expected = _finite_differences(learner, params, episode)
-    for name in params:
-        torch.testing.assert_close(gradient[name], expected[name], rtol=1e-6, atol=1e-8)
-
-
-def test_the_first_order_meta_gradient_is_the_gradient_at_the_adapted_parameters() -> None:
-    learner, episode = _learner("regression", 2, first_order=True), _episode("regression")
-    params = _doubles(learner, 1)
-    gradient, _ = torch.func.grad(learner.meta_loss, has_aux=True)(params, episode)
-    adapted = learner.adapt(params, episode.support)
-    there, _ = torch.func.grad(_learner("regression", 0).meta_loss, has_aux=True)(adapted, episode)
-    for name in params:
-        torch.testing.assert_close(gradient[name], there[name])
-    exact = _finite_differences(learner, params, episode)
-    assert not torch.allclose(gradient["head.weight"], exact["head.weight"], rtol=1e-3)
 
 
 def test_going_on_from_an_adaptation_is_taking_more_steps() -> None:
@@ -112,3 +75,29 @@ def test_an_empty_support_set_changes_nothing() -> None:
     nothing = episode.support._replace(mask=torch.zeros(6).double())
     for name, value in learner.adapt(params, nothing).items():
         assert torch.equal(value, params[name])
+
+
+def test_a_step_beyond_those_trained_takes_the_last_learned_rate() -> None:
+    episode = _episode("regression")
+    trained = Maml(
+        MamlSpec(inner_steps=2, inner_lr=0.1, learned_rates="per_step"),
+        "regression",
+        WithHead(Mlp(2, (5,), "tanh"), 1),
+    )
+    longer = Maml(msgspec.structs.replace(trained.spec, inner_steps=3), "regression", trained.network)
+    params = _doubles(trained, 1)
+    rates = {name: value for name, value in params.items() if name.startswith(RATES)}
+    assert {value.shape for value in rates.values()} == {(2,)}
+    params |= {name: torch.tensor([0.5, 2.0]).double() for name in rates}
+    expected = params
+    for rate in (0.05, 0.2, 0.2):
+        one = Maml(MamlSpec(inner_steps=1, inner_lr=rate), "regression", trained.network)
+        expected = one.adapt(
+            {name: value for name, value in expected.items() if name not in rates}, episode.support
+        )
+    torch.testing.assert_close(longer.adapt(params, episode.support), expected)
+
+
+def test_the_weights_of_steps_fall_towards_the_first() -> None:
+    assert step_weights(3, 1.0) == pytest.approx([1 / 3] * 3)
+    assert step_weights(3, 0.5) == pytest.approx([1 / 7, 2 / 7, 4 / 7])

@@ -5,9 +5,19 @@ import math
 import pytest
 import torch
 
-from models.build import build_network
+from models.build import build_learner, build_network
 from models.networks.heads import WithHead
-from models.spec import Conv4Spec, MlpSpec, NetworkSpec, Signature, TensorSpec, network_cost
+from models.spec import (
+    Conv4Spec,
+    LearnerSpec,
+    MetaCurvatureSpec,
+    MlpSpec,
+    NetworkSpec,
+    Signature,
+    TensorSpec,
+    curvature_numbers,
+    network_cost,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,3 +54,18 @@ def test_the_widest_layer_is_one_of_them() -> None:
     assert network_cost(MlpSpec(hidden=(40, 30)), (7,)).widest == 40
     assert network_cost(MlpSpec(hidden=(40, 30)), (700,)).widest == 700
     assert network_cost(Conv4Spec(hidden=8), (16, 16, 1)).widest == 8 * 16 * 16
+
+
+@pytest.mark.parametrize(
+    ("network", "example"), [(MlpSpec(hidden=(40, 30)), (7,)), (Conv4Spec(hidden=8), (16, 16, 3))]
+)
+def test_curvature_numbers_are_those_of_the_matrices(network: NetworkSpec, example: tuple[int, ...]) -> None:
+    inputs = TensorSpec(datatype="FP32", shape=(-1, *example))
+    signature = Signature(inputs=inputs, targets=TensorSpec(datatype="BYTES", shape=(-1,)))
+    learner = build_learner(LearnerSpec(algorithm=MetaCurvatureSpec(), network=network), signature, 5)
+    matrices = {
+        name: value.numel()
+        for name, value in learner.init(torch.Generator()).items()
+        if name.startswith("curvature.backbone") or name == "curvature.head.weight.1"
+    }
+    assert curvature_numbers(network, example) == sum(matrices.values())

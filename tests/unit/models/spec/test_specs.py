@@ -7,6 +7,9 @@ import msgspec
 import pytest
 
 from models.spec import (
+    AlgorithmSpec,
+    CaviaSpec,
+    ImamlSpec,
     InvalidOption,
     LearnerSpec,
     MamlSpec,
@@ -49,6 +52,7 @@ def test_options_take_the_place_of_the_trained_values() -> None:
     assert with_options(MamlSpec(), {"inner_steps": 5, "inner_lr": 0.1}) == MamlSpec(
         inner_steps=5, inner_lr=0.1
     )
+    assert with_options(ImamlSpec(), {"proximity": 0.5}) == ImamlSpec(proximity=0.5)
     assert with_options(RidgeSpec(components=3), {}) == RidgeSpec(components=3)
 
 
@@ -59,12 +63,15 @@ def test_options_take_the_place_of_the_trained_values() -> None:
         (MamlSpec(), {"inner_steps": -1}, "inner_steps"),
         (MamlSpec(), {"inner_steps": 2.5}, "inner_steps"),
         (MamlSpec(), {"inner_lr": "fast"}, "inner_lr"),
+        (MamlSpec(), {"learned_rates": "per_step"}, "learned_rates"),
+        (ImamlSpec(), {"proximity": 0.0}, "proximity"),
+        (CaviaSpec(), {"context": 3}, "context"),
         (ProtoNetSpec(), {"inner_steps": 1}, "inner_steps"),
         (RidgeSpec(), {"components": 2}, "components"),
     ],
 )
 def test_other_options_are_refused_by_name(
-    algorithm: MamlSpec | ProtoNetSpec | RidgeSpec, options: dict[str, object], option: str
+    algorithm: AlgorithmSpec, options: dict[str, object], option: str
 ) -> None:
     with pytest.raises(InvalidOption) as caught:
         with_options(algorithm, options)

@@ -4,6 +4,7 @@ import pytest
 
 from models.spec import (
     AlgorithmSpec,
+    AnilSpec,
     Conv4Spec,
     LearnerSpec,
     MamlSpec,
@@ -96,3 +97,10 @@ def test_a_call_is_refused_for_its_memory_alone() -> None:
     with pytest.raises(Invalid, match="MiB of memory"):
         check_cost(learner, MamlSpec(), 256, 0, tight)
     check_cost(learner, MamlSpec(), 255, 0, tight)
+
+
+def test_steps_of_the_last_layer_alone_cost_little_and_more_the_more_there_are() -> None:
+    few, many = (cost(AnilSpec(inner_steps=steps), images(*OMNIGLOT), 100) for steps in (1, 100))
+    whole = cost(MamlSpec(inner_steps=10), images(*OMNIGLOT), 100)
+    assert few.operations < many.operations < whole.operations
+    assert many.bytes == few.bytes < whole.bytes

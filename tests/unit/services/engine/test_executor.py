@@ -36,6 +36,8 @@ MODELS = [
     (small_models.points_maml, POINTS),
     (small_models.points_protonet, POINTS),
     (small_models.points_ridge, POINTS),
+    (small_models.points_anil, POINTS),
+    (small_models.regression_cavia, LINE),
     (small_models.pictures_protonet, PICTURES),
 ]
 every_model = pytest.mark.parametrize(
@@ -89,6 +91,19 @@ def test_adapting_in_company_gives_the_parameters_of_adapting_alone(
         assert mine.keys() == theirs.keys()
         for name in mine:
             np.testing.assert_allclose(mine[name], theirs[name], atol=1e-5, rtol=1e-4)
+
+
+def test_an_adapted_model_holds_what_was_adapted_alone(bench: Bench) -> None:
+    anil, cavia = (
+        bench.store.put(small_models.points_anil()),
+        bench.store.put(small_models.regression_cavia()),
+    )
+    for model, signature, shapes in (
+        (anil, POINTS, {"head.weight": (6, 8), "head.bias": (6,), "class_mask": (6,)}),
+        (cavia, LINE, {"context": (5,)}),
+    ):
+        stored = decode_tensors(bytes(bench.adapt(AdaptCall(model, _support(signature, 6, 3, 0))).params))
+        assert {name: value.shape for name, value in stored.items()} == shapes
 
 
 @every_model

@@ -134,6 +134,26 @@ def test_cost_grows_with_what_drives_it() -> None:
     assert step_bytes(config(CONV4, labelled(), "protonet", meta_batch_size=4), signature) < cost
 
 
+def test_what_an_algorithm_keeps_is_part_of_its_cost() -> None:
+    def cost(network: dict[str, Any], **algorithm: Any) -> int:
+        plain = {
+            "learner": {"algorithm": algorithm, "network": network},
+            "tasks": {"family": "sinusoid", "n_shot": 100, "n_query": 100},
+        }
+        configuration = msgspec.convert(plain, MetaTrainingConfig)
+        return step_bytes(configuration, check(configuration, None))
+
+    mlp = {"name": "mlp", "hidden": [512, 512]}
+    maml = cost(mlp, name="maml", inner_steps=10)
+    assert cost(mlp, name="maml", inner_steps=10, step_loss_decay=1.0) > maml
+    assert cost(mlp, name="meta-curvature", inner_steps=10) > maml
+    # Their meta-gradients do not go back through the inner steps.
+    for shorter in ("reptile", "imaml", "anil"):
+        assert cost(mlp, name=shorter, inner_steps=10) < maml
+    narrow = {"name": "mlp", "hidden": [1]}
+    assert cost(narrow, name="cavia", context=200) > 10 * cost(narrow, name="cavia", context=1)
+
+
 def test_the_usual_omniglot_run_is_far_from_the_limit() -> None:
     usual = config(CONV4, labelled(n_way=60, n_shot=1, n_query=5), "protonet", meta_batch_size=4)
     assert step_bytes(usual, check(usual, Traits((28, 28, 1), 964, 30))) < MAX_STEP_BYTES / 8
