@@ -17,23 +17,31 @@ from models.algorithms.bayesian_ridge import BayesianRidge
 from models.algorithms.boil import Boil
 from models.algorithms.cavia import Cavia
 from models.algorithms.encoded import Encoded
+from models.algorithms.ensemble import Ensemble
 from models.algorithms.imaml import Imaml
 from models.algorithms.learner import MetaLearner
 from models.algorithms.maml import Maml
 from models.algorithms.meta_curvature import MetaCurvature
 from models.algorithms.normalised import Normalised
+from models.algorithms.prior_fitted import PriorFitted
 from models.algorithms.protonet import ProtoNet
 from models.algorithms.reptile import Reptile
 from models.algorithms.ridge_classifier import RidgeClassifier
+from models.algorithms.views import Views
 from models.functional import Network, Params
+from models.networks.conv1d import Conv1d
 from models.networks.conv4 import Conv4
 from models.networks.heads import WithHead
 from models.networks.kernels import CONVOLUTIONS, InBfloat16, Kernels
 from models.networks.mlp import Mlp
+from models.networks.resnet12 import ResNet12
+from models.networks.series_transformer import SeriesTransformer
+from models.networks.table_transformer import TableTransformer
 from models.spec import (
     AnilSpec,
     BoilSpec,
     CaviaSpec,
+    Conv1dSpec,
     Conv4Spec,
     FunctionsSpec,
     GroupedSpec,
@@ -44,12 +52,17 @@ from models.spec import (
     MetaCurvatureSpec,
     MlpSpec,
     NetworkSpec,
+    PriorFittedSpec,
     ProtoNetSpec,
     ReptileSpec,
+    ResNet12Spec,
     RidgeSpec,
     SequencesSpec,
+    SeriesTransformerSpec,
     Signature,
     SinusoidSpec,
+    TablesSpec,
+    TableTransformerSpec,
     TaskFamilySpec,
     network_inputs_of,
 )
@@ -61,6 +74,7 @@ from models.tasks.labelled import Labelled
 from models.tasks.labelled_data import LabelledData
 from models.tasks.sequences import Sequences
 from models.tasks.sinusoid import Sinusoid
+from models.tasks.tables.family import Tables
 
 # What a learner's `init` makes its parameters with; and how many more than were given it may make before it is
 # stopped, so that for all but the vast ones it can be said which are wrong.
@@ -72,28 +86,34 @@ _PLAIN = Kernels()
 
 def build_network(spec: NetworkSpec, signature: Signature, kernels: Kernels = _PLAIN) -> Network:
     """The backbone that `spec` names, for the signature's inputs; raises ValueError where they do not fit."""
-    backbone = _backbone(spec, signature, kernels)
+    if spec.takes != signature.input_kind:
+        name = type(spec).__struct_config__.tag
+        raise ValueError(f"network {name} takes {spec.takes}, and the inputs are {signature.input_kind}")
+    backbone = _backbone(spec, signature.inputs.example_shape, kernels)
     return InBfloat16(backbone) if kernels.backbone == "bfloat16" else backbone
 
 
-def _backbone(spec: NetworkSpec, signature: Signature, kernels: Kernels) -> Network:
-    shape = signature.inputs.example_shape
+def _backbone(spec: NetworkSpec, shape: tuple[int, ...], kernels: Kernels) -> Network:
     match spec:
         case MlpSpec():
-            if signature.is_image:
-                raise ValueError("network mlp takes vectors, and the inputs are images; conv4 takes images")
             return Mlp(shape[0], spec.hidden, spec.activation)
         case Conv4Spec():
-            if not signature.is_image:
-                raise ValueError("network conv4 takes images, and the inputs are vectors; mlp takes vectors")
             height, width, channels = shape
             return Conv4((channels, height, width), spec.hidden, CONVOLUTIONS[kernels.convolution])
+        case TableTransformerSpec():
+            raise ValueError("network table_transformer makes no features; it is prior_fitted's")
+        case ResNet12Spec():
+            return ResNet12(shape[-1], spec.widths)
+        case Conv1dSpec():
+            return Conv1d(shape[-1], spec.hidden, spec.blocks, spec.kernel)
+        case SeriesTransformerSpec():
+            return SeriesTransformer(shape, spec.hidden, spec.layers, spec.heads, spec.patch)
 
 
 def build_learner(
     spec: LearnerSpec, signature: Signature, max_ways: int | None = None, kernels: Kernels = _PLAIN
 ) -> MetaLearner:
-    """The learner that `spec` describes, for one signature.
+    """The learner that `spec` describes, with its members and views, for one signature.
 
     `max_ways` is the number of class slots that a classifier with an output layer has; the others need none.
     Raises ValueError where algorithm, network and signature do not fit.
@@ -101,11 +121,26 @@ def build_learner(
     if signature.columns or signature.target_columns:
         return Encoded(build_learner(spec, signature.encoded, max_ways, kernels), signature)
     if spec.normalise:
-        if signature.task != "regression" or signature.is_image:
+        if signature.task != "regression" or signature.input_kind != "vectors":
             raise ValueError("only regression on vectors is normalised by a task's own support set")
         plain = msgspec.structs.replace(spec, normalise=False)
         return Normalised(build_learner(plain, signature, kernels=kernels))
+    learner = _one_member(spec, signature, max_ways, kernels)
+    if spec.members > 1:
+        learner = Ensemble(learner, spec.members)
+    if spec.views > 1:
+        if not signature.is_image:
+            raise ValueError("only images have several views")
+        learner = Views(learner, spec.views)
+    return learner
+
+
+def _one_member(
+    spec: LearnerSpec, signature: Signature, max_ways: int | None, kernels: Kernels
+) -> MetaLearner:
     algorithm, task = spec.algorithm, signature.task
+    if isinstance(algorithm, PriorFittedSpec):
+        return _prior_fitted(spec, signature, max_ways)
     inputs = network_inputs_of(spec, signature)
     backbone = build_network(spec.network, msgspec.structs.replace(signature, inputs=inputs), kernels)
     regression = task == "regression"
@@ -138,8 +173,25 @@ def build_learner(
         case RidgeSpec():
             if not regression:
                 return RidgeClassifier(backbone)
-            raw_inputs = 0 if signature.is_image else signature.inputs.example_shape[0]
+            raw_inputs = signature.inputs.example_shape[0] if signature.input_kind == "vectors" else 0
             return BayesianRidge(algorithm, backbone, signature.target_width, raw_inputs)
+
+
+def _prior_fitted(spec: LearnerSpec, signature: Signature, max_ways: int | None) -> PriorFitted:
+    if not isinstance(spec.network, TableTransformerSpec):
+        raise ValueError("prior_fitted attends to a table's cells: its network is table_transformer")
+    if signature.is_image:
+        raise ValueError("prior_fitted takes tables, and the inputs are images")
+    network = TableTransformer(spec.network)
+    if signature.task == "classification":
+        if max_ways is None:
+            raise ValueError("prior_fitted has one output for each class slot, so it needs max_ways")
+        return PriorFitted("classification", network, spec.network.rows, max_ways)
+    if signature.target_width != 1:
+        raise ValueError(
+            f"prior_fitted predicts one number, and a target is {signature.target_width} of them"
+        )
+    return PriorFitted("regression", network, spec.network.rows, None)
 
 
 def build_family(spec: TaskFamilySpec, data: LabelledData | GroupedData | None = None) -> TaskFamily:
@@ -149,6 +201,8 @@ def build_family(spec: TaskFamilySpec, data: LabelledData | GroupedData | None =
             return Sinusoid(spec)
         case FunctionsSpec():
             return Functions(spec)
+        case TablesSpec():
+            return Tables(spec)
         case LabelledSpec():
             if not isinstance(data, LabelledData):
                 raise ValueError("a labelled family needs its dataset")

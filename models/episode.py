@@ -4,7 +4,7 @@ Shape legend, used as a suffix of local names everywhere in `models` and in the 
 
     M  tasks in a meta-batch         N  ways (class slots)        D  features
     S  support examples              Q  query examples            T  regression columns
-    C, H, W  image channels, height, width; inputs are written X = D or C, H, W
+    C, H, W  image channels, height, width; inputs are written X = D or C, H, W, or T, C for series of T steps
 
 Tasks of different sizes share a batch by padding: `mask` is 1 for a real example and 0 for padding, and
 `class_mask` is 1 for a real class. Nothing computed for a real example may depend on padding.

@@ -1,7 +1,7 @@
 """What a network is, and small pure functions over tensors with masks, shared by algorithms and training."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Generator, Tensor
@@ -46,6 +46,53 @@ class HeadedNetwork(Network, Protocol):
     def head(self, params: Params, features: Tensor) -> Tensor:
         """Features [E, B] to outputs [E, F]."""
         ...
+
+
+class Kept(NamedTuple):
+    """What one layer of a table network keeps of labelled rows: keys and values that any row may attend to."""
+
+    cells: Tensor  # float32 [..., D, R, K]: a column's summaries
+    targets: Tensor  # float32 [..., S, K]: the labelled rows' target tokens
+
+
+class TableNetwork(Protocol):
+    """A pure function of parameters and a table's tokens, of any leading dimensions: [..., E, 1 + D, W].
+
+    Token 0 of a row is its target, the others its cells; E rows, D columns, tokens of width W.
+    """
+
+    @property
+    def width(self) -> int:
+        """W."""
+        ...
+
+    def init(self, generator: Generator) -> dict[str, Tensor]:
+        """Fresh parameters, float32 on the CPU."""
+        ...
+
+    def encode(
+        self,
+        params: Params,
+        tokens: Tensor,
+        columns: Tensor,
+        mask: Tensor,
+        chosen: tuple[Tensor, Tensor] | None = None,
+    ) -> list[Kept]:
+        """What every layer keeps of labelled rows."""
+        ...
+
+    def decode(
+        self, params: Params, tokens: Tensor, columns: Tensor, mask: Tensor, kept: list[Kept]
+    ) -> Tensor:
+        """The target tokens [..., Q, W] at last of rows to predict; row q depends on row q alone."""
+        ...
+
+
+def placed(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on the device, which fetches it by itself: nobody waits for what the device does at the time."""
+    if device.type == "cuda" and tensor.device.type == "cpu" and tensor.numel():
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:

@@ -26,7 +26,9 @@ router = APIRouter(prefix="/v1/datasets", tags=["Datasets"])
 
 _FILES = {
     "application/zip": "One folder per class (or per task, with the class folders inside), image files within.",
-    "application/x-npz": "numpy arrays `inputs`, `targets`, optionally `tasks`; pickled objects are refused.",
+    "application/x-npz": (
+        "numpy arrays `inputs` (or `series` [n, T, C]), `targets`, optionally `tasks`; pickled objects are refused."
+    ),
     "application/vnd.apache.parquet": "A table; `inputs`, `target` and `task` name its columns.",
     "text/csv": "A table with a header line; `inputs`, `target` and `task` name its columns.",
 }

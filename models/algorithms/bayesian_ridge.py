@@ -26,9 +26,10 @@ LOG_DEVIATIONS = (-8.0, 8.0)
 class BayesianRidge:
     """Regression by a closed-form Bayesian last layer with a learned prior (ALPaCA, Harrison et al. 2018).
 
-    The columns are phi(x) = [1, x, backbone(x)] (a network over images leaves x out). The prior is a mixture of
-    `components` Normal-Inverse-Gamma distributions: each stands for a kind of task, the support set tells which
-    kind it is, how noisy, and of which scale, and the predictive distribution is a mixture of Student's t.
+    The columns are phi(x) = [1, x, backbone(x)] (a network over images or series leaves x out). The prior is a
+    mixture of `components` Normal-Inverse-Gamma distributions: each stands for a kind of task, the support set
+    tells which kind it is, how noisy, and of which scale, and the predictive distribution is a mixture of
+    Student's t.
     Meta-training fits backbone and priors by the predictive density of the query set.
     """
 
@@ -36,7 +37,7 @@ class BayesianRidge:
     max_ways = None
 
     def __init__(self, spec: RidgeSpec, backbone: Network, targets: int, raw_inputs: int) -> None:
-        """`targets` is T; `raw_inputs` the width D of vector inputs, 0 for images."""
+        """`targets` is T; `raw_inputs` the width D of vector inputs, 0 for images and series."""
         self.components = spec.components
         self.backbone = backbone
         self.targets = targets

@@ -39,6 +39,11 @@ class Cavia(GradientLearner):
         return self.with_classes(adapted, support)
 
     def outputs(self, meta_params: Params, adapted_params: Params, inputs: Tensor) -> Tensor:
-        context = adapted_params[CONTEXT].view(1, -1, *[1] * (inputs.dim() - 2))
-        beside = context.expand(len(inputs), -1, *inputs.shape[2:])
-        return self.network(meta_params, torch.cat([inputs, beside], dim=1))
+        # Of series the channels come last, of images first; of vectors the columns are both.
+        channels = 2 if inputs.dim() == 3 else 1
+        shape = [1] * inputs.dim()
+        shape[channels] = -1
+        sizes = list(inputs.shape)
+        sizes[channels] = -1
+        beside = adapted_params[CONTEXT].view(shape).expand(sizes)
+        return self.network(meta_params, torch.cat([inputs, beside], dim=channels))

@@ -13,6 +13,7 @@ from models.spec.algorithms import (
     InvalidOption,
     MamlSpec,
     MetaCurvatureSpec,
+    PriorFittedSpec,
     ProtoNetSpec,
     ReptileSpec,
     RidgeSpec,
@@ -22,9 +23,18 @@ from models.spec.columns import ColumnSpec, encoded_width
 from models.spec.cost import NetworkCost, curvature_numbers, network_cost
 from models.spec.derived import max_ways_of, network_inputs_of, signature_of
 from models.spec.learner import LearnerSpec
-from models.spec.networks import Conv4Spec, MlpSpec, NetworkSpec
-from models.spec.signature import Datatype, Signature, Task, TensorSpec
+from models.spec.networks import (
+    Conv1dSpec,
+    Conv4Spec,
+    MlpSpec,
+    NetworkSpec,
+    ResNet12Spec,
+    SeriesTransformerSpec,
+    TableTransformerSpec,
+)
+from models.spec.signature import INPUT_KINDS, Datatype, InputKind, Signature, Task, TensorSpec
 from models.spec.tasks import (
+    AugmentSpec,
     FunctionKind,
     FunctionsSpec,
     GroupedSpec,
@@ -32,15 +42,19 @@ from models.spec.tasks import (
     LabelledSpec,
     SequencesSpec,
     SinusoidSpec,
+    TablesSpec,
     TaskFamilySpec,
 )
 
 __all__ = [
+    "INPUT_KINDS",
     "AlgorithmSpec",
     "AnilSpec",
+    "AugmentSpec",
     "BoilSpec",
     "CaviaSpec",
     "ColumnSpec",
+    "Conv1dSpec",
     "Conv4Spec",
     "Datatype",
     "FunctionKind",
@@ -48,6 +62,7 @@ __all__ = [
     "GroupSpec",
     "GroupedSpec",
     "ImamlSpec",
+    "InputKind",
     "InvalidOption",
     "LabelledSpec",
     "LearnerSpec",
@@ -56,12 +71,17 @@ __all__ = [
     "MlpSpec",
     "NetworkCost",
     "NetworkSpec",
+    "PriorFittedSpec",
     "ProtoNetSpec",
     "ReptileSpec",
+    "ResNet12Spec",
     "RidgeSpec",
     "SequencesSpec",
+    "SeriesTransformerSpec",
     "Signature",
     "SinusoidSpec",
+    "TableTransformerSpec",
+    "TablesSpec",
     "Task",
     "TaskFamilySpec",
     "TensorSpec",

@@ -5,10 +5,19 @@ steps each have sane bounds, and their product does not.
 """
 
 import math
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from models.spec.networks import MlpSpec, NetworkSpec
+from models.spec.networks import (
+    Conv1dSpec,
+    Conv4Spec,
+    MlpSpec,
+    NetworkSpec,
+    ResNet12Spec,
+    SeriesTransformerSpec,
+    TableTransformerSpec,
+)
 
 _BLOCKS = 4
 
@@ -26,12 +35,8 @@ class NetworkCost(NamedTuple):
 
 
 def network_cost(network: NetworkSpec, example_shape: tuple[int, ...], outputs: int = 0) -> NetworkCost:
-    """Of the network on examples (D,) or (H, W, C), with a linear last layer of `outputs` (0: without one)."""
-    cost = (
-        _mlp(network, example_shape)
-        if isinstance(network, MlpSpec)
-        else _conv4(network.hidden, example_shape)
-    )
+    """Of the network on examples (D,), (T, C) or (H, W, C), and a linear last layer of `outputs` (0: without)."""
+    cost = _backbone(network, example_shape)
     head = cost.features * outputs
     return cost._replace(
         activations=cost.activations + outputs,
@@ -46,14 +51,57 @@ def curvature_numbers(network: NetworkSpec, example_shape: tuple[int, ...]) -> i
     Those of the last layer's few outputs do not count.
     """
     features = network_cost(network, example_shape).features
-    if isinstance(network, MlpSpec):
-        widths = (math.prod(example_shape), *network.hidden)
-        # Of a weight's two axes, and of its bias.
-        return features**2 + sum(before**2 + 2 * after**2 for before, after in pairwise(widths))
-    channels, hidden = example_shape[2], network.hidden
-    # Of a weight's kernel and its two axes, and of scale and shift.
-    blocks = (81 + before**2 + 3 * hidden**2 for before in (channels, *[hidden] * (_BLOCKS - 1)))
-    return features**2 + sum(blocks)
+    return features**2 + sum(
+        outputs**2 + inputs**2 + (kernel**2 if kernel else 0) + own * outputs**2
+        for outputs, inputs, kernel, own in _weights_of(network, example_shape)
+    )
+
+
+def _weights_of(network: NetworkSpec, example_shape: tuple[int, ...]) -> Iterator[tuple[int, int, int, int]]:
+    """Of every weight its outputs, inputs and kernel size (0: it has none), and how many vectors of outputs beside
+    it (biases, scales, shifts)."""
+    channels = example_shape[-1]
+    match network:
+        case MlpSpec():
+            for before, after in pairwise((math.prod(example_shape), *network.hidden)):
+                yield after, before, 0, 1
+        case Conv4Spec():
+            for before in (channels, *[network.hidden] * (_BLOCKS - 1)):
+                yield network.hidden, before, 9, 2
+        case ResNet12Spec():
+            for before, after in pairwise((channels, *network.widths)):
+                yield from (
+                    (after, before, 9, 2),
+                    (after, after, 9, 2),
+                    (after, after, 9, 2),
+                    (after, before, 1, 2),
+                )
+        case Conv1dSpec():
+            for before, after in pairwise((channels, *[network.hidden] * network.blocks)):
+                sides = (network.kernel, network.kernel, 1)
+                yield from zip([after] * 3, (before, after, before), sides, [2] * 3, strict=True)
+        case SeriesTransformerSpec():
+            width = network.hidden
+            yield width, network.patch * channels, 0, 3  # with the last scale and shift
+            for _ in range(network.layers):
+                yield from ((3 * width, width, 0, 1), (width, width, 0, 5), (4 * width, width, 0, 1))
+                yield width, 4 * width, 0, 1
+
+
+def _backbone(network: NetworkSpec, example_shape: tuple[int, ...]) -> NetworkCost:
+    match network:
+        case MlpSpec():
+            return _mlp(network, example_shape)
+        case Conv4Spec():
+            return _conv4(network.hidden, example_shape)
+        case ResNet12Spec():
+            return _resnet12(network.widths, example_shape)
+        case Conv1dSpec():
+            return _conv1d(network, example_shape)
+        case SeriesTransformerSpec():
+            return _series_transformer(network, example_shape)
+        case TableTransformerSpec():
+            return _table_transformer(network, example_shape[0])
 
 
 def _mlp(network: MlpSpec, example_shape: tuple[int, ...]) -> NetworkCost:
@@ -74,3 +122,58 @@ def _conv4(hidden: int, example_shape: tuple[int, ...]) -> NetworkCost:
         multiply_adds += pixels * kernels
     features = hidden * (height >> _BLOCKS) * (width >> _BLOCKS)
     return NetworkCost(2 * maps, hidden * height * width, features, weights, multiply_adds)
+
+
+def _resnet12(widths: tuple[int, ...], example_shape: tuple[int, ...]) -> NetworkCost:
+    """Each block has three convolutions and a shortcut at full size, then halves height and width, rounding up."""
+    height, width, channels = example_shape
+    maps, widest, weights, multiply_adds = 0, 0, 0, 0
+    for hidden in widths:
+        pixels = height * width
+        kernels = hidden * (10 * channels + 18 * hidden)
+        maps += 4 * pixels * hidden
+        widest = max(widest, pixels * hidden)
+        weights += kernels
+        multiply_adds += pixels * kernels
+        height, width, channels = -(-height // 2), -(-width // 2), hidden
+    return NetworkCost(2 * maps, widest, channels, weights, multiply_adds)
+
+
+def _conv1d(network: Conv1dSpec, example_shape: tuple[int, ...]) -> NetworkCost:
+    """Each block has two convolutions and a shortcut at full length, then halves it, rounding up."""
+    steps, channels = example_shape
+    hidden, maps, widest, weights, multiply_adds = network.hidden, 0, 0, 0, 0
+    for _ in range(network.blocks):
+        kernels = hidden * ((network.kernel + 1) * channels + network.kernel * hidden)
+        maps += 3 * steps * hidden
+        widest = max(widest, steps * hidden)
+        weights += kernels
+        multiply_adds += steps * kernels
+        steps, channels = -(-steps // 2), hidden
+    return NetworkCost(2 * maps, widest, channels, weights, multiply_adds)
+
+
+def _series_transformer(network: SeriesTransformerSpec, example_shape: tuple[int, ...]) -> NetworkCost:
+    """Each layer has attention over all patches, and two products through four times the width."""
+    steps, channels = example_shape
+    hidden, patches = network.hidden, -(-steps // network.patch)
+    embedding, layer = network.patch * channels * hidden, 12 * hidden * hidden
+    scores = network.heads * patches * patches
+    return NetworkCost(
+        activations=patches * hidden + network.layers * (14 * patches * hidden + 2 * scores),
+        widest=max(4 * patches * hidden, scores),
+        features=hidden,
+        weights=embedding + network.layers * layer,
+        multiply_adds=patches * (embedding + network.layers * (layer + 2 * patches * hidden)),
+    )
+
+
+def _table_transformer(network: TableTransformerSpec, columns: int) -> NetworkCost:
+    """An example is a row of 1 + D tokens: to each other, to columns' summaries and to kept rows they attend."""
+    width, tokens = network.width, 1 + columns
+    one_head = width // network.heads
+    weights = network.layers * (13 * width * width + 6 * width * one_head)
+    attended = tokens * tokens + columns * network.summaries + network.rows
+    multiply_adds = tokens * weights + 2 * network.layers * width * attended
+    widest = 4 * tokens * width + network.heads * attended
+    return NetworkCost(2 * network.layers * widest, widest, width, weights, multiply_adds)

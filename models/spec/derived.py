@@ -1,8 +1,8 @@
 """What follows from a family of tasks and a learner before anything is built: signature and most classes."""
 
 from models.spec.learner import LearnerSpec
-from models.spec.signature import Signature, TensorSpec
-from models.spec.tasks import GroupSpec, LabelledSpec, TaskFamilySpec
+from models.spec.signature import INPUT_KINDS, Signature, TensorSpec
+from models.spec.tasks import GroupSpec, LabelledSpec, TablesSpec, TaskFamilySpec
 
 
 def signature_of(
@@ -10,23 +10,31 @@ def signature_of(
 ) -> Signature:
     """The signature of a learner trained on `tasks`.
 
-    `example_shape` is one example of the dataset as it crosses the wire: (D,) for vectors, (H, W, C) for
-    images; None for families made from a formula. `data` is the dataset's signature: grouped tasks have it
-    themselves, with the columns' standardisation once that is measured. Raises ValueError where one is missing.
+    `example_shape` is one example of the dataset as it crosses the wire: (D,) for vectors, (T, C) for series,
+    (H, W, C) for images; None for families made from a formula. `data` is the dataset's signature: grouped tasks
+    have it themselves, with the columns' standardisation once that is measured. Raises ValueError where one is
+    missing.
     """
     if isinstance(tasks, GroupSpec):
         if data is None:
             raise ValueError("grouped tasks have the signature of their dataset, and none was given")
-        if data.is_image:
-            raise ValueError("grouped tasks take rows of numbers and categories, not images")
+        if data.input_kind != "vectors":
+            raise ValueError("grouped tasks take rows of numbers and categories, not images or series")
         return data
+    if isinstance(tasks, TablesSpec):
+        classes = TensorSpec(datatype="BYTES", shape=(-1,))
+        number = TensorSpec(datatype="FP32", shape=(-1, 1))
+        return Signature(
+            inputs=TensorSpec(datatype="FP32", shape=(-1, tasks.columns)),
+            targets=classes if tasks.task == "classification" else number,
+        )
     if not isinstance(tasks, LabelledSpec):
         column = TensorSpec(datatype="FP32", shape=(-1, 1))
         return Signature(inputs=column, targets=column)
     if example_shape is None:
         raise ValueError("a labelled family has the signature of its dataset, and none was given")
-    if len(example_shape) not in (1, 3):
-        raise ValueError(f"an example is a vector (D,) or an image (H, W, C), not {example_shape}")
+    if len(example_shape) not in INPUT_KINDS:
+        raise ValueError(f"an example is (D,), a series (T, C) or an image (H, W, C), not {example_shape}")
     columns = data.columns if data is not None else ()
     return Signature(
         inputs=TensorSpec(datatype="FP32", shape=(-1, *example_shape)),
@@ -46,8 +54,12 @@ def max_ways_of(
     """
     if signature is not None and signature.classes:
         return len(signature.classes)
-    if learner.algorithm.has_output_layer and isinstance(tasks, LabelledSpec):
+    if not learner.algorithm.has_output_layer:
+        return None
+    if isinstance(tasks, LabelledSpec):
         return tasks.most_ways
+    if isinstance(tasks, TablesSpec) and tasks.task == "classification":
+        return tasks.classes
     return None
 
 

@@ -1,6 +1,9 @@
 """The whole description of a learner: how it adapts, and what network it adapts."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from models.spec.algorithms import AlgorithmSpec
 from models.spec.networks import NetworkSpec
@@ -11,8 +14,13 @@ class LearnerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     With `normalise` a regression learner sees every task in units of its own support set: of mean 0 and
     deviation 1, inputs and targets, column by column.
+    `members` of them start apart, learn side by side and answer together (a deep ensemble). With `views` above 1
+    an adapted model sees so many shifted and turned copies of each image, of its support set and of what it is
+    asked alike; meta-training sees each image once.
     """
 
     algorithm: AlgorithmSpec
     network: NetworkSpec
     normalise: bool = False
+    members: Annotated[int, Meta(ge=1, le=16)] = 1
+    views: Annotated[int, Meta(ge=1, le=9)] = 1

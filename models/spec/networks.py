@@ -1,28 +1,97 @@
-"""The networks a learner may be built on."""
+"""The networks a learner may be built on. Each says what kind of inputs it takes."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
+from models.spec.signature import InputKind
+
 Width = Annotated[int, Meta(ge=1, le=4096)]
+Channels = Annotated[int, Meta(ge=8, le=1024, multiple_of=8)]
 
 
-class MlpSpec(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="name", tag="mlp"
-):
+class NetworkBase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="name"):
+    """What every network says of itself."""
+
+    takes: ClassVar[InputKind]
+    smallest_image: ClassVar[int] = 1
+
+
+class MlpSpec(NetworkBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="mlp"):
     """A fully connected network; `hidden` lists the widths of its hidden layers."""
+
+    takes: ClassVar[InputKind] = "vectors"
 
     hidden: Annotated[tuple[Width, ...], Meta(min_length=1, max_length=16)] = (40, 40)
     activation: Literal["relu", "tanh", "gelu"] = "relu"
 
 
-class Conv4Spec(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="name", tag="conv4"
-):
+class Conv4Spec(NetworkBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="conv4"):
     """Four 3x3 convolution blocks of `hidden` channels, each halving height and width (Vinyals et al. 2016)."""
 
-    hidden: Annotated[int, Meta(ge=8, le=1024, multiple_of=8)] = 64
+    takes: ClassVar[InputKind] = "images"
+    smallest_image: ClassVar[int] = 16
+
+    hidden: Channels = 64
 
 
-NetworkSpec = MlpSpec | Conv4Spec
+class ResNet12Spec(NetworkBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="resnet12"):
+    """Four residual blocks of 64, 160, 320 and 640 channels, times `width` (Oreshkin et al. 2018)."""
+
+    takes: ClassVar[InputKind] = "images"
+
+    width: Annotated[float, Meta(ge=0.125, le=2.0)] = 1.0
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The channels of each block, multiples of 8."""
+        return tuple(8 * max(1, round(self.width * full / 8)) for full in (64, 160, 320, 640))
+
+
+class Conv1dSpec(NetworkBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="conv1d"):
+    """Residual blocks of convolutions over time, each halving its length, and the average over what is left.
+
+    Block b has `hidden` channels; `kernel` is the steps that one convolution sees.
+    """
+
+    takes: ClassVar[InputKind] = "series"
+
+    hidden: Channels = 64
+    blocks: Annotated[int, Meta(ge=1, le=8)] = 4
+    kernel: Literal[3, 5, 7, 9] = 5
+
+
+class SeriesTransformerSpec(
+    NetworkBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="series_transformer"
+):
+    """A transformer encoder over patches of `patch` steps (Vaswani et al. 2017), averaged over time."""
+
+    takes: ClassVar[InputKind] = "series"
+
+    hidden: Channels = 64
+    layers: Annotated[int, Meta(ge=1, le=12)] = 2
+    heads: Literal[1, 2, 4, 8] = 4
+    patch: Annotated[int, Meta(ge=1, le=256)] = 4
+
+
+class TableTransformerSpec(
+    NetworkBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="table_transformer"
+):
+    """Attention over a table's cells, by turns along its rows and its columns (TabPFN v2, Hollmann et al. 2025).
+
+    `summaries` tokens stand for the labelled cells of one column, so that what is kept of a task has one size,
+    and `rows` is the most labelled rows whose own tokens are kept: of more, as many of each class. For
+    prior_fitted.
+    """
+
+    takes: ClassVar[InputKind] = "vectors"
+
+    width: Annotated[int, Meta(ge=8, le=512, multiple_of=8)] = 128
+    layers: Annotated[int, Meta(ge=1, le=24)] = 5
+    heads: Literal[1, 2, 4, 8] = 4
+    summaries: Annotated[int, Meta(ge=1, le=64)] = 8
+    rows: Annotated[int, Meta(ge=1, le=1024)] = 128
+
+
+NetworkSpec = MlpSpec | Conv4Spec | ResNet12Spec | Conv1dSpec | SeriesTransformerSpec | TableTransformerSpec

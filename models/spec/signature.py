@@ -7,7 +7,11 @@ import msgspec
 from models.spec.columns import ColumnSpec, encoded_width
 
 Task = Literal["regression", "classification"]
+InputKind = Literal["vectors", "series", "images"]
 Datatype = Literal["FP32", "UINT8", "BYTES"]
+
+# By the number of an example's dimensions: (D,), (T, C), (H, W, C).
+INPUT_KINDS: dict[int, InputKind] = {1: "vectors", 2: "series", 3: "images"}
 
 
 class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +27,8 @@ class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True):
-    """Inputs FP32 [-1, D] for vectors or [-1, H, W, C] in 0..1 for images (channels last, as on the wire).
+    """Inputs FP32 [-1, D] for vectors, [-1, T, C] for series (T steps of C channels), or [-1, H, W, C] in 0..1 for
+    images (channels last, as on the wire).
 
     Targets FP32 [-1, T] for regression; BYTES [-1] (one label an example) for classification.
 
@@ -43,8 +48,12 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
         return "classification" if self.targets.datatype == "BYTES" else "regression"
 
     @property
+    def input_kind(self) -> InputKind:
+        return INPUT_KINDS[len(self.inputs.example_shape)]
+
+    @property
     def is_image(self) -> bool:
-        return len(self.inputs.shape) == 4
+        return self.input_kind == "images"
 
     @property
     def encoded(self) -> "Signature":

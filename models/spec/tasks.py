@@ -5,6 +5,8 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
+from models.spec.signature import Task
+
 Shots = Annotated[int, Meta(ge=1, le=1000)]
 Ways = Annotated[int, Meta(ge=2, le=1000)]
 Fraction = Annotated[float, Meta(gt=0.0, lt=1.0)]
@@ -41,6 +43,23 @@ class FunctionsSpec(
     )
 
 
+class AugmentSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far an image may be warped, each time by other amounts, uniform within these bounds.
+
+    `shift` in parts of its side, `rotate` in degrees, `scale` 0.2 for 1/1.2 to 1.2 (height and width apart),
+    `shear` as a slope, `elastic` the deviation of a smooth displacement in parts of the side, `stroke` the part of
+    the way to its brightest or darkest neighbour that a pixel goes; `flip` mirrors every other one.
+    """
+
+    shift: Annotated[float, Meta(ge=0.0, le=0.5)] = 0.0
+    rotate: Annotated[float, Meta(ge=0.0, le=180.0)] = 0.0
+    scale: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.0
+    shear: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.0
+    elastic: Annotated[float, Meta(ge=0.0, le=0.2)] = 0.0
+    stroke: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.0
+    flip: bool = False
+
+
 class LabelledSpec(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="family", tag="labelled"
 ):
@@ -51,6 +70,9 @@ class LabelledSpec(
     the rules of Meta-Dataset (Triantafillou et al. 2020), in meta-training and meta-test alike.
     `within_task` draws every episode's classes inside one of the dataset's tasks (an alphabet, a speaker).
     `rotations` makes each quarter turn of a class another class (images only, meta-training only).
+    `train_ways` are the classes of a meta-training episode where they are more than `n_way`: what compares well
+    among many compares better among few (Snell et al. 2017). `augment` warps every image by itself, `task_augment`
+    all images of an episode alike, which makes another task of it (images only, meta-training only).
     `test_fraction` of the classes, or of the tasks when `within_task`, is held out for the meta-test: which
     ones is drawn from `split_seed`, unless `test_tasks` names them.
     """
@@ -67,6 +89,9 @@ class LabelledSpec(
     max_shot: Shots | None = None
     within_task: bool = False
     rotations: bool = False
+    train_ways: Ways | None = None
+    augment: AugmentSpec | None = None
+    task_augment: AugmentSpec | None = None
     test_fraction: Fraction = 0.2
     split_seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     test_tasks: tuple[str, ...] = ()
@@ -78,13 +103,23 @@ class LabelledSpec(
 
     @property
     def fewest_ways(self) -> int:
-        """The classes of the smallest episode."""
+        """The classes of the smallest meta-test episode."""
         return self.n_way if self.max_way is None else self.min_way or 2
+
+    @property
+    def most_test_ways(self) -> int:
+        """The classes of the largest meta-test episode."""
+        return self.max_way or self.n_way
+
+    @property
+    def fewest_train_ways(self) -> int:
+        """The classes of the smallest meta-training episode."""
+        return self.most_ways if self.max_way is None else self.fewest_ways
 
     @property
     def most_ways(self) -> int:
         """The classes of the largest episode."""
-        return self.max_way or self.n_way
+        return max(self.most_test_ways, self.train_ways or 0)
 
     @property
     def fewest_shots(self) -> int:
@@ -142,5 +177,22 @@ class SequencesSpec(
     test_tasks: tuple[str, ...] = ()
 
 
+class TablesSpec(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="family", tag="tables"
+):
+    """Small synthetic tables: random graphs, trees, smooth and linear functions, clusters (Hollmann et al. 2023).
+
+    `columns` is the width of every input: narrower tables have zeros behind. Each episode draws its number of
+    columns, of labelled rows from `min_shot` to `max_shot`, and of `classes` at most.
+    """
+
+    task: Task = "classification"
+    columns: Annotated[int, Meta(ge=1, le=256)] = 32
+    classes: Annotated[int, Meta(ge=2, le=10)] = 10
+    min_shot: Shots = 4
+    max_shot: Shots = 64
+    n_query: Shots = 64
+
+
 GroupSpec = GroupedSpec | SequencesSpec
-TaskFamilySpec = SinusoidSpec | FunctionsSpec | LabelledSpec | GroupedSpec | SequencesSpec
+TaskFamilySpec = SinusoidSpec | FunctionsSpec | LabelledSpec | GroupedSpec | SequencesSpec | TablesSpec

@@ -16,7 +16,10 @@ class TaskFamily(Protocol):
     """A distribution over tasks, sampled an episode at a time, many at once."""
 
     def sample(self, generator: Generator, meta_batch_size: int, split: Split = "train") -> MetaBatch:
-        """M = `meta_batch_size` episodes on the CPU, the same for the same generator state."""
+        """M = `meta_batch_size` episodes, the same for the same generator state (of the CPU).
+
+        They are on the CPU, or where the family's data are.
+        """
         ...
 
 

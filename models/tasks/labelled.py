@@ -4,7 +4,9 @@ import torch
 from torch import Generator, Tensor
 
 from models.episode import Episode, MetaBatch, QuerySet, SupportSet
-from models.spec import LabelledSpec
+from models.functional import placed
+from models.spec import AugmentSpec, LabelledSpec
+from models.tasks import augmentation
 from models.tasks.episode_sampler import EpisodeSampler
 from models.tasks.episode_sizes import draw_shots, draw_ways
 from models.tasks.family import Split
@@ -23,6 +25,8 @@ class Labelled:
         """Raises ValueError, with what is missing, where the dataset cannot give such episodes."""
         if spec.rotations and not (data.is_image and data.inputs.shape[2] == data.inputs.shape[3]):
             raise ValueError("rotations need square images")
+        if (spec.augment or spec.task_augment) and not data.is_image:
+            raise ValueError("only images can be warped")
         self.spec = spec
         self.data = data
         self.split = split_classes(spec, data)
@@ -32,48 +36,70 @@ class Labelled:
         turned_rows = [rows for rows in train.rows for _ in range(turns)]
         self.samplers: dict[Split, EpisodeSampler] = {
             "train": EpisodeSampler(turned_rows, train.pools.repeat_interleave(turns), spec.most_ways),
-            "test": EpisodeSampler(test.rows, test.pools, spec.most_ways),
+            "test": EpisodeSampler(test.rows, test.pools, spec.most_test_ways),
         }
 
     def sample(self, generator: Generator, meta_batch_size: int, split: Split = "train") -> MetaBatch:
-        """Support [M, n_way * n_shot, X] and query [M, n_way * n_query, X]; no example is in both.
+        """Support [M, N * n_shot, X] and query [M, N * n_query, X], where the data are; no example is in both.
 
-        Where ways or shots vary they are padded to the most of each, class by class.
+        N is `n_way`, in meta-training perhaps `train_ways`. Where ways or shots vary they are padded to the most
+        of each, class by class.
         """
-        spec = self.spec
-        sampler = self.samplers[split]
+        spec, device, sampler = self.spec, self.data.inputs.device, self.samplers[split]
         classes_MN, rows_MNE = sampler.draw(generator, meta_batch_size, spec.most_shots + spec.n_query)
         inputs_MNEX = self.data.take(rows_MNE)
         if spec.rotations and split == "train":
-            inputs_MNEX = turn(inputs_MNEX, classes_MN % TURNS)
+            inputs_MNEX = turn(inputs_MNEX, placed(classes_MN % TURNS, device))
+        if split == "train":
+            inputs_MNEX = self._warped(generator, inputs_MNEX)
         if spec.is_variable:
-            return self._varied(generator, sampler, classes_MN, inputs_MNEX)
+            fewest = spec.fewest_train_ways if split == "train" else spec.fewest_ways
+            return self._varied(generator, sampler, fewest, classes_MN, inputs_MNEX)
         support_x, query_x = inputs_MNEX[:, :, : spec.n_shot], inputs_MNEX[:, :, spec.n_shot :]
-        slots_MN = torch.arange(spec.n_way).repeat(meta_batch_size, 1)
+        ways = classes_MN.shape[1]
+        slots_MN = torch.arange(ways, device=device).repeat(meta_batch_size, 1)
         return Episode(
             SupportSet(
                 support_x.flatten(1, 2),
                 slots_MN.repeat_interleave(spec.n_shot, dim=1),
-                torch.ones(meta_batch_size, spec.n_way * spec.n_shot),
-                torch.ones(meta_batch_size, spec.n_way),
+                torch.ones(meta_batch_size, ways * spec.n_shot, device=device),
+                torch.ones(meta_batch_size, ways, device=device),
             ),
             QuerySet(
                 query_x.flatten(1, 2),
                 slots_MN.repeat_interleave(spec.n_query, dim=1),
-                torch.ones(meta_batch_size, spec.n_way * spec.n_query),
+                torch.ones(meta_batch_size, ways * spec.n_query, device=device),
             ),
         )
 
+    def _warped(self, generator: Generator, images_MNEX: Tensor) -> Tensor:
+        """Every image by a warp of its own, every episode by one of its own."""
+        spec = self.spec
+        if spec.augment is None and spec.task_augment is None:
+            return images_MNEX
+        tasks, shape = images_MNEX.shape[0], tuple(images_MNEX.shape[:3])
+        warp = augmentation.draw(spec.augment or AugmentSpec(), generator, shape)
+        if spec.task_augment is not None:
+            shared = augmentation.draw(spec.task_augment, generator, (tasks,))
+            warp = augmentation.compose(shared, warp)
+        flat = images_MNEX.flatten(0, 2)
+        return augmentation.apply(warp, flat).reshape(images_MNEX.shape)
+
     def _varied(
-        self, generator: Generator, sampler: EpisodeSampler, classes_MN: Tensor, inputs_MNEX: Tensor
+        self,
+        generator: Generator,
+        sampler: EpisodeSampler,
+        fewest: int,
+        classes_MN: Tensor,
+        inputs_MNEX: Tensor,
     ) -> MetaBatch:
-        """Episodes of drawn ways and shots from drawn classes, their query examples first."""
+        """Episodes of `fewest` ways or more, and of drawn shots, from drawn classes, their query examples first."""
         spec, device = self.spec, inputs_MNEX.device
-        ways_M = draw_ways(generator, spec.fewest_ways, sampler.available(classes_MN), spec.most_ways)
+        ways_M = draw_ways(generator, fewest, sampler.available(classes_MN), sampler.n_way)
         counts_MN = sampler.counts_C[classes_MN]
-        shots_MN = draw_shots(
-            generator, counts_MN, ways_M, spec.n_query, spec.fewest_shots, spec.most_shots
-        ).to(device)
+        shots_MN = placed(
+            draw_shots(generator, counts_MN, ways_M, spec.n_query, spec.fewest_shots, spec.most_shots), device
+        )
         real_MN = shots_MN > 0
         given_MNS = (torch.arange(spec.most_shots, device=device) < shots_MN.unsqueeze(-1)).float()
         asked_MNQ = real_MN.float().unsqueeze(-1).expand(-1, -1, spec.n_query)
@@ -100,15 +126,16 @@ class Labelled:
         classes, rows = self.samplers["train"].draw_examples(generator, size)
         inputs = self.data.take(rows)
         if self.spec.rotations:
-            turns = (classes % TURNS).reshape(-1, 1).to(inputs.device)
+            turns = placed((classes % TURNS).reshape(-1, 1), inputs.device)
             inputs = turn(inputs[:, None, None], turns).flatten(0, 2)
-        return inputs, classes.to(inputs.device)
+        return inputs, placed(classes, inputs.device)
 
 
 def turn(images: Tensor, turns: Tensor) -> Tensor:
     """Square images [M, N, E, C, H, W], those of class (m, n) turned by `turns` [M, N] quarters."""
-    turned = images.clone()
+    turned = images
     for quarters in range(1, TURNS):
-        chosen = turns == quarters
-        turned[chosen] = torch.rot90(images[chosen], quarters, dims=(-2, -1))
+        # Of all images, and kept of some: to pick those out, a GPU would have to say how many they are.
+        chosen_MN1111 = (turns == quarters)[:, :, None, None, None, None]
+        turned = torch.where(chosen_MN1111, torch.rot90(images, quarters, dims=(-2, -1)), turned)
     return turned

@@ -1,14 +1,16 @@
 """A labelled dataset as tensors. Knows arrays; nothing of files, episodes or learners."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from models.functional import placed
 from models.spec import Signature
+from models.tasks.duplicates import row_keys
 
 Array = np.ndarray[Any, Any]
 
@@ -17,12 +19,15 @@ Array = np.ndarray[Any, Any]
 class LabelledData:
     """n labelled examples, each perhaps of one task (an alphabet, a speaker, a person)."""
 
-    inputs: Tensor  # vectors float32 [n, D]; images uint8 0..255 or float32 0..1 [n, C, H, W]
+    inputs: (
+        Tensor  # float32 [n, D], series float32 [n, T, C]; images [n, C, H, W] uint8 0..255 or float32 0..1
+    )
     labels: Tensor  # int64 [n], 0..n_labels-1
     tasks: Tensor | None  # int64 [n], an index into task_names
     task_names: tuple[str, ...]
     label_names: tuple[str, ...] = ()  # of every label, where they are known
     table: Signature | None = None  # with the columns of a table
+    keys: Array | None = None  # uint64 [n], the `contents` of inputs that were moved to a device
 
     @classmethod
     def from_arrays(
@@ -36,12 +41,15 @@ class LabelledData:
     ) -> "LabelledData":
         """From inputs [n, D], [n, H, W] or [n, H, W, C], targets [n] and tasks [n] of any plain type.
 
-        With `class_names` the targets are indices into them; without, a class is called by its target.
+        Three dimensions of floating point are series [n, T, C]; of whole numbers, gray images. With `class_names`
+        the targets are indices into them; without, a class is called by its target.
 
         Raises ValueError where lengths or dimensions do not fit.
         """
         if inputs.ndim not in (2, 3, 4):
-            raise ValueError(f"inputs are [n, D], [n, H, W] or [n, H, W, C], not {list(inputs.shape)}")
+            raise ValueError(
+                f"inputs are [n, D], [n, T, C], [n, H, W] or [n, H, W, C], not {list(inputs.shape)}"
+            )
         if targets.shape != (len(inputs),):
             raise ValueError(f"{len(inputs)} inputs need one target each, not {list(targets.shape)}")
         if tasks is not None and tasks.shape != (len(inputs),):
@@ -62,22 +70,31 @@ class LabelledData:
         return self.inputs.ndim == 4
 
     @property
+    def contents(self) -> Array:
+        """Keys uint64 [n]: the same for examples that are equal."""
+        return row_keys(self.inputs) if self.keys is None else self.keys
+
+    @property
     def wire_shape(self) -> tuple[int, ...]:
-        """One example's shape as it crosses the wire: (D,), or (H, W, C) for images."""
+        """One example's shape as it crosses the wire: (D,), (T, C) for series, or (H, W, C) for images."""
         if not self.is_image:
-            return (self.inputs.shape[1],)
+            return tuple(self.inputs.shape[1:])
         channels, height, width = self.inputs.shape[1:]
         return (height, width, channels)
 
+    def to(self, device: torch.device | str) -> "LabelledData":
+        """The same data with its inputs on a device: episodes are then made there. Labels and tasks stay."""
+        return replace(self, inputs=self.inputs.to(device), keys=self.contents)
+
     def take(self, rows: Tensor) -> Tensor:
-        """Inputs float32 [*rows, X] of the examples numbered by `rows`; images in 0..1."""
-        picked = self.inputs[rows]
+        """Inputs float32 [*rows, X] of the examples numbered by `rows`, where the inputs are; images in 0..1."""
+        picked = self.inputs[placed(rows, self.inputs.device)]
         return picked.float() / 255 if picked.dtype == torch.uint8 else picked
 
 
 def _tensor(inputs: Array) -> Tensor:
     """Channels first, and float32 unless the values are an image's bytes."""
-    if inputs.ndim == 2:
+    if inputs.ndim == 2 or (inputs.ndim == 3 and inputs.dtype.kind == "f"):
         return torch.from_numpy(np.array(inputs, dtype=np.float32))
     images = inputs[..., None] if inputs.ndim == 3 else inputs
     kept = np.uint8 if images.dtype == np.uint8 else np.float32

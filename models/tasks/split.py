@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from models.spec import LabelledSpec
-from models.tasks.duplicates import row_keys
 from models.tasks.labelled_data import LabelledData
 from models.tasks.split_record import SplitRecord, record_of
 
@@ -45,11 +44,11 @@ def split_classes(spec: LabelledSpec, data: LabelledData) -> ClassSplit:
     """
     if spec.test_tasks and not spec.within_task:
         raise ValueError("test_tasks holds out whole tasks, so it needs within_task")
-    keys = row_keys(data.inputs)
-    stock, too_small, repeats = _usable(spec, data, keys)
+    contents = data.contents
+    stock, too_small, repeats = _usable(spec, data, contents)
     held_out_C = _held_out_tasks(spec, data, stock) if spec.within_task else _held_out_classes(spec, stock)
     train, test = _select(stock, ~held_out_C), _select(stock, held_out_C)
-    train, copies = _without_copies(spec, train, test, keys)
+    train, copies = _without_copies(spec, train, test, contents)
     train = _without_small_pools(train, _fewest_train(spec))
     test = _without_small_pools(test, spec.fewest_ways)
     if not len(train.rows):
@@ -74,10 +73,10 @@ def _names(spec: LabelledSpec, data: LabelledData, stock: Stock) -> list[str]:
     return [data.label_names[label] if data.label_names else str(label) for label in stock.labels.tolist()]
 
 
-def _without_copies(spec: LabelledSpec, train: Stock, test: Stock, keys: Array) -> tuple[Stock, int]:
+def _without_copies(spec: LabelledSpec, train: Stock, test: Stock, contents: Array) -> tuple[Stock, int]:
     """Meta-training's stock without the examples that are held out as well, and how many these were."""
-    held_out = np.concatenate([keys[rows] for rows in test.rows])
-    fresh = [rows[torch.from_numpy(~np.isin(keys[rows], held_out))] for rows in train.rows]
+    held_out = np.concatenate([contents[rows] for rows in test.rows])
+    fresh = [rows[torch.from_numpy(~np.isin(contents[rows], held_out))] for rows in train.rows]
     copies = sum(map(len, train.rows)) - sum(map(len, fresh))
     if not copies:
         return train, 0
@@ -86,11 +85,11 @@ def _without_copies(spec: LabelledSpec, train: Stock, test: Stock, keys: Array) 
 
 
 def _fewest_train(spec: LabelledSpec) -> int:
-    """How many classes make n_way of them, when a class counts once for each of its turns."""
-    return -(-spec.fewest_ways // TURNS) if spec.rotations else spec.fewest_ways
+    """How many classes make a meta-training episode's, when a class counts once for each of its turns."""
+    return -(-spec.fewest_train_ways // TURNS) if spec.rotations else spec.fewest_train_ways
 
 
-def _usable(spec: LabelledSpec, data: LabelledData, keys: Array) -> tuple[Stock, int, int]:
+def _usable(spec: LabelledSpec, data: LabelledData, contents: Array) -> tuple[Stock, int, int]:
     """Classes with enough examples, how many have too few, and how many equal examples of a class were left out.
 
     Within tasks, the same label in two tasks is two classes.
@@ -100,7 +99,7 @@ def _usable(spec: LabelledSpec, data: LabelledData, keys: Array) -> tuple[Stock,
     pools_E = data.tasks if spec.within_task and data.tasks is not None else torch.zeros_like(data.labels)
     n_labels = int(data.labels.max()) + 1
     pairs_E = (pools_E * n_labels + data.labels).numpy()
-    _, first_E = np.unique(np.stack([pairs_E.view(np.uint64), keys]), axis=1, return_index=True)
+    _, first_E = np.unique(np.stack([pairs_E.view(np.uint64), contents]), axis=1, return_index=True)
     kept_E = np.sort(first_E)
     pairs_C, counts_C = np.unique(pairs_E[kept_E], return_counts=True)
     by_class_E = torch.from_numpy(kept_E[pairs_E[kept_E].argsort(kind="stable")])

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
+from models.functional import placed
 from models.tasks.family import TaskFamily
 from models.training.config import TrainingSpec
 from models.training.outer_step import Episodes, adam_rates, flatten, unflatten
@@ -31,7 +32,7 @@ class Block(NamedTuple):
 
 
 class Blocks:
-    """A run's blocks, one after the other, from the run's own generator; episodes are always drawn on the CPU.
+    """A run's blocks, one after the other, from the run's own generator, which is the CPU's.
 
     `length` is B, and `example` any one episode.
     """
@@ -76,12 +77,10 @@ class Blocks:
         episodes = (tensor.reshape(self.length, size, *tensor.shape[1:]) for tensor in flatten(batch))
         return Block(
             first,
-            tuple(self._placed(tensor.clone(memory_format=torch.contiguous_format)) for tensor in episodes),
-            self._placed(adam_rates(self._training, first, self.length)),
+            # The next block is drawn while this one trains.
+            tuple(
+                placed(tensor.clone(memory_format=torch.contiguous_format), self._device)
+                for tensor in episodes
+            ),
+            placed(adam_rates(self._training, first, self.length), self._device),
         )
-
-    def _placed(self, tensor: Tensor) -> Tensor:
-        if self._device.type == "cuda" and tensor.numel():
-            # From pinned memory the device fetches by itself, and the next block is drawn while this one trains.
-            tensor = tensor.pin_memory()
-        return tensor.to(self._device, non_blocking=True)

@@ -51,7 +51,13 @@ def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | Non
     if learner.algorithm.has_output_layer:
         outputs = signature.target_width if regression else max_ways or 0
     network = network_cost(learner.network, network_inputs_of(learner, signature).example_shape, outputs)
-    raw = example[0] if regression and not signature.is_image else 0
+    network = network._replace(
+        activations=learner.views * network.activations,
+        widest=learner.views * network.widest,
+        weights=learner.members * network.weights,
+        multiply_adds=learner.members * learner.views * network.multiply_adds,
+    )
+    raw = example[0] if regression and signature.input_kind == "vectors" else 0
     return LearnerCost(network, network.features * outputs, 1 + raw + network.features, regression)
 
 

@@ -38,7 +38,7 @@ def read_inputs(raw: Inputs, signature: Signature, pointer: str, limits: Limits)
         raise Invalid.at(
             pointer, f"an example has {raw[0].size} numbers; at most {limits.input_width} are taken"
         )
-    return _pictures(raw, signature, pointer) if signature.is_image else _vectors(raw, signature, pointer)
+    return _READERS[signature.input_kind](raw, signature, pointer)
 
 
 def _vectors(raw: Array, signature: Signature, pointer: str) -> Array:
@@ -48,6 +48,18 @@ def _vectors(raw: Array, signature: Signature, pointer: str) -> Array:
     if raw.ndim != 2 or raw.shape[1] != width:
         took = "a number" if width == 1 else f"{width} numbers"
         raise Invalid.at(pointer, f"an example of shape {list(raw.shape[1:])}; this model takes {took} each")
+    return _finite(raw, pointer)
+
+
+def _series(raw: Array, signature: Signature, pointer: str) -> Array:
+    steps, channels = signature.inputs.example_shape
+    if raw.ndim == 2 and channels == 1:
+        raw = raw[..., None]
+    if raw.shape[1:] != (steps, channels):
+        detail = (
+            f"a series of shape {list(raw.shape[1:])}; this model takes {steps} steps of {channels} numbers"
+        )
+        raise Invalid.at(pointer, detail)
     return _finite(raw, pointer)
 
 
@@ -67,6 +79,9 @@ def _pictures(raw: Array, signature: Signature, pointer: str) -> Array:
     if raw.shape[1:] == (height, width, channels):
         return raw.astype(np.float32) / 255 if raw.dtype == np.uint8 else raw
     return _fitted(raw, (height, width, channels), pointer)
+
+
+_READERS = {"vectors": _vectors, "series": _series, "images": _pictures}
 
 
 def _files(raw: list[Any], signature: Signature, pointer: str, limits: Limits) -> Array:

@@ -20,16 +20,17 @@ _CHANNELS = (1, 3)
 class Examples:
     """n examples as they were uploaded."""
 
-    inputs: Array  # numbers [n], [n, D], [n, H, W] or [n, H, W, C]
+    inputs: Array  # numbers [n], [n, D], [n, H, W] or [n, H, W, C]; series [n, T] or [n, T, C]
     targets: Labels | Array  # labels, or numbers [n] or [n, T]
     tasks: Labels | None
     columns: tuple[ColumnSpec, ...] = ()  # of a table, D of them
     order: Array | None = None  # numbers [n]: the rows are to be kept in the order of these
+    are_series: bool = False
 
 
 def normalise(examples: Examples, limits: DatasetLimits) -> LabelledArrays:
     """The examples as models are trained on them. Raises Invalid, TooLarge."""
-    inputs = _inputs(examples.inputs, limits)
+    inputs = (_series if examples.are_series else _inputs)(examples.inputs, limits)
     n_examples = len(inputs)
     if n_examples == 0:
         raise Invalid("there are no examples in the file")
@@ -76,11 +77,27 @@ def _inputs(inputs: Array, limits: DatasetLimits) -> Array:
     return _pixels(inputs)
 
 
+def _series(series: Array, limits: DatasetLimits) -> Array:
+    if series.dtype.kind not in "biuf":
+        raise Invalid(f"series must be numbers, not {series.dtype}")
+    if series.ndim == 2:
+        series = series[..., None]
+    if series.ndim != 3:
+        raise Invalid(f"series are [n, T] or [n, T, C], not {list(series.shape)}")
+    _, steps, channels = series.shape
+    if not 1 <= steps * channels <= limits.input_width:
+        detail = f"a series has 1 to {limits.input_width} numbers, not {steps} steps of {channels}"
+        raise Invalid(detail)
+    return _finite(series, "series")
+
+
 def _pixels(images: Array) -> Array:
     if images.dtype.kind == "f":
         pixels = _finite(images, "inputs")
         if pixels.size and not (pixels.min() >= 0 and pixels.max() <= 1):
-            raise Invalid("images in floating point lie in 0..1; store 0..255 as uint8")
+            raise Invalid(
+                "images in floating point lie in 0..1; store 0..255 as uint8, and series in an array 'series'"
+            )
         return pixels
     if images.dtype == np.bool_:
         return images.astype(np.uint8) * np.uint8(255)

@@ -35,7 +35,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def example_shape(self) -> tuple[int, ...]:
-        """One example's shape: (D,), or (H, W, C) for images."""
+        """One example's shape: (D,), (T, C) for series, or (H, W, C) for images."""
         return self.signature.inputs.example_shape
 
 
@@ -57,7 +57,9 @@ class DatasetColumns(msgspec.Struct, frozen=True, kw_only=True):
 class LabelledArrays:
     """n examples. Labelled: `targets` are indices into `classes`. Regression: numbers, and `classes` is empty."""
 
-    inputs: Array  # vectors float32 [n, D]; images uint8 0..255 or float32 0..1 [n, H, W, C]
+    inputs: (
+        Array  # float32 [n, D], series float32 [n, T, C]; images [n, H, W, C] uint8 0..255 or float32 0..1
+    )
     targets: Array  # int64 [n], 0..len(classes)-1, each at least once; regression float32 [n, T]
     classes: tuple[str, ...]
     tasks: Array | None  # int64 [n], an index into task_names

@@ -15,6 +15,7 @@ from models.spec import (
     NetworkSpec,
     RidgeSpec,
     Signature,
+    TablesSpec,
     curvature_numbers,
     network_cost,
     network_inputs_of,
@@ -43,7 +44,7 @@ def step_bytes(config: MetaTrainingConfig, signature: Signature) -> int:
         floats += curvature_numbers(learner.network, example)
     if isinstance(algorithm, RidgeSpec):
         floats += _last_layer_floats(algorithm, learner.network, signature, support, query)
-    return floats * config.training.meta_batch_size * _KEPT * _FLOAT
+    return floats * learner.members * config.training.meta_batch_size * _KEPT * _FLOAT
 
 
 def _examples(config: MetaTrainingConfig) -> tuple[int, int]:
@@ -51,7 +52,7 @@ def _examples(config: MetaTrainingConfig) -> tuple[int, int]:
     tasks = config.tasks
     if isinstance(tasks, LabelledSpec):
         return tasks.most_ways * tasks.most_shots, tasks.most_ways * tasks.n_query
-    if isinstance(tasks, FunctionsSpec | GroupSpec):
+    if isinstance(tasks, FunctionsSpec | GroupSpec | TablesSpec):
         return tasks.max_shot, tasks.n_query
     return tasks.n_shot, tasks.n_query
 

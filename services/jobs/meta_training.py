@@ -82,6 +82,9 @@ class MetaTraining:
         config = msgspec.convert(plain, MetaTrainingConfig)
         try:
             data = load(config.tasks)
+            if isinstance(data, LabelledData):
+                # Episodes are made where the device is: a GPU would wait for those that a CPU warps.
+                data = data.to(device)
             family = build_family(config.tasks, data)
             if isinstance(family, Grouped):
                 signature = family.signature

@@ -194,6 +194,9 @@ class JobService:
     def _traits(self, config: MetaTrainingConfig, prefix: str) -> Traits | None:
         if not needs_dataset(config.tasks):
             return None
+        if not config.tasks.dataset:
+            detail = "these tasks come from a dataset: name one that was uploaded (GET /v1/datasets)"
+            raise Invalid.at(f"{prefix}/tasks/dataset", detail)
         with _as_fault(f"{prefix}/tasks/dataset"):
             dataset = self._datasets.get(config.tasks.dataset)
         if dataset.n_classes is None and isinstance(config.tasks, LabelledSpec):

@@ -7,12 +7,25 @@ from collections.abc import Iterator
 
 import msgspec
 
-from models.spec import Conv4Spec, GroupSpec, LabelledSpec, MlpSpec, Signature, Task, signature_of
+from models.spec import (
+    GroupSpec,
+    InputKind,
+    LabelledSpec,
+    PriorFittedSpec,
+    Signature,
+    TableTransformerSpec,
+    Task,
+    signature_of,
+)
 from models.training.config import MetaTrainingConfig
 from services.errors import Fault, Invalid
 from services.jobs.cost import step_bytes
 
-_SMALLEST_IMAGE = 16  # conv4 halves height and width four times
+_NETWORKS: dict[InputKind, str] = {
+    "vectors": "mlp",
+    "series": "conv1d or series_transformer",
+    "images": "conv4 or resnet12",
+}
 _MISMATCHES: dict[Task, str] = {
     "regression": "these targets are numbers, and this algorithm learns {tasks}: use maml or ridge",
     "classification": "these targets are labels, and this algorithm learns {tasks}: use protonet, ridge or maml",
@@ -21,7 +34,7 @@ _TURNS = 4  # `rotations` makes this many classes of one
 
 
 class Traits(msgspec.Struct, frozen=True):
-    """What has to be known of a dataset: one example's shape, (D,) or (H, W, C), and how many there are.
+    """What has to be known of a dataset: one example's shape, (D,), (T, C) or (H, W, C), and how many there are.
 
     `class_sizes` says of how many examples how many classes are; empty where that is not known. `signature` is
     that of a table, with its columns.
@@ -52,6 +65,9 @@ def check(
     )
     faults = list(_faults(config, signature))
     if isinstance(config.tasks, LabelledSpec) and traits is not None:
+        if config.tasks.train_ways is not None and config.learner.algorithm.has_output_layer:
+            detail = "this algorithm has one output for each class of an episode: train with n_way itself"
+            faults.append(Fault("/tasks/train_ways", detail))
         faults += _dataset_faults(config.tasks, traits)
     if not faults and (needed := step_bytes(config, signature)) > max_step_bytes:
         faults.append(
@@ -74,19 +90,27 @@ def _invalid(faults: list[Fault], prefix: str) -> Invalid:
 
 def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]:
     network, algorithm = config.learner.network, config.learner.algorithm
-    if isinstance(network, MlpSpec) and signature.is_image:
-        yield Fault("/learner/network/name", "mlp takes vectors, and this dataset holds images: use conv4")
-    if isinstance(network, Conv4Spec):
-        if not signature.is_image:
-            yield Fault("/learner/network/name", "conv4 takes images, and these inputs are vectors: use mlp")
-        elif min(signature.inputs.example_shape[:2]) < _SMALLEST_IMAGE:
-            yield Fault(
-                "/learner/network/name",
-                f"conv4 needs images of at least {_SMALLEST_IMAGE}x{_SMALLEST_IMAGE} pixels",
-            )
-    if config.learner.normalise and (signature.task != "regression" or signature.is_image):
+    name, kind = type(network).__struct_config__.tag, signature.input_kind
+    if network.takes != kind:
+        yield Fault(
+            "/learner/network/name",
+            f"{name} takes {network.takes}, and these inputs are {kind}: use {_NETWORKS[kind]}",
+        )
+    elif kind == "images" and min(signature.inputs.example_shape[:2]) < network.smallest_image:
+        side = network.smallest_image
+        yield Fault(
+            "/learner/network/name",
+            f"{name} needs images of at least {side}x{side} pixels; resnet12 takes any",
+        )
+    if config.learner.normalise and (signature.task != "regression" or kind != "vectors"):
         yield Fault(
             "/learner/normalise", "only regression on vectors is normalised by a task's own support set"
+        )
+    if config.learner.views > 1 and kind != "images":
+        yield Fault("/learner/views", f"only images have several views, and these inputs are {kind}")
+    if isinstance(network, TableTransformerSpec) != isinstance(algorithm, PriorFittedSpec):
+        yield Fault(
+            "/learner/network/name", "prior_fitted and table_transformer go together, and with no other"
         )
     if signature.task not in algorithm.tasks:
         yield Fault(
@@ -125,10 +149,13 @@ def _dataset_faults(tasks: LabelledSpec, traits: Traits) -> Iterator[Fault]:
     shape = traits.example_shape
     if tasks.rotations and not (len(shape) == 3 and shape[0] == shape[1]):
         yield Fault("/tasks/rotations", "only square images can be turned")
+    for name in ("augment", "task_augment"):
+        if getattr(tasks, name) is not None and len(shape) != 3:
+            yield Fault(f"/tasks/{name}", "only images can be warped")
     shots, ways = tasks.fewest_shots, tasks.fewest_ways
     taken = shots + tasks.n_query
     for what, low, high, given in (
-        ("way", ways, tasks.most_ways, tasks.max_way or tasks.min_way),
+        ("way", ways, tasks.most_test_ways, tasks.max_way or tasks.min_way),
         ("shot", shots, tasks.most_shots, tasks.max_shot or tasks.min_shot),
     ):
         if given and (getattr(tasks, f"max_{what}") is None or low > high):
@@ -153,12 +180,13 @@ def _dataset_faults(tasks: LabelledSpec, traits: Traits) -> Iterator[Fault]:
         return
     if tasks.test_tasks:
         yield Fault("/tasks/test_tasks", "tasks are held out only where within_task is true")
-    needed = ways + (-(-ways // _TURNS) if tasks.rotations else ways)
+    train_ways = tasks.fewest_train_ways
+    needed = ways + (-(-train_ways // _TURNS) if tasks.rotations else train_ways)
     classes = usable if traits.class_sizes else traits.n_classes
     if classes < needed:
         small = f" of at least n_shot + n_query = {taken} examples" if classes < traits.n_classes else ""
         yield Fault(
             "/tasks/n_query" if small and traits.n_classes >= needed else "/tasks/n_way",
-            f"{ways}-way episodes need {needed} classes{small}, {ways} of them held out for the "
+            f"{train_ways}-way episodes need {needed} classes{small}, {ways} of them held out for the "
             f"meta-test, and the dataset has {classes}",
         )

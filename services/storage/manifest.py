@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from models.spec import LearnerSpec, Signature, encoded_width
+from models.spec import INPUT_KINDS, LearnerSpec, Signature, encoded_width
 from services.errors import Invalid
 from services.storage.free_form import MAX_DEPTH, is_too_deep
 from services.storage.tensor_file import Tensors, decode_tensors, encode_tensors, read_metadata
@@ -84,7 +84,7 @@ def _check_signature(signature: Signature) -> None:
     inputs, targets = signature.inputs, signature.targets
     sound = (
         inputs.datatype == "FP32"
-        and len(inputs.shape) in (2, 4)
+        and len(inputs.example_shape) in INPUT_KINDS
         and inputs.shape[0] == -1
         and all(side >= 1 for side in inputs.example_shape)
         and np.prod(inputs.example_shape, dtype=object) <= _MAX_EXAMPLE_NUMBERS

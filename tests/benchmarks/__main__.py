@@ -32,13 +32,16 @@ SUITES = (
     "students",
     "sinusoid_quality",
     "gpu",
+    "omniglot",
+    "digits",
+    "tables",
 )
-NEED_DATA = ("students",)
-"""Suites that are run where --data is given."""
 OWN_COMMANDS = ("meta_training", "meta_training_gpu")
 """Suites that write their own JSON when they are run as modules."""
-ON_A_GPU = ("gpu", "meta_training_gpu")
-"""Suites that are run when they are named."""
+NEED_DATA = ("students",)
+"""Suites that are run where --data is given."""
+NAMED = ("gpu", "meta_training_gpu", "omniglot", "digits")
+"""Suites that are run when they are named: on a GPU, or for an hour with a folder of data."""
 
 
 def run_here(suite: str, options: Options) -> Report:
@@ -77,14 +80,19 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     known = [suite for suite in (*SUITES, *OWN_COMMANDS) if there_is(suite)]
-    parser.add_argument("suites", nargs="*", metavar="suite", help=f"of {', '.join(known)}; all without")
+    parser.add_argument(
+        "suites",
+        nargs="*",
+        metavar="suite",
+        help=f"of {', '.join(known)}; all that need no GPU and no data without",
+    )
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     add_options(parser)
     given = parser.parse_args()
     if unknown := set(given.suites) - set(known):
         parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     options = options_of(given)
-    left_out = (*ON_A_GPU, *(() if options.data else NEED_DATA))
+    left_out = (*NAMED, *(() if options.data else NEED_DATA))
     wanted = given.suites or [suite for suite in known if suite not in left_out]
     with ending_on_signals(), TemporaryDirectory() as scratch:
         if given.alone:

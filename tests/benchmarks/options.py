@@ -10,7 +10,8 @@ class Options(NamedTuple):
 
     `models` is for the million, `requests` for invariance, `minutes` for the soak, `seeds` and `iterations` (the
     recipes' own where there are none) for the quality of training. `compiled` keeps compiled programs from one
-    suite to the next; `data` is a folder of data sets that are not part of the project.
+    suite to the next; `data` is a folder of data sets that are not part of the project. `weights` is a folder of
+    what was fitted for `tables` before; without it `tables` fits for `minutes`.
     """
 
     seed: int = 0
@@ -24,6 +25,7 @@ class Options(NamedTuple):
     iterations: int | None = None
     compiled: Path | None = None
     data: Path | None = None
+    weights: Path | None = None
 
     def words(self) -> list[str]:
         """The command line that says the same."""
@@ -44,11 +46,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--models", type=int, default=plain.models, help="adapted models of `million`")
     parser.add_argument("--requests", type=int, default=plain.requests, help="of `invariance`")
-    parser.add_argument("--minutes", type=float, default=plain.minutes, help="of load in `soak`")
     parser.add_argument("--seeds", type=int, default=plain.seeds, help="that a quality is the mean of")
     parser.add_argument("--iterations", type=int, help="of every training, instead of the recipe's")
+    parser.add_argument(
+        "--minutes", type=float, default=plain.minutes, help="of load in `soak`, or of fitting in `tables`"
+    )
     parser.add_argument("--compiled", type=Path, help="a folder that keeps compiled programs for another run")
     parser.add_argument("--data", type=Path, help="a folder of data sets, for those suites that need one")
+    parser.add_argument("--weights", type=Path, help="a folder of what was fitted for `tables` before")
 
 
 def options_of(given: argparse.Namespace) -> Options:

@@ -20,10 +20,13 @@ ORDER = (
     "soak",
     "four_points",
     "students",
+    "tables",
     "meta_training",
     "gpu",
     "meta_training_gpu",
     "sinusoid_quality",
+    "omniglot",
+    "digits",
 )
 
 

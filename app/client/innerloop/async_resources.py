@@ -120,9 +120,14 @@ class AsyncDatasets:
         )
         return await self._connection.send(call)
 
-    async def upload_arrays(self, name: str, inputs: Any, targets: Any, tasks: Any = None) -> DatasetResponse:
-        """Upload arrays as an npz file (needs numpy): inputs [N, …], targets [N], tasks [N] or None."""
-        content = await asyncio.to_thread(uploads.npz, inputs, targets, tasks)
+    async def upload_arrays(
+        self, name: str, inputs: Any, targets: Any, tasks: Any = None, *, series: bool = False
+    ) -> DatasetResponse:
+        """Upload arrays as an npz file (needs numpy): inputs [N, …], targets [N], tasks [N] or None.
+
+        With `series` the inputs are [N, T, C], T steps of C numbers each, and not gray images.
+        """
+        content = await asyncio.to_thread(uploads.npz, inputs, targets, tasks, series=series)
         return await self.upload(content, name, media_type=uploads.MEDIA_TYPES[".npz"])
 
     def list(self) -> AsyncIterator[DatasetResponse]:

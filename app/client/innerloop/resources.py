@@ -119,9 +119,14 @@ class Datasets:
         )
         return self._connection.send(call)
 
-    def upload_arrays(self, name: str, inputs: Any, targets: Any, tasks: Any = None) -> DatasetResponse:
-        """Upload arrays as an npz file (needs numpy): inputs [N, …], targets [N], tasks [N] or None."""
-        content = uploads.npz(inputs, targets, tasks)
+    def upload_arrays(
+        self, name: str, inputs: Any, targets: Any, tasks: Any = None, *, series: bool = False
+    ) -> DatasetResponse:
+        """Upload arrays as an npz file (needs numpy): inputs [N, …], targets [N], tasks [N] or None.
+
+        With `series` the inputs are [N, T, C], T steps of C numbers each, and not gray images.
+        """
+        content = uploads.npz(inputs, targets, tasks, series=series)
         return self.upload(content, name, media_type=uploads.MEDIA_TYPES[".npz"])
 
     def list(self) -> Iterator[DatasetResponse]:

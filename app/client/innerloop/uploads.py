@@ -36,10 +36,11 @@ def name_of(source: bytes | Path, given: str | None) -> str:
     return source.stem
 
 
-def npz(inputs: Any, targets: Any, tasks: Any = None) -> bytes:
+def npz(inputs: Any, targets: Any, tasks: Any = None, *, series: bool = False) -> bytes:
     """Arrays as one compressed npz file, without pickled objects. Needs numpy.
 
-    inputs: [N, …] numbers; targets: [N] labels or numbers, or [N, T] numbers; tasks: [N] names or integers.
+    inputs: [N, …] numbers, [N, T] or [N, T, C] where they are `series`;
+    targets: [N] labels or numbers, or [N, T] numbers; tasks: [N] names or integers.
     """
     try:
         import numpy
@@ -48,7 +49,7 @@ def npz(inputs: Any, targets: Any, tasks: Any = None) -> bytes:
             "uploading arrays needs numpy; upload a csv, parquet or zip file without it"
         ) from error
     arrays = {}
-    for name, given in {"inputs": inputs, "targets": targets, "tasks": tasks}.items():
+    for name, given in {"series" if series else "inputs": inputs, "targets": targets, "tasks": tasks}.items():
         if given is None:
             continue
         try:

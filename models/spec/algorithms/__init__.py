@@ -8,6 +8,7 @@ from models.spec.algorithms.imaml import ImamlSpec
 from models.spec.algorithms.maml import MamlSpec
 from models.spec.algorithms.meta_curvature import MetaCurvatureSpec
 from models.spec.algorithms.options import InvalidOption, with_options
+from models.spec.algorithms.prior_fitted import PriorFittedSpec
 from models.spec.algorithms.protonet import ProtoNetSpec
 from models.spec.algorithms.reptile import ReptileSpec
 from models.spec.algorithms.ridge import RidgeSpec
@@ -19,6 +20,7 @@ AlgorithmSpec = (
     | ImamlSpec
     | MamlSpec
     | MetaCurvatureSpec
+    | PriorFittedSpec
     | ProtoNetSpec
     | ReptileSpec
     | RidgeSpec
@@ -34,6 +36,7 @@ __all__ = [
     "InvalidOption",
     "MamlSpec",
     "MetaCurvatureSpec",
+    "PriorFittedSpec",
     "ProtoNetSpec",
     "ReptileSpec",
     "RidgeSpec",

@@ -1,4 +1,4 @@
-"""numpy's own archive: arrays `inputs`, `targets` and perhaps `tasks`. Pickled objects are never read.
+"""numpy's own archive: arrays `inputs` or `series`, `targets` and perhaps `tasks`. Pickled objects are never read.
 
 `numpy.load` would believe an array's header before looking at how many bytes follow it, so the header is read
 and compared here, and the numbers then taken as they are.
@@ -21,20 +21,27 @@ Array = np.ndarray[Any, Any]
 
 
 def read_npz(upload: Upload, limits: DatasetLimits) -> Examples:
-    """The three arrays; others are left alone. Raises Invalid, TooLarge."""
+    """The three arrays; others are left alone. Raises Invalid, TooLarge.
+
+    An array [n, A, B] may be gray images or series of B channels: which, its name says.
+    """
     with open_archive(upload, limits, "npz file") as archive:
         members = {member.filename: member for member in archive.infolist()}
         arrays = {
             name: _array(archive, members[f"{name}.npy"], name)
-            for name in ("inputs", "targets", "tasks")
+            for name in ("inputs", "series", "targets", "tasks")
             if f"{name}.npy" in members
         }
-    for name in ("inputs", "targets"):
+    are_series = "series" in arrays
+    if are_series and "inputs" in arrays:
+        raise Invalid("the npz file has both 'inputs' and 'series'; examples are one or the other")
+    for name in ("series" if are_series else "inputs", "targets"):
         if name not in arrays:
             found = ", ".join(sorted(members)) or "nothing"
             raise Invalid(f"the npz file has no array {name!r}; it has {found}")
     tasks = from_array(arrays["tasks"], "tasks") if "tasks" in arrays else None
-    return Examples(arrays["inputs"], _targets(arrays["targets"]), tasks)
+    inputs = arrays["series" if are_series else "inputs"]
+    return Examples(inputs, _targets(arrays["targets"]), tasks, are_series=are_series)
 
 
 def _targets(targets: Array) -> Labels | Array:

@@ -13,17 +13,19 @@ from tests.benchmarks.pictures import (
     serving,
     soak,
     students,
+    tables,
     tiers,
 )
 
 _OWN = {
-    "students": students.draw,
-    "four_points": four_points.draw,
     "serving": serving.draw,
     "tiers": tiers.draw,
     "million": million.draw,
     "invariance": invariance.draw,
     "soak": soak.draw,
+    "four_points": four_points.draw,
+    "students": students.draw,
+    "tables": tables.draw,
     "meta_training": meta_training.draw,
     "meta_training_gpu": meta_training.draw,
     "gpu": gpu.draw,

@@ -29,6 +29,17 @@ SERIES: dict[str, dict[str, Any]] = {
     "million": {"raw": 408, "latencies": {"cold prediction": [1.0, 2.0, 20.0]}},
     "invariance": {"distances": [0.0, 1e-8, 2e-7], "gate": 1e-5},
     "meta_training": META_TRAINING,
+    "tables": {
+        "cells": [
+            {
+                "table": table,
+                "size": size,
+                "scores": {"linear": {metric: 0.5}, "prior-fitted transformer": {metric: 0.6}},
+            }
+            for table, metric in (("iris", "accuracy"), ("diabetes", "error"))
+            for size in (8, 16)
+        ]
+    },
     "soak": {"memory": {"api": [1e8, 1.01e8], "engine": [3e8, 3e8]}, "minutes": 1.0},
 }
 

@@ -19,10 +19,13 @@ from models.spec import (
     MamlSpec,
     MetaCurvatureSpec,
     MlpSpec,
+    NetworkSpec,
+    PriorFittedSpec,
     ProtoNetSpec,
     ReptileSpec,
     RidgeSpec,
     Signature,
+    TableTransformerSpec,
     TensorSpec,
 )
 
@@ -59,6 +62,7 @@ LEARNERS: dict[str, tuple[AlgorithmSpec, Signature]] = {
     "cavia-classification": (CaviaSpec(inner_steps=2, inner_lr=0.5, context=4), CLASSIFICATION),
     "meta-curvature-regression": (MetaCurvatureSpec(inner_steps=2, inner_lr=0.05), REGRESSION),
     "meta-curvature-classification": (MetaCurvatureSpec(inner_steps=2, inner_lr=0.1), CLASSIFICATION),
+    "prior-fitted-classification": (PriorFittedSpec(), CLASSIFICATION),
     "protonet": (ProtoNetSpec(), CLASSIFICATION),
     "ridge-regression": (RidgeSpec(), REGRESSION),
     "ridge-mixture": (RidgeSpec(components=3), REGRESSION),
@@ -66,6 +70,13 @@ LEARNERS: dict[str, tuple[AlgorithmSpec, Signature]] = {
 }
 
 Draw = Callable[..., SupportSet]
+
+
+def network_of(algorithm: AlgorithmSpec) -> NetworkSpec:
+    """A small network of the kind that an algorithm takes."""
+    if isinstance(algorithm, PriorFittedSpec):
+        return TableTransformerSpec(width=8, layers=2, heads=2, summaries=3, rows=16)
+    return MlpSpec(hidden=(8, 8), activation="tanh")
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +89,7 @@ def one_thread() -> None:
 def learner(request: pytest.FixtureRequest) -> MetaLearner:
     """Every algorithm in turn, on a small network."""
     algorithm, signature = LEARNERS[request.param]
-    spec = LearnerSpec(algorithm=algorithm, network=MlpSpec(hidden=(8, 8), activation="tanh"))
+    spec = LearnerSpec(algorithm=algorithm, network=network_of(algorithm))
     return build_learner(spec, signature, MAX_WAYS if signature.task == "classification" else None)
 
 

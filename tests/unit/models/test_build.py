@@ -10,15 +10,19 @@ from models.build import build_family, build_learner, build_network, check_param
 from models.functional import Params
 from models.spec import (
     AlgorithmSpec,
+    Conv1dSpec,
     Conv4Spec,
     FunctionsSpec,
+    InputKind,
     LabelledSpec,
     LearnerSpec,
     MamlSpec,
     MlpSpec,
     NetworkSpec,
-    ProtoNetSpec,
+    PriorFittedSpec,
+    ResNet12Spec,
     RidgeSpec,
+    SeriesTransformerSpec,
     Signature,
     SinusoidSpec,
     TaskFamilySpec,
@@ -27,7 +31,8 @@ from models.spec import (
 )
 from models.tasks.labelled_data import LabelledData
 
-ALGORITHMS = [algorithm() for algorithm in get_args(AlgorithmSpec)]
+# Those that learn on any network; what the others are built on, their own tests say.
+ALGORITHMS = [kind() for kind in get_args(AlgorithmSpec) if kind is not PriorFittedSpec]
 
 
 def _pictures() -> np.ndarray:
@@ -38,6 +43,9 @@ VECTORS = LabelledData.from_arrays(
     np.arange(120, dtype=np.float32).reshape(40, 3), np.repeat(np.arange(10), 4)
 )
 IMAGES = LabelledData.from_arrays(_pictures(), np.repeat(np.arange(10), 4))
+SERIES = LabelledData.from_arrays(
+    np.arange(720, dtype=np.float32).reshape(40, 9, 2), np.repeat(np.arange(10), 4)
+)
 LETTERS = LabelledSpec(dataset="ds_1", n_way=4, n_shot=1, n_query=2)
 
 
@@ -49,6 +57,9 @@ LETTERS = LabelledSpec(dataset="ds_1", n_way=4, n_shot=1, n_query=2)
         (FunctionsSpec(), None, MlpSpec(hidden=(8, 8), activation="gelu")),
         (LETTERS, VECTORS, MlpSpec(hidden=(8,))),
         (LETTERS, IMAGES, Conv4Spec(hidden=8)),
+        (LETTERS, IMAGES, ResNet12Spec(width=0.125)),
+        (LETTERS, SERIES, Conv1dSpec(hidden=8, blocks=2)),
+        (LETTERS, SERIES, SeriesTransformerSpec(hidden=8)),
     ],
 )
 def test_a_family_s_episodes_fit_its_learner(
@@ -56,8 +67,8 @@ def test_a_family_s_episodes_fit_its_learner(
 ) -> None:
     spec = LearnerSpec(algorithm=algorithm, network=network)
     signature = signature_of(tasks, data.wire_shape if data else None)
-    if isinstance(algorithm, ProtoNetSpec) and signature.task == "regression":
-        with pytest.raises(ValueError, match="protonet classifies"):
+    if signature.task not in algorithm.tasks:
+        with pytest.raises(ValueError, match="classifies"):
             build_learner(spec, signature)
         return
     learner = build_learner(spec, signature, max_ways_of(spec, tasks))
@@ -86,11 +97,15 @@ def test_only_a_maml_classifier_bounds_the_ways() -> None:
 
 
 def test_networks_refuse_inputs_of_the_other_kind() -> None:
-    vectors, images = (signature_of(LETTERS, shape) for shape in ((3,), (16, 18, 1)))
-    with pytest.raises(ValueError, match="mlp takes vectors"):
-        build_network(MlpSpec(), images)
-    with pytest.raises(ValueError, match="conv4 takes images"):
-        build_network(Conv4Spec(), vectors)
+    shapes: dict[InputKind, tuple[int, ...]] = {"vectors": (3,), "series": (9, 2), "images": (16, 18, 1)}
+    networks = (MlpSpec(), Conv4Spec(), ResNet12Spec(), Conv1dSpec(), SeriesTransformerSpec())
+    for kind, shape in shapes.items():
+        for network in networks:
+            if network.takes == kind:
+                build_network(network, signature_of(LETTERS, shape))
+                continue
+            with pytest.raises(ValueError, match=f"takes {network.takes}, and the inputs are {kind}"):
+                build_network(network, signature_of(LETTERS, shape))
 
 
 def test_signatures() -> None:
@@ -101,8 +116,10 @@ def test_signatures() -> None:
     assert (line.task, line.target_width, line.inputs.shape) == ("regression", 1, (-1, 1))
     with pytest.raises(ValueError, match="none was given"):
         signature_of(LETTERS)
-    with pytest.raises(ValueError, match=r"not \(3, 4\)"):
-        signature_of(LETTERS, (3, 4))
+    series = signature_of(LETTERS, SERIES.wire_shape)
+    assert (series.inputs.shape, series.input_kind, series.is_image) == ((-1, 9, 2), "series", False)
+    with pytest.raises(ValueError, match=r"not \(3, 4, 5, 6\)"):
+        signature_of(LETTERS, (3, 4, 5, 6))
 
 
 def test_a_labelled_family_needs_its_dataset() -> None:

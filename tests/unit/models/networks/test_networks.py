@@ -5,14 +5,22 @@ import torch
 from torch import Tensor
 
 from models.functional import Network
+from models.networks.conv1d import Conv1d
 from models.networks.conv4 import Conv4
 from models.networks.heads import WithHead
 from models.networks.mlp import Mlp
+from models.networks.resnet12 import ResNet12
+from models.networks.series_transformer import SeriesTransformer
 
 NETWORKS: dict[str, tuple[Network, tuple[int, ...]]] = {
     "mlp": (Mlp(3, (7, 5)), (3,)),
     "one hidden layer": (Mlp(3, (10,), "gelu"), (3,)),
     "conv4": (Conv4((1, 16, 20), hidden=8), (1, 16, 20)),
+    "resnet12": (ResNet12(3, (8, 8, 8, 16)), (3, 9, 12)),
+    "resnet12 of one pixel": (ResNet12(1, (8, 8, 8, 8)), (1, 1, 1)),
+    "conv1d": (Conv1d(3, hidden=8, blocks=3), (11, 3)),
+    "conv1d of one step": (Conv1d(2, hidden=8), (1, 2)),
+    "series transformer": (SeriesTransformer((11, 3), hidden=8), (11, 3)),
     "with head": (WithHead(Mlp(3, (7,), "tanh"), 4), (3,)),
 }
 
@@ -62,3 +70,25 @@ def test_conv4_refuses_images_that_cannot_be_halved_four_times() -> None:
 
 def test_conv4_features_of_an_omniglot_image() -> None:
     assert Conv4((1, 28, 28), hidden=64).width == 64
+
+
+@pytest.mark.parametrize("name", ["resnet12", "conv1d", "series transformer"])
+def test_second_derivatives_are_those_of_differences(name: str) -> None:
+    """What MAML needs of a network, in float64: the derivative of a directional derivative."""
+    network, shape = NETWORKS[name]
+    generator = torch.Generator().manual_seed(0)
+    params = {key: value.double() for key, value in network.init(generator).items()}
+    inputs = torch.randn(2, *shape, generator=generator, dtype=torch.float64)
+    towards = {key: torch.randn(value.shape, generator=generator).double() for key, value in params.items()}
+
+    def slope(at: dict[str, Tensor]) -> Tensor:
+        gradients = torch.func.grad(lambda given: network(given, inputs).square().sum())(at)
+        return torch.stack([(gradients[key] * towards[key]).sum() for key in at]).sum()
+
+    second = torch.func.grad(slope)(params)
+    step = 1e-6
+    ahead, behind = (
+        slope({key: value + sign * step * towards[key] for key, value in params.items()}) for sign in (1, -1)
+    )
+    found = sum((second[key] * towards[key]).sum() for key in params)
+    torch.testing.assert_close(found, (ahead - behind) / (2 * step), rtol=1e-5, atol=1e-5)

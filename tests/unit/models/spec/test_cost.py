@@ -4,16 +4,22 @@ import math
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from models.build import build_learner, build_network
 from models.networks.heads import WithHead
+from models.networks.table_transformer import TableTransformer
 from models.spec import (
+    Conv1dSpec,
     Conv4Spec,
     LearnerSpec,
     MetaCurvatureSpec,
     MlpSpec,
     NetworkSpec,
+    ResNet12Spec,
+    SeriesTransformerSpec,
     Signature,
+    TableTransformerSpec,
     TensorSpec,
     curvature_numbers,
     network_cost,
@@ -26,6 +32,10 @@ from models.spec import (
         (MlpSpec(hidden=(40, 30)), (7,)),
         (Conv4Spec(hidden=16), (28, 28, 1)),
         (Conv4Spec(hidden=8), (84, 50, 3)),
+        (ResNet12Spec(width=0.25), (28, 28, 1)),
+        (ResNet12Spec(width=0.125), (1, 5, 3)),
+        (Conv1dSpec(hidden=16, blocks=3, kernel=7), (61, 40)),
+        (SeriesTransformerSpec(hidden=16, layers=2, patch=5), (61, 40)),
     ],
 )
 def test_features_and_weights_are_those_of_the_network(
@@ -57,7 +67,14 @@ def test_the_widest_layer_is_one_of_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "example"), [(MlpSpec(hidden=(40, 30)), (7,)), (Conv4Spec(hidden=8), (16, 16, 3))]
+    ("network", "example"),
+    [
+        (MlpSpec(hidden=(40, 30)), (7,)),
+        (Conv4Spec(hidden=8), (16, 16, 3)),
+        (ResNet12Spec(width=0.125), (8, 8, 3)),
+        (Conv1dSpec(hidden=8, blocks=2), (9, 3)),
+        (SeriesTransformerSpec(hidden=8), (9, 3)),
+    ],
 )
 def test_curvature_numbers_are_those_of_the_matrices(network: NetworkSpec, example: tuple[int, ...]) -> None:
     inputs = TensorSpec(datatype="FP32", shape=(-1, *example))
@@ -69,3 +86,37 @@ def test_curvature_numbers_are_those_of_the_matrices(network: NetworkSpec, examp
         if name.startswith("curvature.backbone") or name == "curvature.head.weight.1"
     }
     assert curvature_numbers(network, example) == sum(matrices.values())
+
+
+def test_a_table_transformers_weights_are_its_matrices() -> None:
+    spec = TableTransformerSpec(width=32, layers=3, heads=2, summaries=5)
+    params = TableTransformer(spec).init(torch.Generator())
+    matrices = sum(
+        value.numel() for name, value in params.items() if value.ndim == 2 and "y.query" not in name
+    )
+    cost = network_cost(spec, (7,))
+    assert cost.weights == matrices
+    assert cost.features == 32
+    assert network_cost(spec, (14,)).multiply_adds > 1.8 * cost.multiply_adds
+
+
+@pytest.mark.parametrize(
+    ("network", "example"),
+    [
+        (MlpSpec(hidden=(40, 30)), (7,)),
+        (Conv4Spec(hidden=16), (28, 28, 1)),
+        (ResNet12Spec(width=0.25), (28, 28, 1)),
+        (Conv1dSpec(hidden=16, blocks=3, kernel=7), (61, 40)),
+        (SeriesTransformerSpec(hidden=16, layers=2, patch=5), (61, 40)),
+    ],
+)
+def test_multiply_adds_are_those_that_torch_counts(network: NetworkSpec, example: tuple[int, ...]) -> None:
+    signature = Signature(
+        inputs=TensorSpec(datatype="FP32", shape=(-1, *example)),
+        targets=TensorSpec(datatype="BYTES", shape=(-1,)),
+    )
+    built = build_network(network, signature)
+    shape = (example[2], *example[:2]) if signature.is_image else example
+    with FlopCounterMode(display=False) as counter:
+        built(built.init(torch.Generator()), torch.zeros(1, *shape))
+    assert network_cost(network, example).multiply_adds == counter.get_total_flops() // 2

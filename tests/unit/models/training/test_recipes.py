@@ -1,17 +1,32 @@
 """The built-in recipes: complete, buildable, and what the issue fixes about them."""
 
 import msgspec
+import numpy as np
 import pytest
+import torch
 
 from models.build import build_family, build_learner
-from models.spec import MamlSpec, MlpSpec, RidgeSpec, SinusoidSpec, max_ways_of, signature_of
+from models.spec import (
+    ColumnSpec,
+    LabelledSpec,
+    MamlSpec,
+    MlpSpec,
+    RidgeSpec,
+    SinusoidSpec,
+    max_ways_of,
+    signature_of,
+)
+from models.tasks.grouped import Grouped
+from models.tasks.grouped_data import GroupedData
+from models.tasks.labelled_data import LabelledData
 from models.training.meta_trainer import MetaTrainer
 from models.training.recipes import RECIPES, Recipe
 
-BY_ITSELF = [recipe for recipe in RECIPES if not hasattr(recipe.config.tasks, "dataset")]
+ALONE = [recipe for recipe in RECIPES if not recipe.needs]
+OF_CLASSES = [recipe for recipe in RECIPES if isinstance(recipe.config.tasks, LabelledSpec)]
 
 
-@pytest.mark.parametrize("recipe", BY_ITSELF, ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("recipe", ALONE, ids=lambda recipe: recipe.name)
 def test_a_recipe_trains(recipe: Recipe) -> None:
     config = recipe.config
     signature = signature_of(config.tasks)
@@ -22,9 +37,59 @@ def test_a_recipe_trains(recipe: Recipe) -> None:
     assert metrics["loss"] > 0
 
 
-def test_names_are_their_own() -> None:
+def _examples(recipe: Recipe) -> LabelledData:
+    """Noise of the kind that the recipe needs: 30 classes in each of three tasks, or 10."""
+    tasks = recipe.config.tasks
+    assert isinstance(tasks, LabelledSpec)
+    takes, n_way = recipe.config.learner.network.takes, tasks.n_way
+    classes, of_each = 10 * n_way // 4, tasks.n_shot + tasks.n_query
+    labels, speakers = np.arange(3 * classes).repeat(of_each), np.arange(3).repeat(classes * of_each)
+    noise = np.random.default_rng(0).random((len(labels), *((28, 28) if takes == "images" else (16, 4))))
+    inputs = (255 * noise).astype(np.uint8) if takes == "images" else noise
+    return LabelledData.from_arrays(inputs, labels, speakers)
+
+
+@pytest.mark.parametrize("recipe", OF_CLASSES, ids=lambda recipe: recipe.name)
+def test_a_recipe_of_classes_fits_what_it_needs(recipe: Recipe) -> None:
+    config, data = recipe.config, _examples(recipe)
+    assert isinstance(config.tasks, LabelledSpec)
+    assert config.tasks.dataset == ""
+    signature = signature_of(config.tasks, data.wire_shape)
+    learner = build_learner(config.learner, signature, max_ways_of(config.learner, config.tasks))
+    small = msgspec.structs.replace(config.tasks, train_ways=None, n_query=1)
+    episode = build_family(small, data).sample(torch.Generator().manual_seed(0), 1)
+    params = learner.init(torch.Generator().manual_seed(0))
+    losses, _ = torch.vmap(learner.meta_loss, in_dims=(None, 0))(params, episode)
+    assert losses.isfinite().all()
+
+
+def test_the_students_recipe_fits_answers() -> None:
+    config = next(recipe.config for recipe in RECIPES if recipe.name == "students")
+    draws = np.random.default_rng(0)
+    skills = ColumnSpec(name="skill", categories=("add", "divide"))
+    inputs = np.stack([draws.integers(0, 2, 400), *draws.random((2, 400))], axis=1)
+    data = GroupedData.from_arrays(
+        inputs,
+        draws.integers(0, 2, 400),
+        np.arange(4).repeat(100),
+        columns=(skills, ColumnSpec(name="place"), ColumnSpec(name="attempt")),
+        classes=("0", "1"),
+    )
+    family = build_family(config.tasks, data)
+    assert isinstance(family, Grouped)
+    learner = build_learner(config.learner, family.signature, 2)
+    metrics = MetaTrainer(config.training, family, learner).run(1)
+    assert metrics["loss"] > 0
+
+
+def test_every_recipe_of_data_says_what_it_needs() -> None:
+    for recipe in RECIPES:
+        assert bool(recipe.needs) == (getattr(recipe.config.tasks, "dataset", None) == "")
+
+
+def test_names_are_their_own_and_sorted() -> None:
     names = [recipe.name for recipe in RECIPES]
-    assert names == sorted(set(names), key=names.index)
+    assert names == sorted(set(names))
     assert {"functions", "sinusoid-maml", "sinusoid-ridge"} <= set(names)
 
 

@@ -14,6 +14,8 @@ from services.errors import Invalid, TooLarge
 from tests.small_models import LABELS, LINE, PICTURES, POINTS
 
 LIMITS = Limits(input_width=1024, image_pixels=4096, call_pixels=6000)
+SERIES = Signature(inputs=TensorSpec(datatype="FP32", shape=(-1, 4, 2)), targets=LABELS)
+PULSES = Signature(inputs=TensorSpec(datatype="FP32", shape=(-1, 4, 1)), targets=LABELS)
 COLOUR = Signature(inputs=TensorSpec(datatype="FP32", shape=(-1, 8, 8, 3)), targets=LABELS)
 
 
@@ -34,6 +36,11 @@ def test_numbers_for_one_column(raw: Any) -> None:
     assert inputs.tolist() == [[1.0], [2.0]]
 
 
+def test_series() -> None:
+    assert _read(np.ones((3, 4, 2)), SERIES).shape == (3, 4, 2)
+    assert _read(np.ones((3, 4), np.uint8), PULSES).shape == (3, 4, 1)
+
+
 def test_vectors() -> None:
     assert _read(np.ones((2, 3)), POINTS).shape == (2, 3)
 
@@ -45,6 +52,11 @@ def test_vectors() -> None:
         (np.ones(3), POINTS, "/inputs"),
         (np.ones((2, 3, 1)), POINTS, "/inputs"),
         (np.zeros((0, 1)), LINE, "/inputs"),
+        (np.ones((3, 4)), SERIES, "/inputs"),
+        (np.ones((3, 5, 2)), SERIES, "/inputs"),
+        (np.ones((3, 4, 2, 1)), SERIES, "/inputs"),
+        (np.full((1, 4, 2), np.nan), SERIES, "/inputs/0/0/0"),
+        ([b"file"], SERIES, "/inputs"),
         ([], LINE, "/inputs"),
         (["a"], LINE, "/inputs"),
         (["a"], PICTURES, "/inputs"),

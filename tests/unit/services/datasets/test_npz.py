@@ -6,10 +6,12 @@ import zipfile
 import numpy as np
 import pytest
 
+from models.tasks.labelled_data import LabelledData
 from services.datasets.examples import normalise
 from services.datasets.limits import DatasetLimits
 from services.datasets.readers.npz import read_npz
 from services.datasets.records import LabelledArrays
+from services.datasets.stored import decode_arrays, encode_arrays
 from services.datasets.upload import Upload
 from services.errors import Invalid, TooLarge
 from tests.uploads import archive, npz
@@ -44,6 +46,35 @@ def test_gray_images_stay_bytes() -> None:
     arrays = _read(npz(inputs=images, targets=TWO))
     assert arrays.inputs.dtype == np.uint8
     np.testing.assert_array_equal(arrays.inputs, images[..., None])
+
+
+def test_series_are_told_apart_from_images_by_their_name() -> None:
+    series = np.arange(2 * 4 * 5, dtype=np.uint8).reshape(2, 4, 5)
+    arrays = _read(npz(series=series, targets=TWO))
+    assert arrays.inputs.dtype == np.float32
+    np.testing.assert_array_equal(arrays.inputs, series)
+    assert arrays.signature.inputs.shape == (-1, 4, 5)
+    assert arrays.signature.input_kind == "series"
+    one_channel = _read(npz(series=series[:, :, 0] - 100.0, targets=TWO))
+    assert one_channel.signature.inputs.shape == (-1, 4, 1)
+    stored = decode_arrays(encode_arrays(arrays))
+    assert LabelledData.from_arrays(stored.inputs, stored.targets).wire_shape == (4, 5)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"inputs": np.zeros((2, 3)), "series": np.zeros((2, 3, 1))}, "both"),
+        ({"series": np.zeros((2, 3, 4, 5))}, r"\[n, T, C\]"),
+        ({"series": np.zeros((2, 0, 4))}, "0 steps"),
+        ({"series": np.zeros((2, 200, 200))}, "200 steps of 200"),
+        ({"series": np.array(["a", "b"])}, "numbers"),
+        ({"series": np.full((2, 3, 1), np.inf)}, "finite"),
+    ],
+)
+def test_series_that_are_none(arrays: dict[str, np.ndarray], said: str) -> None:
+    with pytest.raises(Invalid, match=said):
+        _read(npz(targets=TWO, **arrays))
 
 
 def test_images_in_floating_point_lie_in_0_to_1() -> None:

@@ -126,7 +126,7 @@ def test_an_unknown_recipe_is_answered_with_those_there_are() -> None:
         ({"training": {"zzz": 5}}, "there are iterations, meta_batch_size"),
         (
             {"learner": {"algorithm": {"name": "protonett"}}},
-            "it is one of anil, boil, cavia, imaml, maml, meta-curvature",
+            "it is one of anil, boil, cavia, imaml, maml, meta_curvature",
         ),
         ({"tasks": {"family": "function"}}, "it is one of functions, grouped, labelled, sequences, sinusoid"),
         ({"training": {"schedule": "cos"}}, "it is one of constant, cosine"),

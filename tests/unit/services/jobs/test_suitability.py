@@ -15,7 +15,9 @@ from services.jobs.suitability import Traits
 IMAGES = Traits(example_shape=(28, 28, 1), n_classes=100, n_tasks=10)
 VECTORS = Traits(example_shape=(16,), n_classes=100, n_tasks=0)
 MAX_STEP_BYTES = 64 << 30
+SERIES = Traits(example_shape=(61, 40), n_classes=100, n_tasks=0)
 CONV4, MLP = {"name": "conv4"}, {"name": "mlp"}
+RESNET12, CONV1D, TRANSFORMER = ({"name": name} for name in ("resnet12", "conv1d", "series_transformer"))
 
 
 def check(configured: MetaTrainingConfig, traits: Traits | None, prefix: str = "") -> Signature:
@@ -48,6 +50,9 @@ def labelled(**tasks: Any) -> dict[str, Any]:
         (CONV4, labelled(n_way=20, within_task=True), IMAGES),
         (CONV4, labelled(n_way=80, rotations=True), IMAGES),
         (MLP, labelled(n_way=50), VECTORS),
+        (RESNET12, labelled(n_way=5, augment={"rotate": 10}), Traits((1, 2, 3), 100, 0)),
+        (CONV1D, labelled(), SERIES),
+        (TRANSFORMER, labelled(n_way=50, train_ways=50), SERIES),
         (MLP, labelled(n_shot=5, n_query=6), sized((10, 90), (11, 10))),
     ],
 )
@@ -65,6 +70,12 @@ def test_what_fits_gives_the_signature(
         (MLP, labelled(), IMAGES, "/learner/network/name"),
         (CONV4, labelled(), VECTORS, "/learner/network/name"),
         (CONV4, labelled(), Traits((8, 8, 3), 100, 0), "/learner/network/name"),
+        (MLP, labelled(), SERIES, "/learner/network/name"),
+        (RESNET12, labelled(), SERIES, "/learner/network/name"),
+        (CONV1D, labelled(), IMAGES, "/learner/network/name"),
+        (CONV1D, labelled(augment={"shift": 0.1}), SERIES, "/tasks/augment"),
+        (MLP, labelled(task_augment={"flip": True}), VECTORS, "/tasks/task_augment"),
+        (MLP, labelled(n_way=50, train_ways=51), VECTORS, "/tasks/n_way"),
         (MLP, labelled(n_way=51), VECTORS, "/tasks/n_way"),
         (CONV4, labelled(n_way=81, rotations=True), IMAGES, "/tasks/n_way"),
         (MLP, labelled(rotations=True), VECTORS, "/tasks/rotations"),
@@ -146,7 +157,7 @@ def test_what_an_algorithm_keeps_is_part_of_its_cost() -> None:
     mlp = {"name": "mlp", "hidden": [512, 512]}
     maml = cost(mlp, name="maml", inner_steps=10)
     assert cost(mlp, name="maml", inner_steps=10, step_loss_decay=1.0) > maml
-    assert cost(mlp, name="meta-curvature", inner_steps=10) > maml
+    assert cost(mlp, name="meta_curvature", inner_steps=10) > maml
     # Their meta-gradients do not go back through the inner steps.
     for shorter in ("reptile", "imaml", "anil"):
         assert cost(mlp, name=shorter, inner_steps=10) < maml
@@ -174,3 +185,27 @@ def test_a_closed_form_layer_costs_by_its_columns_and_priors() -> None:
     assert step_bytes(ridge(32, 40), check(usual, None)) > 8 * step_bytes(usual, check(usual, None))
     with pytest.raises(Invalid):
         check(ridge(32, 4096), None)
+
+
+def test_more_ways_in_training_need_an_algorithm_without_an_output_for_each() -> None:
+    with pytest.raises(Invalid) as refused:
+        check(config(MLP, labelled(train_ways=10), "maml"), VECTORS)
+    assert [fault.pointer for fault in refused.value.faults] == ["/tasks/train_ways"]
+
+
+def test_views_are_of_images() -> None:
+    plain = config(CONV1D, labelled())
+    learner = msgspec.structs.replace(plain.learner, views=5)
+    with pytest.raises(Invalid) as refused:
+        check(msgspec.structs.replace(plain, learner=learner), SERIES)
+    assert [fault.pointer for fault in refused.value.faults] == ["/learner/views"]
+
+
+def test_members_and_ways_take_memory() -> None:
+    plain = config(CONV4, labelled(n_way=5))
+    several = msgspec.structs.replace(plain, learner=msgspec.structs.replace(plain.learner, members=3))
+    signature = check(plain, IMAGES)
+    assert step_bytes(several, signature) == 3 * step_bytes(plain, signature)
+    assert step_bytes(config(CONV4, labelled(n_way=5, train_ways=50)), signature) > 9 * step_bytes(
+        plain, signature
+    )

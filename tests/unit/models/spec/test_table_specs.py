@@ -1,0 +1,62 @@
+"""What follows from a family of tables and its learner; and which parts do not go together."""
+
+import pytest
+
+from models.build import build_learner
+from models.spec import (
+    LearnerSpec,
+    MlpSpec,
+    PriorFittedSpec,
+    ProtoNetSpec,
+    Signature,
+    TablesSpec,
+    TableTransformerSpec,
+    TensorSpec,
+    max_ways_of,
+    signature_of,
+)
+
+LEARNER = LearnerSpec(algorithm=PriorFittedSpec(), network=TableTransformerSpec(width=8, layers=1))
+VECTORS = TensorSpec(datatype="FP32", shape=(-1, 3))
+LABELS = TensorSpec(datatype="BYTES", shape=(-1,))
+
+
+def test_a_signature_is_as_wide_as_the_widest_table() -> None:
+    classes, numbers = TablesSpec(columns=9, classes=7), TablesSpec(task="regression", columns=5)
+    assert signature_of(classes).inputs.shape == (-1, 9)
+    assert signature_of(classes).task == "classification"
+    assert max_ways_of(LEARNER, classes) == 7
+    assert signature_of(numbers).targets.shape == (-1, 1)
+    assert max_ways_of(LEARNER, numbers) is None
+
+
+@pytest.mark.parametrize(
+    ("learner", "signature", "ways", "message"),
+    [
+        (LEARNER, Signature(inputs=VECTORS, targets=LABELS), None, "needs max_ways"),
+        (LEARNER, Signature(inputs=VECTORS, targets=VECTORS), None, "predicts one number"),
+        (
+            LEARNER,
+            Signature(inputs=TensorSpec(datatype="FP32", shape=(-1, 8, 8, 1)), targets=LABELS),
+            3,
+            "the inputs are images",
+        ),
+        (
+            LearnerSpec(algorithm=PriorFittedSpec(), network=MlpSpec()),
+            Signature(inputs=VECTORS, targets=LABELS),
+            3,
+            "its network is table_transformer",
+        ),
+        (
+            LearnerSpec(algorithm=ProtoNetSpec(), network=TableTransformerSpec()),
+            Signature(inputs=VECTORS, targets=LABELS),
+            None,
+            "it is prior_fitted's",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_not_built(
+    learner: LearnerSpec, signature: Signature, ways: int | None, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        build_learner(learner, signature, ways)
