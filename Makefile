@@ -51,5 +51,5 @@ clean:  ## Forget the environment and the caches, keep the data
 
 .venv/dev: pyproject.toml | .venv/service
 	@echo "Installing what the tests and checks need ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[service,engine,plots,dev]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[service,engine,plots,rl,dev]"
 	@touch $@

@@ -21,6 +21,7 @@ from models.algorithms.ensemble import Ensemble
 from models.algorithms.imaml import Imaml
 from models.algorithms.learner import MetaLearner
 from models.algorithms.maml import Maml
+from models.algorithms.maml_policy import MamlPolicy
 from models.algorithms.meta_curvature import MetaCurvature
 from models.algorithms.normalised import Normalised
 from models.algorithms.prior_fitted import PriorFitted
@@ -28,6 +29,11 @@ from models.algorithms.protonet import ProtoNet
 from models.algorithms.reptile import Reptile
 from models.algorithms.ridge_classifier import RidgeClassifier
 from models.algorithms.views import Views
+from models.environments.bandit import Bandit
+from models.environments.environment import EnvironmentFamily
+from models.environments.half_cheetah import HalfCheetah
+from models.environments.navigation import Navigation
+from models.environments.tabular_mdp import TabularMdp
 from models.functional import Network, Params
 from models.networks.conv1d import Conv1d
 from models.networks.conv4 import Conv4
@@ -37,20 +43,29 @@ from models.networks.mlp import Mlp
 from models.networks.resnet12 import ResNet12
 from models.networks.series_transformer import SeriesTransformer
 from models.networks.table_transformer import TableTransformer
+from models.policies.categorical import Categorical
+from models.policies.gaussian import Gaussian
+from models.policies.policy import Policy
 from models.spec import (
     AnilSpec,
+    BanditSpec,
     BoilSpec,
+    BoxSpace,
     CaviaSpec,
+    CheetahSpec,
     Conv1dSpec,
     Conv4Spec,
+    EnvironmentSpec,
     FunctionsSpec,
     GroupedSpec,
     ImamlSpec,
     LabelledSpec,
     LearnerSpec,
+    MamlPolicySpec,
     MamlSpec,
     MetaCurvatureSpec,
     MlpSpec,
+    NavigationSpec,
     NetworkSpec,
     PriorFittedSpec,
     ProtoNetSpec,
@@ -63,6 +78,7 @@ from models.spec import (
     SinusoidSpec,
     TablesSpec,
     TableTransformerSpec,
+    TabularMdpSpec,
     TaskFamilySpec,
     network_inputs_of,
 )
@@ -75,6 +91,8 @@ from models.tasks.labelled_data import LabelledData
 from models.tasks.sequences import Sequences
 from models.tasks.sinusoid import Sinusoid
 from models.tasks.tables.family import Tables
+
+AnyLearner = MetaLearner | MamlPolicy
 
 # What a learner's `init` makes its parameters with; and how many more than were given it may make before it is
 # stopped, so that for all but the vast ones it can be said which are wrong.
@@ -175,6 +193,32 @@ def _one_member(
                 return RidgeClassifier(backbone)
             raw_inputs = signature.inputs.example_shape[0] if signature.input_kind == "vectors" else 0
             return BayesianRidge(algorithm, backbone, signature.target_width, raw_inputs)
+        case MamlPolicySpec():
+            raise ValueError("maml_policy learns policies, and these are no environments: use maml or ridge")
+
+
+def build_any_learner(
+    spec: LearnerSpec, signature: Signature, max_ways: int | None = None, kernels: Kernels = _PLAIN
+) -> AnyLearner:
+    """`build_learner`, or `build_policy_learner` where the signature is a policy's. Raises as they do."""
+    if signature.actions is not None:
+        return build_policy_learner(spec, signature)
+    return build_learner(spec, signature, max_ways, kernels)
+
+
+def build_policy_learner(spec: LearnerSpec, signature: Signature) -> MamlPolicy:
+    """The learner of a policy that `spec` describes, for one signature; raises ValueError where they do not fit."""
+    algorithm, space = spec.algorithm, signature.actions
+    if space is None or not isinstance(algorithm, MamlPolicySpec):
+        raise ValueError(f"{type(algorithm).__name__} learns no policy, or the tasks are no environments")
+    backbone = build_network(spec.network, signature)
+    policy: Policy
+    if isinstance(space, BoxSpace):
+        network = WithHead(backbone, space.width)
+        policy = Gaussian(space, network, algorithm.initial_std, algorithm.min_std)
+    else:
+        policy = Categorical(WithHead(backbone, space.n))
+    return MamlPolicy(algorithm, policy)
 
 
 def _prior_fitted(spec: LearnerSpec, signature: Signature, max_ways: int | None) -> PriorFitted:
@@ -211,9 +255,24 @@ def build_family(spec: TaskFamilySpec, data: LabelledData | GroupedData | None =
             if not isinstance(data, GroupedData):
                 raise ValueError("grouped tasks need their dataset, with a task for every row")
             return Grouped(spec, data) if isinstance(spec, GroupedSpec) else Sequences(spec, data)
+        case _:
+            raise ValueError("environments are built by build_environments")
 
 
-def check_params(learner: MetaLearner, meta_params: Params) -> None:
+def build_environments(spec: EnvironmentSpec) -> EnvironmentFamily:
+    """The family of environments that `spec` describes."""
+    match spec:
+        case NavigationSpec():
+            return Navigation(spec)
+        case BanditSpec():
+            return Bandit(spec)
+        case TabularMdpSpec():
+            return TabularMdp(spec)
+        case CheetahSpec():
+            return HalfCheetah(spec)
+
+
+def check_params(learner: AnyLearner, meta_params: Params) -> None:
     """Raises ValueError unless names and shapes are those of the learner's own meta-parameters."""
     with _AtMost(_SLACK + sum(value.numel() for value in meta_params.values())):
         fresh = learner.init(torch.Generator())

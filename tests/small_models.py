@@ -2,14 +2,17 @@
 
 import torch
 
-from models.build import build_learner
+from models.build import build_any_learner
 from models.spec import (
     AlgorithmSpec,
     AnilSpec,
+    BoxSpace,
     CaviaSpec,
     ColumnSpec,
     Conv4Spec,
+    DiscreteSpace,
     LearnerSpec,
+    MamlPolicySpec,
     MamlSpec,
     MlpSpec,
     NetworkSpec,
@@ -31,6 +34,8 @@ ANSWERS = Signature(
 )
 LABELS = TensorSpec(datatype="BYTES", shape=(-1,))
 POINTS = Signature(inputs=TensorSpec(datatype="FP32", shape=(-1, 3)), targets=LABELS)
+STEERING = Signature.of_policy(2, BoxSpace(shape=(2,), low=-0.1, high=0.1))
+CHOOSING = Signature.of_policy(3, DiscreteSpace(n=4))
 PICTURES = Signature(inputs=TensorSpec(datatype="FP32", shape=(-1, 16, 16, 1)), targets=LABELS)
 
 
@@ -44,7 +49,7 @@ def artifact(
     """A model version's file: the learner as it is before meta-training."""
     network = network or (Conv4Spec(hidden=8) if signature.is_image else MlpSpec(hidden=(8,)))
     learner = LearnerSpec(algorithm=algorithm, network=network)
-    params = build_learner(learner, signature, max_ways).init(torch.Generator().manual_seed(seed))
+    params = build_any_learner(learner, signature, max_ways).init(torch.Generator().manual_seed(seed))
     manifest = Manifest(learner=learner, signature=signature, max_ways=max_ways)
     return encode_artifact({name: value.numpy() for name, value in params.items()}, manifest)
 
@@ -84,3 +89,11 @@ def regression_cavia() -> bytes:
 
 def pictures_protonet() -> bytes:
     return artifact(ProtoNetSpec(), PICTURES)
+
+
+def steering_policy(seed: int = 0) -> bytes:
+    return artifact(MamlPolicySpec(), STEERING, seed=seed)
+
+
+def choosing_policy() -> bytes:
+    return artifact(MamlPolicySpec(), CHOOSING)

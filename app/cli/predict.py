@@ -10,6 +10,13 @@ from app.cli.options import Json, Url, connect
 from app.cli.output import print_json, print_table
 from innerloop import InvalidInput
 
+# What is shown of each kind of prediction, by name: importing the kinds themselves would slow --help down.
+_FIELDS = {
+    "RegressionPrediction": ("value", "std"),
+    "ClassPrediction": ("label", "probability"),
+    "ActionPrediction": ("action", "log_prob"),
+}
+
 
 def predict(
     adaptation: Annotated[str, typer.Argument(help="adp_…, as `innerloop adapt` prints it.")],
@@ -30,21 +37,18 @@ def predict(
 
     innerloop predict adp_… --file unknown.png
     """
-    from innerloop import ClassPrediction  # here, so that --help need not wait for it
-
     queries = _queries(x, file, inputs)
     with connect(url) as client:
         predictions = list(client.predict(adaptation, queries.inputs))
     if as_json:
         print_json(predictions)
         return
-    classes = bool(predictions) and isinstance(predictions[0], ClassPrediction)
-    columns = ("file" if queries.names else "#", *(("label", "probability") if classes else ("value", "std")))
+    fields = _FIELDS[type(predictions[0]).__name__ if predictions else "RegressionPrediction"]
     rows: list[tuple[Any, ...]] = [
-        (name, row.label, row.probability) if isinstance(row, ClassPrediction) else (name, row.value, row.std)
+        (name, *(getattr(row, field) for field in fields))
         for name, row in zip(queries.names or range(len(predictions)), predictions, strict=True)
     ]
-    print_table(columns, rows, "nothing was asked")
+    print_table(("file" if queries.names else "#", *fields), rows, "nothing was asked")
 
 
 def _queries(x: str | None, file: Path | None, inputs: str | None) -> Examples:

@@ -3,6 +3,7 @@
 Knows where each tensor's bytes are. Does not know what they mean: `app.requests.tensors` reads them.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -13,7 +14,9 @@ from services.errors import Malformed
 LENGTH_HEADER = "inference-header-content-length"
 """How many bytes of the body are JSON; present exactly where the body is a binary frame."""
 
-_TENSOR_PLACES = ("/inputs", "/support/inputs", "/support/targets")
+_TENSOR_PLACES = re.compile(
+    r"/inputs|/support/(?:inputs|targets|episodes/\d+/(?:observations|actions|rewards|log_probs))"
+)
 
 Walk = Callable[[Any], Iterator[tuple[str, dict[str, Any]]]]
 """Finds a document's tensor objects in document order, each with its JSON Pointer; whatever the document is."""
@@ -36,13 +39,21 @@ def read_json(data: bytes | memoryview) -> Any:
 
 def placed_tensors(document: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """The tensor objects of the service's own routes: they stand at fixed places."""
-    if not isinstance(document, dict):
-        return
-    for key, value in document.items():
-        inner = value.items() if key == "support" and isinstance(value, dict) else ()
-        for pointer, candidate in ((f"/{key}", value), *((f"/{key}/{name}", part) for name, part in inner)):
-            if pointer in _TENSOR_PLACES and isinstance(candidate, dict):
-                yield pointer, candidate
+    members = document.items() if isinstance(document, dict) else ()
+    for pointer, value in ((f"/{key}", value) for key, value in members):
+        yield from _placed(pointer, value)
+
+
+def _placed(pointer: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(value, dict) and _TENSOR_PLACES.fullmatch(pointer):
+        yield pointer, value
+    elif pointer == "/support" and isinstance(value, dict):
+        for name, part in value.items():
+            yield from _placed(f"{pointer}/{name}", part)
+    elif pointer == "/support/episodes" and isinstance(value, list):
+        for number, episode in enumerate(value):
+            for name, part in episode.items() if isinstance(episode, dict) else ():
+                yield from _placed(f"{pointer}/{number}/{name}", part)
 
 
 def listed_tensors(document: Any) -> Iterator[tuple[str, dict[str, Any]]]:

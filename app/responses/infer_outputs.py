@@ -1,22 +1,26 @@
 """What an adaptation answers in the Open Inference Protocol: named tensors, of a prediction or of its promise.
 
 Regression: `value`, and `std` where the learner gives one. Classification: `probabilities`, and `label` as BYTES
-or INT64, as the labels came in.
+or INT64, as the labels came in. A policy: its likeliest `action`, with `mean` and `std` or `probabilities`.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from innerloop.schemas.inference import TensorMetadata
 from innerloop.schemas.tensors import Datatype
+from models.spec import DiscreteSpace
 from services.adaptation.records import Classes, PredictionBatch
 from services.adaptation.service import ServedAdaptation
+from services.adaptation.versions import ServedVersion
 from services.errors import Invalid
 
 Array = np.ndarray[Any, Any]
 
 VALUE, STD, PROBABILITIES, LABEL = "value", "std", "probabilities", "label"
+ACTION, MEAN = "action", "mean"
 
 
 class Output(NamedTuple):
@@ -36,15 +40,27 @@ def output_metadata(served: ServedAdaptation) -> list[TensorMetadata]:
             TensorMetadata(name=PROBABILITIES, datatype="FP32", shape=[-1, len(classes)]),
             TensorMetadata(name=LABEL, datatype=_label_datatype(classes), shape=[-1]),
         ]
-    names = (VALUE, STD) if version.learner.algorithm.gives_std else (VALUE,)
+    actions = version.signature.actions
+    if isinstance(actions, DiscreteSpace):
+        return [
+            TensorMetadata(name=ACTION, datatype="INT64", shape=[-1]),
+            TensorMetadata(name=PROBABILITIES, datatype="FP32", shape=[-1, actions.n]),
+        ]
+    names = (ACTION, MEAN, STD) if actions is not None else _values_of(version)
     return [
         TensorMetadata(name=name, datatype="FP32", shape=[-1, version.signature.target_width])
         for name in names
     ]
 
 
+def _values_of(version: ServedVersion) -> tuple[str, ...]:
+    return (VALUE, STD) if version.learner.algorithm.gives_std else (VALUE,)
+
+
 def outputs_of(batch: PredictionBatch) -> dict[str, Output]:
     """Every output of a prediction by name."""
+    if batch.actions is not None:
+        return _by_name(*_actions(batch))
     if batch.probabilities is not None:
         assert batch.classes is not None
         labels = [batch.classes[winner] for winner in batch.probabilities.argmax(axis=1).tolist()]
@@ -52,6 +68,19 @@ def outputs_of(batch: PredictionBatch) -> dict[str, Output]:
     assert batch.values is not None
     value = _numbers(VALUE, batch.values)
     return _by_name(value) if batch.stds is None else _by_name(value, _numbers(STD, batch.stds))
+
+
+def _actions(batch: PredictionBatch) -> Iterator[Output]:
+    assert batch.actions is not None
+    if batch.probabilities is not None:
+        yield Output(ACTION, "INT64", batch.actions.shape, batch.actions)
+        yield _numbers(PROBABILITIES, batch.probabilities)
+        return
+    assert batch.values is not None
+    assert batch.stds is not None
+    yield _numbers(ACTION, batch.actions.astype(np.float32))
+    yield _numbers(MEAN, batch.values)
+    yield _numbers(STD, batch.stds)
 
 
 def classification(output: Output, k: int, classes: Classes | None, pointer: str) -> Output:

@@ -141,4 +141,5 @@ def _wire(made: Adaptation) -> AdaptationResponse:
         created_at=made.created_at,
         expires_at=made.expires_at,
         metadata=made.metadata,
+        warnings=list(made.warnings),
     )

@@ -18,7 +18,7 @@ from app.requests.tensors import read_inputs
 from app.responses import examples
 from app.responses.answers import JSON
 from innerloop.schemas.predictions import AdaptPredictRequest, PredictionsRequest, PredictionsResponse
-from services.adaptation.records import Inputs, PredictionBatch, SupportInput
+from services.adaptation.records import AnySupportInput, Inputs, PredictionBatch
 
 router = APIRouter(prefix="/v1", tags=["Predictions"])
 
@@ -41,8 +41,11 @@ async def predict(request: Request) -> Response:
 
     async def work(_token: str | None) -> Response:
         draft, attached = await parse_body(request, body, PredictionsRequest)
+        refuse_infinities(draft.options, "/options")
         inputs = await off_loop(len(body), lambda: read_inputs(draft.inputs, "/inputs", attached))
-        asking = services.adaptations.predict(adaptation_id, inputs, request.state.principal)
+        asking = services.adaptations.predict(
+            adaptation_id, inputs, request.state.principal, options=draft.options
+        )
         return await _answered(await while_connected(request, asking))
 
     return await once(request, lambda: sha256_of(body), services.idempotency, work)
@@ -70,7 +73,7 @@ async def adapt_predict(request: Request) -> Response:
         draft, attached = await parse_body(request, body, AdaptPredictRequest)
         refuse_infinities(draft.options, "/options")
 
-        def read() -> tuple[SupportInput | None, Inputs]:
+        def read() -> tuple[AnySupportInput | None, Inputs]:
             support = None if draft.support is None else support_of(draft.support, attached)
             return support, read_inputs(draft.inputs, "/inputs", attached)
 
@@ -101,9 +104,25 @@ def _answer(batch: PredictionBatch) -> Response:
         "adaptation": batch.adaptation,
         "revision": batch.revision,
         "model": {"name": batch.model, "version": batch.version},
-        "predictions": _classes(batch) if batch.probabilities is not None else _values(batch),
+        "predictions": _rows(batch),
     }
     return Response(msgspec.json.encode(document), media_type=JSON)
+
+
+def _rows(batch: PredictionBatch) -> list[dict[str, Any]]:
+    if batch.actions is not None:
+        return _actions(batch)
+    return _classes(batch) if batch.probabilities is not None else _values(batch)
+
+
+def _actions(batch: PredictionBatch) -> list[dict[str, Any]]:
+    """Each action, with what it was drawn from."""
+    assert batch.actions is not None
+    assert batch.log_probs is not None
+    drawn_from = {"probabilities": batch.probabilities, "mean": batch.values, "std": batch.stds}
+    columns = {"action": batch.actions, "log_prob": batch.log_probs, **drawn_from}
+    lists = {name: column.tolist() for name, column in columns.items() if column is not None}
+    return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
 
 
 def _classes(batch: PredictionBatch) -> list[dict[str, Any]]:

@@ -21,8 +21,10 @@ from innerloop.schemas.models import (
     ArtifactReference,
     LearnerResponse,
     ModelVersionResponse,
+    PolicySignatureResponse,
     SignatureResponse,
 )
+from models.spec import Signature
 from services.api_bootstrap import ApiServices
 from services.errors import UnsupportedMediaType
 from services.registry.records import ModelVersion
@@ -171,13 +173,21 @@ async def delete_version(name: ModelName, version: VersionNumber, services: Serv
     return Response(status_code=204)
 
 
+def _signature_wire(signature: Signature) -> SignatureResponse | PolicySignatureResponse:
+    plain = msgspec.to_builtins(signature)
+    if signature.actions is None:
+        return SignatureResponse.model_validate(plain)
+    plain["observations"] = plain.pop("inputs")
+    return PolicySignatureResponse.model_validate(plain)
+
+
 def _version_wire(version: ModelVersion) -> ModelVersionResponse:
     return ModelVersionResponse(
         model=version.model,
         version=version.version,
         aliases=list(version.aliases),
         task=version.task,
-        signature=SignatureResponse.model_validate(msgspec.to_builtins(version.signature)),
+        signature=_signature_wire(version.signature),
         learner=LearnerResponse(
             algorithm=msgspec.to_builtins(version.learner.algorithm),
             network=msgspec.to_builtins(version.learner.network),

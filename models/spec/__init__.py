@@ -11,17 +11,28 @@ from models.spec.algorithms import (
     CaviaSpec,
     ImamlSpec,
     InvalidOption,
+    MamlPolicySpec,
     MamlSpec,
     MetaCurvatureSpec,
     PriorFittedSpec,
     ProtoNetSpec,
     ReptileSpec,
     RidgeSpec,
+    SurrogateName,
     with_options,
 )
 from models.spec.columns import ColumnSpec, encoded_width
 from models.spec.cost import NetworkCost, curvature_numbers, network_cost
 from models.spec.derived import max_ways_of, network_inputs_of, signature_of
+from models.spec.environments import (
+    BanditSpec,
+    CheetahSpec,
+    EnvironmentSpec,
+    NavigationSpec,
+    TabularMdpSpec,
+    action_space,
+    observation_width,
+)
 from models.spec.learner import LearnerSpec
 from models.spec.networks import (
     Conv1dSpec,
@@ -32,7 +43,9 @@ from models.spec.networks import (
     SeriesTransformerSpec,
     TableTransformerSpec,
 )
+from models.spec.outer import OuterSpec, PolicyGradientSpec, PpoSpec, TrpoSpec
 from models.spec.signature import INPUT_KINDS, Datatype, InputKind, Signature, Task, TensorSpec
+from models.spec.spaces import ActionSpace, BoxSpace, DiscreteSpace
 from models.spec.tasks import (
     AugmentSpec,
     FunctionKind,
@@ -48,15 +61,21 @@ from models.spec.tasks import (
 
 __all__ = [
     "INPUT_KINDS",
+    "ActionSpace",
     "AlgorithmSpec",
     "AnilSpec",
     "AugmentSpec",
+    "BanditSpec",
     "BoilSpec",
+    "BoxSpace",
     "CaviaSpec",
+    "CheetahSpec",
     "ColumnSpec",
     "Conv1dSpec",
     "Conv4Spec",
     "Datatype",
+    "DiscreteSpace",
+    "EnvironmentSpec",
     "FunctionKind",
     "FunctionsSpec",
     "GroupSpec",
@@ -66,11 +85,16 @@ __all__ = [
     "InvalidOption",
     "LabelledSpec",
     "LearnerSpec",
+    "MamlPolicySpec",
     "MamlSpec",
     "MetaCurvatureSpec",
     "MlpSpec",
+    "NavigationSpec",
     "NetworkCost",
     "NetworkSpec",
+    "OuterSpec",
+    "PolicyGradientSpec",
+    "PpoSpec",
     "PriorFittedSpec",
     "ProtoNetSpec",
     "ReptileSpec",
@@ -80,16 +104,21 @@ __all__ = [
     "SeriesTransformerSpec",
     "Signature",
     "SinusoidSpec",
+    "SurrogateName",
     "TableTransformerSpec",
     "TablesSpec",
+    "TabularMdpSpec",
     "Task",
     "TaskFamilySpec",
     "TensorSpec",
+    "TrpoSpec",
+    "action_space",
     "curvature_numbers",
     "encoded_width",
     "max_ways_of",
     "network_cost",
     "network_inputs_of",
+    "observation_width",
     "signature_of",
     "with_options",
 ]

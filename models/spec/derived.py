@@ -1,5 +1,6 @@
 """What follows from a family of tasks and a learner before anything is built: signature and most classes."""
 
+from models.spec.environments import EnvironmentSpec, action_space, observation_width
 from models.spec.learner import LearnerSpec
 from models.spec.signature import INPUT_KINDS, Signature, TensorSpec
 from models.spec.tasks import GroupSpec, LabelledSpec, TablesSpec, TaskFamilySpec
@@ -28,6 +29,8 @@ def signature_of(
             inputs=TensorSpec(datatype="FP32", shape=(-1, tasks.columns)),
             targets=classes if tasks.task == "classification" else number,
         )
+    if isinstance(tasks, EnvironmentSpec):
+        return Signature.of_policy(observation_width(tasks), action_space(tasks))
     if not isinstance(tasks, LabelledSpec):
         column = TensorSpec(datatype="FP32", shape=(-1, 1))
         return Signature(inputs=column, targets=column)

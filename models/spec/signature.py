@@ -5,10 +5,11 @@ from typing import Literal
 import msgspec
 
 from models.spec.columns import ColumnSpec, encoded_width
+from models.spec.spaces import ActionSpace, BoxSpace, DiscreteSpace
 
-Task = Literal["regression", "classification"]
+Task = Literal["regression", "classification", "policy"]
 InputKind = Literal["vectors", "series", "images"]
-Datatype = Literal["FP32", "UINT8", "BYTES"]
+Datatype = Literal["FP32", "INT64", "UINT8", "BYTES"]
 
 # By the number of an example's dimensions: (D,), (T, C), (H, W, C).
 INPUT_KINDS: dict[int, InputKind] = {1: "vectors", 2: "series", 3: "images"}
@@ -26,11 +27,13 @@ class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):
         return self.shape[1:]
 
 
-class Signature(msgspec.Struct, frozen=True, kw_only=True):
+class Signature(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Inputs FP32 [-1, D] for vectors, [-1, T, C] for series (T steps of C channels), or [-1, H, W, C] in 0..1 for
     images (channels last, as on the wire).
 
-    Targets FP32 [-1, T] for regression; BYTES [-1] (one label an example) for classification.
+    Targets FP32 [-1, T] for regression; BYTES [-1] (one label an example) for classification. A policy's inputs
+    are its observations, and its targets its actions: FP32 [-1, A] of a box, INT64 [-1] of a discrete space;
+    `actions` is that space, and None for what is no policy.
 
     `columns` says what each of a table's D columns means, and `target_columns` each of T; empty where numbers go
     in and come out as they are. With `classes` every task has these classes, in this order, whether its support
@@ -42,9 +45,23 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[ColumnSpec, ...] = ()
     target_columns: tuple[ColumnSpec, ...] = ()
     classes: tuple[str, ...] = ()
+    actions: ActionSpace | None = None
+
+    @classmethod
+    def of_policy(cls, observation_width: int, actions: ActionSpace) -> "Signature":
+        """A policy's that sees `observation_width` numbers and chooses from `actions`."""
+        chosen = (
+            TensorSpec(datatype="FP32", shape=(-1, actions.width))
+            if isinstance(actions, BoxSpace)
+            else TensorSpec(datatype="INT64", shape=(-1,))
+        )
+        seen = TensorSpec(datatype="FP32", shape=(-1, observation_width))
+        return cls(inputs=seen, targets=chosen, actions=actions)
 
     @property
     def task(self) -> Task:
+        if self.actions is not None:
+            return "policy"
         return "classification" if self.targets.datatype == "BYTES" else "regression"
 
     @property
@@ -65,5 +82,10 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def target_width(self) -> int:
-        """T, the number of regression columns; 0 for classification."""
-        return 0 if self.task == "classification" else self.targets.shape[1]
+        """T, the number of regression columns; 0 for classification and discrete actions."""
+        return self.targets.shape[1] if len(self.targets.shape) == 2 else 0
+
+    @property
+    def answer_width(self) -> int:
+        """Numbers in the answer to one input, where the signature alone says how many; 0 for classification."""
+        return self.actions.n if isinstance(self.actions, DiscreteSpace) else self.target_width

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
+from models.spec.environments import EnvironmentSpec
 from models.spec.signature import Task
 
 Shots = Annotated[int, Meta(ge=1, le=1000)]
@@ -195,4 +196,6 @@ class TablesSpec(
 
 
 GroupSpec = GroupedSpec | SequencesSpec
-TaskFamilySpec = SinusoidSpec | FunctionsSpec | LabelledSpec | GroupedSpec | SequencesSpec | TablesSpec
+TaskFamilySpec = (
+    SinusoidSpec | FunctionsSpec | LabelledSpec | GroupedSpec | SequencesSpec | TablesSpec | EnvironmentSpec
+)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from models.spec import LearnerSpec, TaskFamilySpec
+from models.spec import LearnerSpec, OuterSpec, TaskFamilySpec
 
 
 class PretrainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,7 +23,8 @@ class PretrainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class TrainingSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The outer loop. `meta_lr` is Adam's rate; `schedule` says how it runs over the iterations.
 
-    `clip_norm` bounds the norm of the meta-gradient; `test_episodes` is the size of the meta-test. With `pretrain`
+    `clip_norm` bounds the norm of the meta-gradient; `test_episodes` is the size of the meta-test, in tasks for
+    policies. `outer` is how a policy takes its outer steps (None: PPO); nothing else has a choice. With `pretrain`
     there are three phases: initialise, pretrain, meta-train; each is scored on the meta-test's episodes.
     """
 
@@ -34,6 +35,7 @@ class TrainingSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     clip_norm: Annotated[float, Meta(gt=0.0, le=1e6)] = 10.0
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     test_episodes: Annotated[int, Meta(ge=1, le=10_000)] = 600
+    outer: OuterSpec | None = None
     pretrain: PretrainSpec | None = None
 
     @property

@@ -13,6 +13,7 @@ from models.training.blocks import Blocks
 from models.training.config import TrainingSpec
 from models.training.outer_step import Layout, OuterState, OuterStep
 from models.training.plans import Plan, VmapPlan
+from models.training.trainer import Stretch
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -27,13 +28,6 @@ class DivergedError(RuntimeError):
     ) -> None:
         super().__init__(f"numbers were not finite at iteration {iteration}: {advice} usually helps")
         self.iteration = iteration
-
-
-class Stretch(msgspec.Struct, frozen=True, array_like=True):
-    """Outer steps that one plan took: from an iteration on, until the next stretch."""
-
-    first: int
-    plan: str
 
 
 class MetaTrainer:

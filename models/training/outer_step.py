@@ -107,17 +107,22 @@ class OuterStep:
         return self.layout.pack(gradient), metrics
 
     def update(self, state: OuterState, gradient: Tensor, rates: Tensor) -> OuterState:
-        """Adam (Kingma & Ba 2015) on the clipped gradient [P]."""
-        gradient = gradient * (self.clip_norm / (gradient.norm() + 1e-6)).clamp(max=1.0)
-        exp_avg = torch.lerp(state.exp_avg, gradient, 1 - BETAS[0])
-        exp_avg_sq = torch.lerp(state.exp_avg_sq, gradient.square(), 1 - BETAS[1])
-        step_size, correction = rates.unbind()
-        move = step_size * exp_avg / (exp_avg_sq.sqrt() / correction + EPSILON)
-        return OuterState(state.params - move, exp_avg, exp_avg_sq)
+        """Adam on the clipped gradient [P]."""
+        return adam(state, gradient, rates, self.clip_norm)
 
     def _metrics(self, losses: Tensor, metrics: Params) -> Tensor:
         """[K, ...] from losses [...] and metrics of the same shape."""
         return torch.stack([losses, *(metrics[name] for name in self.metric_names[1:])]).detach()
+
+
+def adam(state: OuterState, gradient: Tensor, rates: Tensor, clip_norm: float) -> OuterState:
+    """One step of Adam (Kingma & Ba 2015) on the gradient [P], clipped to a norm; `rates` [2] of `adam_rates`."""
+    gradient = gradient * (clip_norm / (gradient.norm() + 1e-6)).clamp(max=1.0)
+    exp_avg = torch.lerp(state.exp_avg, gradient, 1 - BETAS[0])
+    exp_avg_sq = torch.lerp(state.exp_avg_sq, gradient.square(), 1 - BETAS[1])
+    step_size, correction = rates.unbind()
+    move = step_size * exp_avg / (exp_avg_sq.sqrt() / correction + EPSILON)
+    return OuterState(state.params - move, exp_avg, exp_avg_sq)
 
 
 def adam_rates(training: TrainingSpec, first: int, count: int) -> Tensor:

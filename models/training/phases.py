@@ -10,6 +10,7 @@ from models.functional import Params
 from models.spec import Signature
 from models.training.meta_trainer import DivergedError, MetaTrainer
 from models.training.pretraining import carried
+from models.training.trainer import Named, Stretch
 
 Phase = Literal["pretraining", "meta_training"]
 
@@ -44,6 +45,20 @@ class Phases:
     def iteration(self) -> int:
         """Iterations taken, of all phases."""
         return self.trainer.iteration + (0 if self._pretrainer is None else self._pretrainer.iteration)
+
+    @property
+    def plan(self) -> Named:
+        """What executes the outer steps; pretraining has no choice."""
+        return self.trainer.plan
+
+    @property
+    def stretches(self) -> tuple[Stretch, ...]:
+        return self.trainer.stretches
+
+    @property
+    def meta_params(self) -> dict[str, Tensor]:
+        """The learner's meta-parameters as they are now, float32 on the CPU, detached."""
+        return self.trainer.meta_params
 
     @property
     def finished(self) -> bool:

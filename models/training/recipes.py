@@ -6,13 +6,17 @@ import msgspec
 
 from models.spec import (
     AugmentSpec,
+    CheetahSpec,
     Conv1dSpec,
     Conv4Spec,
     FunctionsSpec,
     LabelledSpec,
     LearnerSpec,
+    MamlPolicySpec,
     MamlSpec,
     MlpSpec,
+    NavigationSpec,
+    PpoSpec,
     PriorFittedSpec,
     ProtoNetSpec,
     ResNet12Spec,
@@ -21,6 +25,7 @@ from models.spec import (
     SinusoidSpec,
     TablesSpec,
     TableTransformerSpec,
+    TrpoSpec,
 )
 from models.training.config import MetaTrainingConfig, PretrainSpec, TrainingSpec
 
@@ -42,6 +47,16 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _OMNIGLOT = "Omniglot's background set (Lake et al. 2015): images [n, 28, 28], bright on dark, by character"
+
+
+def _cheetah(tasks: CheetahSpec, outer: TrpoSpec, iterations: int) -> MetaTrainingConfig:
+    """The settings that the tested policies of Finn et al. 2017 were trained with."""
+    return MetaTrainingConfig(
+        learner=LearnerSpec(algorithm=MamlPolicySpec(), network=MlpSpec(hidden=(100, 100))),
+        tasks=tasks,
+        training=TrainingSpec(iterations=iterations, meta_batch_size=40, test_episodes=40, outer=outer),
+    )
+
 
 RECIPES: tuple[Recipe, ...] = (
     Recipe(
@@ -137,6 +152,21 @@ RECIPES: tuple[Recipe, ...] = (
         ),
     ),
     Recipe(
+        name="rml-mg-cheetah-direction",
+        description=(
+            "MuJoCo's half cheetah forwards or backwards, which it is not told, by MAML and TRPO with the settings of "
+            "Finn et al. 2017. Needs the extra `rl`."
+        ),
+        created_at=datetime(2026, 11, 26, tzinfo=UTC),
+        config=_cheetah(CheetahSpec(goal="direction", n_trajectories=20), TrpoSpec(divergence=0.02), 100),
+    ),
+    Recipe(
+        name="rml-mg-cheetah-velocity",
+        description="The same cheetah at a speed that it is not told. Needs the extra `rl`.",
+        created_at=datetime(2026, 11, 26, tzinfo=UTC),
+        config=_cheetah(CheetahSpec(goal="velocity", n_trajectories=10), TrpoSpec(divergence=0.01), 475),
+    ),
+    Recipe(
         name="rml-mg-functions",
         description=(
             "Initialise, pretrain, meta-train with the full second-order gradient: lines of any scale by a network "
@@ -179,6 +209,29 @@ RECIPES: tuple[Recipe, ...] = (
                 schedule="cosine",
                 clip_norm=1.0,
                 pretrain=PretrainSpec(iterations=300, batch_size=256, lr=1e-3),
+            ),
+        ),
+    ),
+    Recipe(
+        name="rml-mg-navigation",
+        description=(
+            "A policy that finds an unknown goal in the plane from 20 trajectories: meta-gradient reinforcement "
+            "learning (ProMP) on the 2-D navigation of Finn et al. 2017."
+        ),
+        created_at=datetime(2026, 11, 26, tzinfo=UTC),
+        config=MetaTrainingConfig(
+            learner=LearnerSpec(
+                algorithm=MamlPolicySpec(inner_steps=3, inner_lr=0.1, later_lr=0.03, initial_std=0.5),
+                network=MlpSpec(hidden=(64, 64), activation="tanh"),
+            ),
+            tasks=NavigationSpec(n_trajectories=20, horizon=100),
+            training=TrainingSpec(
+                iterations=400,
+                meta_batch_size=20,
+                meta_lr=0.005,
+                schedule="cosine",
+                test_episodes=40,
+                outer=PpoSpec(epochs=3),
             ),
         ),
     ),

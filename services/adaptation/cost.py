@@ -49,7 +49,7 @@ def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | Non
     regression = signature.task == "regression"
     outputs = 0
     if learner.algorithm.has_output_layer:
-        outputs = signature.target_width if regression else max_ways or 0
+        outputs = signature.answer_width or max_ways or 0
     network = network_cost(learner.network, network_inputs_of(learner, signature).example_shape, outputs)
     network = network._replace(
         activations=learner.views * network.activations,

@@ -8,6 +8,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     support_examples: int = 4096
     query_examples: int = 16_384
+    support_steps: int = 1 << 16
+    """Steps in all episodes of one support set."""
+    episode_steps: int = 4096
     ways: int = 1024
     input_width: int = 1 << 18
     """Numbers in one input example; for an image height times width times channels, as it is sent."""

@@ -23,11 +23,46 @@ class SupportInput:
     inputs: Inputs
     targets: Array | list[str] | list[int]
 
+    @property
+    def size(self) -> int:
+        """Examples that go through the network."""
+        return len(self.inputs)
+
+
+@dataclass(frozen=True)
+class EpisodeInput:
+    """One run in an environment as a caller gave it: an observation, an action and a reward for each step.
+
+    `log_probs` are those of the actions as they were sampled, where they are known.
+    """
+
+    observations: Inputs
+    actions: Array | list[str] | list[int]
+    rewards: Inputs
+    terminated: bool = False
+    log_probs: Inputs | None = None
+
+
+@dataclass(frozen=True)
+class EpisodesInput:
+    """What a policy is adapted from."""
+
+    episodes: list[EpisodeInput]
+
+    @property
+    def size(self) -> int:
+        """Steps that go through the network."""
+        return sum(len(episode.observations) for episode in self.episodes)
+
+
+AnySupportInput = SupportInput | EpisodesInput
+
 
 class Adaptation(msgspec.Struct, frozen=True, kw_only=True):
     """The record of one act of adapting. `classes` are the caller's own labels in slot order; None for regression.
 
-    `support_loss` is the mean squared error, or cross-entropy in nats, on the support set after adapting.
+    `support_loss` is the mean squared error, or cross-entropy in nats, on the support set after adapting; of a
+    policy, what a further step would decrease. `warnings` are for whoever adapts, and are not kept.
     """
 
     id: str
@@ -42,6 +77,7 @@ class Adaptation(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any]
     created_at: datetime
     expires_at: datetime | None
+    warnings: tuple[str, ...] = ()
 
 
 class LiveAdaptation(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +103,8 @@ class PredictionBatch(msgspec.Struct, frozen=True, kw_only=True):
     """Answers for Q inputs, in order. `adaptation` and `revision` are None where nothing was stored.
 
     Regression: `values` float32 [Q, T], `stds` the same shape or None. Classification: `probabilities` float32
-    [Q, N] in the order of `classes`.
+    [Q, N] in the order of `classes`. A policy: `actions` float64 [Q, A] or int64 [Q] with `log_probs` float64 [Q],
+    drawn from `values` and `stds`, or from `probabilities`.
     """
 
     adaptation: str | None
@@ -80,3 +117,5 @@ class PredictionBatch(msgspec.Struct, frozen=True, kw_only=True):
     values: Array | None = None
     stds: Array | None = None
     probabilities: Array | None = None
+    actions: Array | None = None
+    log_probs: Array | None = None

@@ -5,12 +5,14 @@ An adaptation is answered once its parameters are stored: the engine's own copy 
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from anyio.to_thread import run_sync
 from sqlalchemy.exc import IntegrityError
 
 from services.adaptation import repository
+from services.adaptation.actions import ActionOptions, action_options, with_actions
 from services.adaptation.checks import check_metadata, check_options, check_ttl
 from services.adaptation.cost import check_cost, learner_cost
 from services.adaptation.inputs import read_inputs
@@ -18,6 +20,7 @@ from services.adaptation.limits import Limits
 from services.adaptation.live import LiveAdaptations
 from services.adaptation.records import (
     Adaptation,
+    AnySupportInput,
     Classes,
     Inputs,
     LiveAdaptation,
@@ -48,6 +51,9 @@ from services.storage.database import Database
 from services.storage.paging import DEFAULT_LIMIT, Page
 
 T = TypeVar("T")
+
+_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+_MUCH_CLIPPED = 0.01  # share of a support's steps
 
 # What is converted on the event loop; more goes to a thread.
 _QUICK_BYTES = 1 << 18
@@ -96,7 +102,7 @@ class AdaptationService:
         *,
         model: str | None,
         start_from: str | None,
-        support: SupportInput,
+        support: AnySupportInput,
         options: Mapping[str, Any],
         ttl_seconds: float | None = None,
         metadata: Mapping[str, Any],
@@ -116,9 +122,11 @@ class AdaptationService:
         start = await self._start(model, start_from)
         version, earlier = start
         algorithm = check_options(version.learner.algorithm, options)
-        check_cost(version.cost, algorithm, len(support.inputs), 0, self._limits)
+        check_cost(version.cost, algorithm, support.size, 0, self._limits)
         classes = earlier.classes if earlier is not None else None
         prepared = await self._prepared(support, version, classes)
+        if prepared.size == 0:
+            raise Invalid.at("/support/episodes", "no episodes: there is nothing to adapt to")
         call = AdaptCall(
             version.artifact,
             prepared.support,
@@ -141,6 +149,7 @@ class AdaptationService:
             metadata=dict(metadata),
             created_at=now,
             expires_at=None if ttl_seconds is None else now + timedelta(seconds=ttl_seconds),
+            warnings=_warnings(reply),
         )
         return await self._store(adaptation, reply)
 
@@ -150,21 +159,29 @@ class AdaptationService:
         inputs: Inputs,
         principal: str = ANONYMOUS,
         *,
+        options: Mapping[str, Any] = _NO_OPTIONS,
+        acting: ActionOptions | None = None,
         revision: int | None = None,
         pointer: str = "/inputs",
     ) -> PredictionBatch:
-        """Query a stored adaptation, at one revision where named. Raises Invalid, at `pointer`."""
+        """Query a stored adaptation, at one revision where named. Raises Invalid, at `pointer`.
+
+        `options`, or `acting`, say how a policy is to act; other models take none.
+        """
         made, version = await self._adapted(adaptation_id, revision)
+        wanted, rest = _acting(version, options)
+        if rest:
+            raise Invalid.at(f"/options/{next(iter(rest))}", "a query of this model has no such option")
         check_cost(version.cost, version.learner.algorithm, 0, len(inputs), self._limits, pointer)
         query = await self._query(inputs, version, made.classes, pointer)
         call = PredictCall(version.artifact, made.digest, query, principal)
         reply = await self._ask(self._engine.predict(call), pointer, lambda: self._still_there(adaptation_id))
-        return _batch(reply, version, made.classes, made)
+        return _batch(reply, version, made.classes, wanted and (acting or wanted), made)
 
     async def adapt_predict(
         self,
         model: str | None,
-        support: SupportInput | None,
+        support: AnySupportInput | None,
         inputs: Inputs,
         options: Mapping[str, Any],
         start_from: str | None = None,
@@ -172,12 +189,14 @@ class AdaptationService:
     ) -> PredictionBatch:
         """Adapt `model`, or `start_from` further, and query in one pass; nothing is stored. Raises Invalid.
 
-        No support asks for the base model's own answer, before any adaptation (regression only).
+        No support, or no episodes, asks for the base model's own answer, before any adaptation (regression and
+        policies only).
         """
         start = await self._start(model, start_from)
         version, earlier = start
+        acting, options = _acting(version, options)
         algorithm = check_options(version.learner.algorithm, options)
-        examples = 0 if support is None else len(support.inputs)
+        examples = 0 if support is None else support.size
         check_cost(version.cost, algorithm, examples, len(inputs), self._limits)
         if support is None:
             prepared = no_support(version.signature)
@@ -195,7 +214,7 @@ class AdaptationService:
         )
         answer = self._engine.adapt_predict(call)
         reply = await self._ask(answer, "/support", lambda: self._check(start))
-        return _batch(reply, version, prepared.classes)
+        return _batch(reply, version, prepared.classes, acting)
 
     async def try_out(self, staged: StagedVersion) -> None:
         """Let the engine rebuild a version that is not published yet, and adapt and query it once.
@@ -241,8 +260,12 @@ class AdaptationService:
         self._live.forget(adaptation_id)
 
     async def _made(self, adaptation_id: str) -> Adaptation | None:
-        found = await self._database.look_up(lambda connection: repository.find(connection, adaptation_id))
-        return None if found is None else found.adaptation
+        def find() -> Adaptation | None:
+            with self._database.read() as session:
+                found = repository.find(session, adaptation_id)
+            return None if found is None else found.adaptation
+
+        return await run_sync(find)
 
     async def _start(self, model: str | None, start_from: str | None) -> _Start:
         if model is not None and start_from is None:
@@ -290,18 +313,19 @@ class AdaptationService:
         return adaptation
 
     async def _prepared(
-        self, given: SupportInput, version: ServedVersion, earlier: Classes | None = None
+        self, given: AnySupportInput, version: ServedVersion, earlier: Classes | None = None
     ) -> PreparedSupport:
         def prepare() -> PreparedSupport:
             return prepare_support(given, version.signature, version.max_ways, self._limits, earlier)
 
-        return prepare() if _is_quick(given.inputs) else await run_sync(prepare)
+        quick = isinstance(given, SupportInput) and _is_quick(given.inputs)
+        return prepare() if quick else await run_sync(prepare)
 
     async def _query(
         self, inputs: Inputs, version: ServedVersion, classes: Classes | None, pointer: str = "/inputs"
     ) -> Array:
         # A short query of many classes has a long answer: 16,384 inputs of 1,024 classes would be half a gigabyte.
-        each = version.signature.target_width if classes is None else len(classes)
+        each = version.signature.answer_width if classes is None else len(classes)
         most = min(self._limits.query_examples, self._limits.answer_numbers // each)
         if len(inputs) > most:
             raise Invalid.at(pointer, f"{len(inputs)} examples; at most {most} are taken")
@@ -332,9 +356,10 @@ def _batch(
     reply: PredictReply,
     version: ServedVersion,
     classes: Classes | None,
+    acting: ActionOptions | None,
     made: LiveAdaptation | None = None,
 ) -> PredictionBatch:
-    return PredictionBatch(
+    batch = PredictionBatch(
         adaptation=None if made is None else made.id,
         revision=None if made is None else made.revision,
         model=version.model,
@@ -345,4 +370,22 @@ def _batch(
         values=None if reply.mean is None else reply.mean.numpy(),
         stds=None if reply.std is None else reply.std.numpy(),
         probabilities=None if reply.probabilities is None else reply.probabilities.numpy(),
+    )
+    return batch if acting is None else with_actions(batch, acting)
+
+
+def _acting(
+    version: ServedVersion, options: Mapping[str, Any]
+) -> tuple[ActionOptions | None, Mapping[str, Any]]:
+    """How a policy is to act, None for other models, and the options that are about something else."""
+    return action_options(options) if version.signature.actions is not None else (None, options)
+
+
+def _warnings(reply: AdaptReply) -> tuple[str, ...]:
+    if reply.clipped < _MUCH_CLIPPED:
+        return ()
+    return (
+        f"{reply.clipped:.0%} of the steps were much likelier, or much less likely, under the policy that sampled "
+        "them than under the one that adapts: their importance ratios were clipped, so the step is only roughly "
+        "right. Send episodes that the policy itself sampled, with its own log_probs.",
     )

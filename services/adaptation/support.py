@@ -5,11 +5,12 @@ from typing import NamedTuple
 import numpy as np
 
 from models.spec import Signature
+from services.adaptation.episodes import prepare_episodes
 from services.adaptation.inputs import read_inputs
 from services.adaptation.limits import Limits
-from services.adaptation.records import Classes, SupportInput
+from services.adaptation.records import AnySupportInput, Classes, EpisodesInput
 from services.adaptation.targets import read_labels, read_values, typed_classes
-from services.engine.messages import Array, Support
+from services.engine.messages import AnySupport, Array, Support
 from services.errors import Fault, Invalid
 
 _INPUTS = "/support/inputs"
@@ -17,18 +18,19 @@ _TARGETS = "/support/targets"
 
 
 class PreparedSupport(NamedTuple):
-    """A support set that fits its model; `classes` in slot order, None for regression."""
+    """A support set that fits its model; `classes` in slot order, None for regression and policies."""
 
-    support: Support
+    support: AnySupport
     classes: Classes | None
 
     @property
     def size(self) -> int:
-        return self.support.inputs.shape[0]
+        """Examples, or episodes."""
+        return self.support.size
 
 
 def prepare_support(
-    given: SupportInput,
+    given: AnySupportInput,
     signature: Signature,
     max_ways: int | None,
     limits: Limits,
@@ -38,6 +40,10 @@ def prepare_support(
 
     Raises Invalid with the place of the fault.
     """
+    if isinstance(given, EpisodesInput):
+        return PreparedSupport(prepare_episodes(given.episodes, signature, limits), None)
+    if signature.task == "policy":
+        raise Invalid.at("/support/episodes", "this model is a policy: it learns from episodes")
     examples, targets = len(given.inputs), len(given.targets)
     if examples > limits.support_examples:
         raise Invalid.at(_INPUTS, f"{examples} examples; at most {limits.support_examples} are taken")
@@ -57,6 +63,8 @@ def prepare_support(
 
 def no_support(signature: Signature) -> PreparedSupport:
     """The support set of no examples, which leaves a model as it is. Raises Invalid where it has no classes yet."""
+    if signature.task == "policy":
+        return PreparedSupport(prepare_episodes([], signature, Limits()), None)
     inputs = np.zeros((0, *signature.inputs.example_shape), np.float32)
     if signature.classes:
         support = Support(Array.of(inputs), Array.of(np.zeros(0, np.int64)), n_ways=len(signature.classes))

@@ -29,12 +29,13 @@ def rung(size: int) -> int:
 
 
 class BatchKey(NamedTuple):
-    """What calls must have in common. `support`, `ways` and `queries` are rungs; `options` is canonical JSON."""
+    """What calls must have in common. Sizes are rungs (`steps`: of trajectories); `options` is canonical JSON."""
 
     kind: type[DeviceCall]
     artifact: str
     options: bytes = b""
     support: int = 0
+    steps: int = 0
     ways: int = 0
     queries: int = 0
     goes_on: bool = False  # adapts from earlier adapted parameters
@@ -51,7 +52,8 @@ def key_of(call: DeviceCall) -> BatchKey:
         type(call),
         call.artifact,
         options=_options.encode(call.options),
-        support=rung(_rows(call.support.inputs)),
+        support=rung(call.support.size),
+        steps=rung(call.support.steps),
         ways=rung(call.support.n_ways),
         goes_on=call.start is not None,
     )
@@ -64,7 +66,8 @@ def input_numbers(call: DeviceCall) -> int:
         return _padded(call.inputs)
     if isinstance(call, InspectCall):
         return 0
-    support = _padded(call.support.inputs)
+    given = call.support
+    support = rung(given.size) * max(1, rung(given.steps)) * given.example_numbers
     return support + _padded(call.inputs) if isinstance(call, AdaptPredictCall) else support
 
 

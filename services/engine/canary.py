@@ -2,15 +2,26 @@
 
 import numpy as np
 
-from models.spec import Signature
-from services.engine.messages import AdaptPredictCall, Array, Support
+from models.spec import BoxSpace, Signature
+from services.engine.messages import AdaptPredictCall, AnySupport, Array, Support, TrajectorySupport
 
 
 def canary_call(artifact: str, signature: Signature, max_ways: int | None) -> AdaptPredictCall:
-    """Two examples, of two classes where there are classes and the model takes two; the same every time."""
+    """Two examples, of two classes where there are classes and the model takes two; the same every time.
+
+    Of a policy, two trajectories of one step.
+    """
     example = signature.inputs.example_shape
     inputs = np.random.default_rng(0).random((2, *example), dtype=np.float32)
-    if signature.task == "regression":
+    support: AnySupport
+    if signature.actions is not None:
+        box = isinstance(signature.actions, BoxSpace)
+        actions = np.zeros((2, signature.target_width), np.float32) if box else np.zeros(2, np.int64)
+        ones = Array.of(np.ones(2, np.float32))
+        lengths, rewards = Array.of(np.ones(2, np.int64)), Array.of(np.arange(2, dtype=np.float32))
+        none = Array.of(np.zeros(2, np.float32))
+        support = TrajectorySupport(lengths, Array.of(inputs), Array.of(actions), rewards, none, none, ones)
+    elif signature.task == "regression":
         support = Support(Array.of(inputs), Array.of(np.ones((2, signature.target_width), np.float32)))
     else:
         ways = min(2, max_ways or 2)

@@ -5,7 +5,7 @@ element and decodes to a view of the received buffer.
 """
 
 from math import prod
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import msgspec
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from services.ids import ANONYMOUS
 
 ArrayDatatype = Literal["float32", "int64", "uint8"]
+_DATATYPES: dict[np.dtype[Any], ArrayDatatype] = {np.dtype(name): name for name in get_args(ArrayDatatype)}
 
 
 class Array(msgspec.Struct, frozen=True):
@@ -25,9 +26,9 @@ class Array(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, array: np.ndarray[Any, Any]) -> "Array":
         """Wrap a float32, int64 or uint8 array; anything else is a defect of the caller (ValueError)."""
-        datatype = array.dtype.name
-        if datatype not in ("float32", "int64", "uint8"):
-            raise ValueError(f"{datatype} does not cross into the engine")
+        datatype = _DATATYPES.get(array.dtype)
+        if datatype is None:
+            raise ValueError(f"{array.dtype} does not cross into the engine")
         contiguous = np.ascontiguousarray(array)
         # `cast` cannot flatten an empty view, so the bytes are taken through a flat uint8 one.
         flat = contiguous.reshape(-1).view(np.uint8)
@@ -43,7 +44,7 @@ class Array(msgspec.Struct, frozen=True):
         return np.frombuffer(self.data, dtype=self.datatype).reshape(self.shape)
 
 
-class Support(msgspec.Struct, frozen=True):
+class Support(msgspec.Struct, frozen=True, tag="examples"):
     """A support set. Inputs float32 [S, *signature]; images [S, H, W, C] in 0..1, channels last.
 
     Targets float32 [S, T] for regression, int64 [S] class slots in 0..n_ways-1 for classification. S may be 0
@@ -54,6 +55,55 @@ class Support(msgspec.Struct, frozen=True):
     targets: Array
     n_ways: int = 0
 
+    steps: ClassVar[int] = 0
+
+    @property
+    def size(self) -> int:
+        """S."""
+        return self.inputs.shape[0] if self.inputs.shape else 0
+
+    @property
+    def example_numbers(self) -> int:
+        """How many input numbers each example has."""
+        return prod(self.inputs.shape[1:])
+
+
+class TrajectorySupport(msgspec.Struct, frozen=True, tag="trajectories"):
+    """What a policy is adapted from: R trajectories, their E steps one after the other.
+
+    `lengths` int64 [R] says how many steps each has; observations float32 [E, D]; actions float32 [E, A] (box) or
+    int64 [E] (discrete); rewards float32 [E]; `log_probs` float32 [E] of the actions as they were sampled, where
+    `known` float32 [R] is 1, else 0; `terminated` float32 [R]. R may be 0: the policy is left as it is.
+    """
+
+    lengths: Array
+    observations: Array
+    actions: Array
+    rewards: Array
+    log_probs: Array
+    known: Array
+    terminated: Array
+
+    n_ways: ClassVar[int] = 0
+
+    @property
+    def size(self) -> int:
+        """R."""
+        return self.lengths.shape[0]
+
+    @property
+    def steps(self) -> int:
+        """L, of the longest trajectory."""
+        return int(self.lengths.numpy().max()) if self.size else 0
+
+    @property
+    def example_numbers(self) -> int:
+        """How many numbers each step has: observation, action, reward, log-probability, mask."""
+        return prod(self.observations.shape[1:]) + prod(self.actions.shape[1:]) + 3
+
+
+AnySupport = Support | TrajectorySupport
+
 
 class AdaptCall(msgspec.Struct, frozen=True, tag="adapt"):
     """Adapt the version whose artifact is named, to a support set.
@@ -63,7 +113,7 @@ class AdaptCall(msgspec.Struct, frozen=True, tag="adapt"):
     """
 
     artifact: str
-    support: Support
+    support: AnySupport
     options: dict[str, Any] = {}
     start: str | None = None
     principal: str = ANONYMOUS
@@ -72,12 +122,14 @@ class AdaptCall(msgspec.Struct, frozen=True, tag="adapt"):
 class AdaptReply(msgspec.Struct, frozen=True, tag="adapted"):
     """Adapted parameters as safetensors bytes, named by their sha256; the engine keeps them resident.
 
-    They are not durable yet: whoever called stores them before telling anybody.
+    They are not durable yet: whoever called stores them before telling anybody. `clipped` is the share of a
+    policy's steps whose importance ratio was cut: their actions come from a rather different policy.
     """
 
     digest: str
     params: memoryview
     support_loss: float
+    clipped: float = 0.0
 
 
 class PredictCall(msgspec.Struct, frozen=True, tag="predict"):
@@ -93,7 +145,7 @@ class AdaptPredictCall(msgspec.Struct, frozen=True, tag="adapt_predict"):
     """Adapt and query in one pass; nothing is kept. `start` as in `AdaptCall`."""
 
     artifact: str
-    support: Support
+    support: AnySupport
     inputs: Array
     options: dict[str, Any] = {}
     start: str | None = None
@@ -103,7 +155,8 @@ class AdaptPredictCall(msgspec.Struct, frozen=True, tag="adapt_predict"):
 class PredictReply(msgspec.Struct, frozen=True, tag="predicted"):
     """Regression: `mean` float32 [Q, T] and `std` the same shape where known.
 
-    Classification: `probabilities` float32 [Q, N], N the adaptation's classes in slot order.
+    Classification: `probabilities` float32 [Q, N], N the adaptation's classes in slot order. A policy: what its
+    actions are drawn from, `mean` and `std` float32 [Q, A] of a box, `probabilities` [Q, n] of n discrete ones.
     """
 
     mean: Array | None = None

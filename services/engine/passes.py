@@ -19,10 +19,10 @@ from services.engine.messages import (
     AdaptCall,
     AdaptPredictCall,
     AdaptReply,
+    AnySupport,
     Array,
     EngineFault,
     PredictReply,
-    Support,
 )
 from services.engine.plans import Plans
 from services.engine.programs import ProgramSpec, output_names
@@ -62,18 +62,19 @@ class Passes:
         """
         options = calls[0].options
         supports = [call.support for call in calls]
-        rows_MP, losses_M = self._adapt(model, options, supports, starts)
+        rows_MP, losses_M, *cut = self._adapt(model, options, supports, starts)
         layout = model.layout(self._slots(model, supports))
         finite = (rows_MP.isfinite().all(dim=1) & losses_M.isfinite()).tolist()
         losses, arrays_MP = losses_M.tolist(), rows_MP.cpu().numpy()
         files = [layout.file_of(row) if fine else b"" for row, fine in zip(arrays_MP, finite, strict=True)]
         digests = list(self._digests(files))
+        clipped = cut[0].tolist() if cut else [0.0] * len(calls)
         answers: list[Adapted | EngineFault] = []
         for m, call in enumerate(calls):
             if not finite[m]:
                 answers.append(_diverged(model, call))
                 continue
-            reply = AdaptReply(digests[m], memoryview(files[m]), losses[m])
+            reply = AdaptReply(digests[m], memoryview(files[m]), losses[m], clipped[m])
             answers.append(Adapted(reply, rows_MP[m]))
         return layout, answers
 
@@ -95,7 +96,7 @@ class Passes:
     ) -> list[PredictReply | EngineFault]:
         """Adapt M calls, from `starts` as in `adapt`, and query each at once; nothing is kept."""
         supports = [call.support for call in calls]
-        rows_MP, _ = self._adapt(model, calls[0].options, supports, starts)
+        rows_MP, *_ = self._adapt(model, calls[0].options, supports, starts)
         inputs = [call.inputs for call in calls]
         outputs_M = self._predict(model, self._slots(model, supports), rows_MP, inputs)
         return [
@@ -109,7 +110,7 @@ class Passes:
             return map(_digest, files)
         return self._hashers.map(_digest, files)
 
-    def _slots(self, model: ResidentModel, supports: Sequence[Support]) -> int:
+    def _slots(self, model: ResidentModel, supports: Sequence[AnySupport]) -> int:
         # The shape of what is stored follows from the call alone, never from its batch mates.
         return model.manifest.max_ways or rung(max(support.n_ways for support in supports))
 
@@ -117,26 +118,28 @@ class Passes:
         self,
         model: ResidentModel,
         options: dict[str, Any],
-        supports: Sequence[Support],
+        supports: Sequence[AnySupport],
         starts: Tensor | None,
-    ) -> tuple[Tensor, Tensor]:
-        """Rows [M, P] and losses on the support [M]."""
+    ) -> Sequence[Tensor]:
+        """Rows [M, P], losses on the support [M], and for policies the shares of ratios that were cut [M]."""
+        examples = model.signature.actions is None
         spec = ProgramSpec(
             kind="adapt" if starts is None else "go_on",
             learner=model.spec(options),
             signature=model.signature,
             max_ways=model.manifest.max_ways,
             # One row at least: an empty support set is one row that the mask leaves out.
-            support=max(1, *(rung(support.inputs.shape[0]) for support in supports)),
+            support=max(1, *(rung(support.size) for support in supports)),
+            steps=0 if examples else max(1, *(rung(support.steps) for support in supports)),
             ways=self._slots(model, supports),
         )
         calls = len(supports)
         tasks = self._plans.tasks(spec, calls, model.meta_params)
-        tensors = stack_supports(supports, model.signature, spec.support, spec.ways, tasks, self._device)
+        size, steps, slots = spec.support, spec.steps, spec.ways
+        tensors = stack_supports(supports, model.signature, size, slots, tasks, self._device, steps)
         if starts is not None:
             tensors.append(padded(starts, tasks))
-        rows_MP, losses_M = self._plans.run(spec, calls, model.meta_params, tensors)
-        return rows_MP, losses_M
+        return self._plans.run(spec, calls, model.meta_params, tensors)
 
     def _predict(self, model: ResidentModel, slots: int, rows: Tensor, inputs: Sequence[Array]) -> Arrays:
         """Outputs by name, each [M, Q, ...]."""
@@ -175,7 +178,7 @@ def _digest(file: bytes) -> str:
 def _reply(outputs: Arrays, m: int, queries: int, n_ways: int) -> PredictReply | None:
     """The reply of call m, None where it is not finite."""
     mine = {name: value[m, :queries] for name, value in outputs.items()}
-    if "probabilities" in mine:
+    if "probabilities" in mine and n_ways:
         mine["probabilities"] = mine["probabilities"][:, :n_ways]
     if not all(bool(np.isfinite(value).all()) for value in mine.values()):
         return None

@@ -11,13 +11,15 @@ import msgspec
 import torch
 from torch import Tensor
 
-from models.algorithms.learner import MetaLearner
-from models.build import build_learner
+from models.algorithms.maml_policy import MamlPolicy
+from models.build import AnyLearner, build_any_learner
 from models.episode import SupportSet
 from models.functional import Params
 from models.networks.kernels import Kernels
-from models.spec import LearnerSpec, Signature
+from models.spec import BoxSpace, DiscreteSpace, LearnerSpec, Signature
+from models.trajectory import Trajectories
 from services.engine.layout import Layout, layout_of
+from services.engine.trajectories import no_tensors
 
 Kind = Literal["adapt", "go_on", "predict"]
 Task = Callable[[Params, tuple[Tensor, ...]], tuple[Tensor, ...]]
@@ -29,8 +31,11 @@ class ProgramSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What a program is built from, anywhere: no weights, but everything that its code depends on.
 
     `adapt`    support inputs [S, X], targets, mask [S], class mask [N]  ->  row [P], loss on the support
+               (a policy: the tensors of R trajectories    ->  row [P], loss, share of ratios that were cut)
     `go_on`    the same and a row [P] to start from                      ->  the same
     `predict`  row [P], inputs [Q, X]                                    ->  mean and std, or probabilities
+
+    `support` is S, or R and `steps` L where the learner is a policy's.
     """
 
     kind: Kind
@@ -38,6 +43,7 @@ class ProgramSpec(msgspec.Struct, frozen=True, kw_only=True):
     signature: Signature
     max_ways: int | None
     support: int = 0
+    steps: int = 0
     ways: int = 0
     queries: int = 0
 
@@ -45,7 +51,7 @@ class ProgramSpec(msgspec.Struct, frozen=True, kw_only=True):
 class Program:
     """One spec made runnable."""
 
-    def __init__(self, spec: ProgramSpec, learner: MetaLearner, layout: Layout) -> None:
+    def __init__(self, spec: ProgramSpec, learner: AnyLearner, layout: Layout) -> None:
         self.spec = spec
         self._learner = learner
         self._layout = layout
@@ -71,32 +77,46 @@ class Program:
             if "logits" in answer:
                 return (torch.softmax(answer["logits"], dim=-1),)
             return tuple(answer[name] for name in output_names(self.spec))
-        support = SupportSet(*tensors[:4])
-        start = self._layout.view(tensors[4]) if self.spec.kind == "go_on" else None
+        start = self._layout.view(tensors[-1]) if self.spec.kind == "go_on" else None
+        if isinstance(self._learner, MamlPolicy):
+            trajectories = Trajectories(*tensors[: len(Trajectories._fields)])
+            adapted = self._learner.adapt(meta_params, trajectories, start)
+            loss = self._learner.support_loss(meta_params, adapted, trajectories)
+            cut = self._learner.clipped_share(meta_params if start is None else start, trajectories)
+            return self._layout.flat(adapted), loss, cut
+        support = SupportSet(*tensors[: len(SupportSet._fields)])
         adapted = self._learner.adapt(meta_params, support, start)
         return self._layout.flat(adapted), self._learner.support_loss(meta_params, adapted, support)
 
 
 def output_names(spec: ProgramSpec) -> tuple[str, ...]:
     """What comes out of a program, in order."""
+    actions = spec.signature.actions
     if spec.kind != "predict":
-        return ("row", "loss")
-    if spec.signature.task == "classification":
+        return ("row", "loss") if actions is None else ("row", "loss", "clipped")
+    if spec.signature.task == "classification" or isinstance(actions, DiscreteSpace):
         return ("probabilities",)
+    if isinstance(actions, BoxSpace):
+        return ("mean", "std")
     return ("mean", "std") if spec.learner.algorithm.gives_std else ("mean",)
 
 
 def build_program(spec: ProgramSpec, meta_params: Params, kernels: Kernels = _PLAIN) -> Program:
     """The program of a spec; `meta_params` only tell names, shapes and device."""
-    learner = build_learner(spec.learner, spec.signature, spec.max_ways, kernels)
+    learner = build_any_learner(spec.learner, spec.signature, spec.max_ways, kernels)
     return Program(spec, learner, adapted_layout(learner, spec.signature, spec.ways, meta_params))
 
 
-def adapted_layout(learner: MetaLearner, signature: Signature, ways: int, meta_params: Params) -> Layout:
+def adapted_layout(learner: AnyLearner, signature: Signature, ways: int, meta_params: Params) -> Layout:
     """The layout of what a learner adapts to, for `ways` class slots: found by adapting to nothing."""
     device = next(iter(meta_params.values())).device
     with torch.no_grad():
-        adapted = learner.adapt(meta_params, SupportSet(*_support(signature, 1, ways, device)))
+        nothing = _support(signature, 1, 1, ways, device)
+        adapted = (
+            learner.adapt(meta_params, Trajectories(*nothing))
+            if isinstance(learner, MamlPolicy)
+            else learner.adapt(meta_params, SupportSet(*nothing))
+        )
     return layout_of(tuple((name, tuple(value.shape)) for name, value in adapted.items()))
 
 
@@ -105,13 +125,15 @@ def example_tensors(spec: ProgramSpec, tasks: int, width: int, device: torch.dev
     if spec.kind == "predict":
         one = [torch.zeros(width, device=device), _inputs(spec.signature, spec.queries, device)]
     else:
-        one = _support(spec.signature, spec.support, spec.ways, device)
+        one = _support(spec.signature, spec.support, spec.steps, spec.ways, device)
         if spec.kind == "go_on":
             one.append(torch.zeros(width, device=device))
     return [tensor.expand(tasks, *tensor.shape).contiguous() for tensor in one]
 
 
-def _support(signature: Signature, size: int, ways: int, device: torch.device) -> list[Tensor]:
+def _support(signature: Signature, size: int, steps: int, ways: int, device: torch.device) -> list[Tensor]:
+    if signature.actions is not None:
+        return no_tensors(signature, size, steps, device)
     classes = signature.task == "classification"
     targets = (
         torch.zeros(size, dtype=torch.int64, device=device)

@@ -7,8 +7,7 @@ import msgspec
 import torch
 from torch import Tensor
 
-from models.algorithms.learner import MetaLearner
-from models.build import build_learner, check_params
+from models.build import AnyLearner, build_any_learner, check_params
 from models.spec import InvalidOption, LearnerSpec, Signature, with_options
 from services.engine.layout import Layout
 from services.engine.lru import ByteBudget
@@ -56,9 +55,9 @@ class ResidentModel:
             self._specs[name] = found
         return found
 
-    def learner(self) -> MetaLearner:
+    def learner(self) -> AnyLearner:
         """The learner itself, by its own options."""
-        return build_learner(self.manifest.learner, self.signature, self.manifest.max_ways)
+        return build_any_learner(self.manifest.learner, self.signature, self.manifest.max_ways)
 
     def layout(self, ways: int) -> Layout:
         """The layout of what it adapts to, for `ways` class slots; options do not change it."""

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from models.spec import Signature
-from services.engine.messages import Array, Support
+from services.engine.messages import AnySupport, Array, Support, TrajectorySupport
+from services.engine.trajectories import check_trajectories, stack_trajectories
 from services.errors import Invalid
 
 
@@ -23,8 +24,13 @@ def check_inputs(array: Array, signature: Signature) -> None:
     _check_bytes(array, 4)
 
 
-def check_support(support: Support, signature: Signature, max_ways: int | None) -> None:
-    """Raises Invalid unless inputs, targets and ways are what `Support` says, and fit the model."""
+def check_support(support: AnySupport, signature: Signature, max_ways: int | None) -> None:
+    """Raises Invalid unless a support's arrays are what its class says, and fit the model."""
+    if isinstance(support, TrajectorySupport):
+        check_trajectories(support, signature)
+        return
+    if signature.actions is not None:
+        raise Invalid("labelled examples; this model is a policy, and takes trajectories")
     check_inputs(support.inputs, signature)
     size = support.inputs.shape[0]
     targets = support.targets
@@ -60,6 +66,26 @@ def stack_inputs(
 
 
 def stack_supports(
+    supports: Sequence[AnySupport],
+    signature: Signature,
+    size: int,
+    slots: int,
+    tasks: int,
+    device: torch.device,
+    steps: int = 0,
+) -> list[Tensor]:
+    """The supports of M calls as the tensors that their learner takes, each with a leading `tasks`.
+
+    Labelled examples: those of `_stack_examples`; trajectories, `steps` long: those of `stack_trajectories`.
+    """
+    trajectories = [one for one in supports if isinstance(one, TrajectorySupport)]
+    if trajectories:
+        return stack_trajectories(trajectories, signature, size, steps, tasks, device)
+    examples = [one for one in supports if isinstance(one, Support)]
+    return _stack_examples(examples, signature, size, slots, tasks, device)
+
+
+def _stack_examples(
     supports: Sequence[Support],
     signature: Signature,
     size: int,

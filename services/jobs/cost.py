@@ -7,6 +7,7 @@ worker's memory: widths, ways, shots and inner steps each have sane bounds, and 
 import math
 
 from models.spec import (
+    EnvironmentSpec,
     FunctionsSpec,
     GroupSpec,
     LabelledSpec,
@@ -16,6 +17,7 @@ from models.spec import (
     RidgeSpec,
     Signature,
     TablesSpec,
+    TrpoSpec,
     curvature_numbers,
     network_cost,
     network_inputs_of,
@@ -24,6 +26,9 @@ from models.training.config import MetaTrainingConfig
 
 _FLOAT = 4
 _KEPT = 4  # copies of every activation and parameter that autograd keeps, as measured with conv4
+# So many times more for a policy, as measured on navigation: log-probabilities, ratios and divergences have
+# derivatives of their own, and a trust region differentiates once more.
+_POLICY, _TRUST_REGION = 3, 5
 
 
 def step_bytes(config: MetaTrainingConfig, signature: Signature) -> int:
@@ -44,6 +49,8 @@ def step_bytes(config: MetaTrainingConfig, signature: Signature) -> int:
         floats += curvature_numbers(learner.network, example)
     if isinstance(algorithm, RidgeSpec):
         floats += _last_layer_floats(algorithm, learner.network, signature, support, query)
+    if isinstance(config.tasks, EnvironmentSpec):
+        floats *= _TRUST_REGION if isinstance(config.training.outer, TrpoSpec) else _POLICY
     return floats * learner.members * config.training.meta_batch_size * _KEPT * _FLOAT
 
 
@@ -52,6 +59,9 @@ def _examples(config: MetaTrainingConfig) -> tuple[int, int]:
     tasks = config.tasks
     if isinstance(tasks, LabelledSpec):
         return tasks.most_ways * tasks.most_shots, tasks.most_ways * tasks.n_query
+    if isinstance(tasks, EnvironmentSpec):
+        steps = tasks.n_trajectories * tasks.horizon
+        return steps, steps
     if isinstance(tasks, FunctionsSpec | GroupSpec | TablesSpec):
         return tasks.max_shot, tasks.n_query
     return tasks.n_shot, tasks.n_query

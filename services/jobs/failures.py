@@ -23,7 +23,8 @@ def failure_of(error: BaseException) -> JobFailure:
     if isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY):
         return JobFailure(
             "out_of_memory",
-            "the job needs more memory than the worker has: lower meta_batch_size, n_way, n_query or inner_steps",
+            "the job needs more memory than the worker has: lower meta_batch_size, n_way, n_query, n_trajectories "
+            "or inner_steps",
             "user",
         )
     if isinstance(error, NotFound):
@@ -38,6 +39,6 @@ def lost(workers: int) -> JobFailure:
     return JobFailure(
         "worker_lost",
         f"{workers} workers in a row died while running this job, most likely for want of memory: "
-        "lower meta_batch_size, n_way, n_query or inner_steps, or give the worker more",
+        "lower meta_batch_size, n_way, n_query, n_trajectories or inner_steps, or give the worker more",
         "server",
     )

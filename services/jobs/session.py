@@ -15,7 +15,7 @@ from services.jobs.window import MetricWindows
 from services.storage.artifacts import ArtifactStore
 
 if TYPE_CHECKING:
-    from services.jobs.meta_training import MetaTraining
+    from services.jobs.training import Training
 
 # Iterations are run as many at a time as take about this long: a look at the clock after each would cost more
 # than the iteration of a small model.
@@ -35,7 +35,7 @@ class Session:
     """The live training of one job on one of its turns. Methods raise NotHeld, Leaving, Diverged."""
 
     def __init__(
-        self, job: Job, training: "MetaTraining", ledger: Ledger, leaving: Event, report_seconds: float
+        self, job: Job, training: "Training", ledger: Ledger, leaving: Event, report_seconds: float
     ) -> None:
         self.job = job
         self._training = training

@@ -131,14 +131,9 @@ class Steps:
         if self._leaving.is_set():
             raise Leaving
         # Importing torch takes seconds, in which the worker has to give signs of life and take jobs already.
-        from services.jobs.meta_training import MetaTraining, choose_device
+        from services.jobs.preparation import prepare
 
-        network = job.config["learner"]["network"]["name"]
-        settings = self._settings
-        device = choose_device(
-            settings.worker_device, network, settings.worker_threads, settings.worker_precision
-        )
-        training = MetaTraining.prepare(job.config, self._load, device, self._programs)
+        training = prepare(job.config, self._load, self._settings, self._programs)
         session = Session(job, training, self._ledger, self._leaving, self._settings.worker_report_seconds)
         session.restore(self._artifacts)
         self._sessions[job_id] = session

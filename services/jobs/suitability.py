@@ -29,6 +29,7 @@ _NETWORKS: dict[InputKind, str] = {
 _MISMATCHES: dict[Task, str] = {
     "regression": "these targets are numbers, and this algorithm learns {tasks}: use maml or ridge",
     "classification": "these targets are labels, and this algorithm learns {tasks}: use protonet, ridge or maml",
+    "policy": "these tasks are environments, and this algorithm learns {tasks}: use maml_policy",
 }
 _TURNS = 4  # `rotations` makes this many classes of one
 
@@ -75,7 +76,7 @@ def check(
                 "/training/meta_batch_size",
                 f"one outer step would take about {needed / 2**30:.1f} GiB, more than the "
                 f"{max_step_bytes / 2**30:.1f} GiB that a worker has for it: "
-                "lower meta_batch_size, n_way, n_shot, n_query or inner_steps",
+                "lower meta_batch_size, n_way, n_shot, n_query, n_trajectories, horizon or inner_steps",
             )
         )
     if faults:
@@ -112,6 +113,10 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
         yield Fault(
             "/learner/network/name", "prior_fitted and table_transformer go together, and with no other"
         )
+    if config.training.outer is not None and signature.task != "policy":
+        yield Fault("/training/outer", "only policies have a choice of outer steps: leave it out")
+    if config.training.pretrain is not None and signature.task == "policy":
+        yield Fault("/training/pretrain", "policies are not pretrained: leave it out")
     if signature.task not in algorithm.tasks:
         yield Fault(
             "/learner/algorithm/name", _MISMATCHES[signature.task].format(tasks=" and ".join(algorithm.tasks))

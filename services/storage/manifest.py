@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from models.spec import INPUT_KINDS, LearnerSpec, Signature, encoded_width
+from models.spec import INPUT_KINDS, ActionSpace, BoxSpace, LearnerSpec, Signature, encoded_width
 from services.errors import Invalid
 from services.storage.free_form import MAX_DEPTH, is_too_deep
 from services.storage.tensor_file import Tensors, decode_tensors, encode_tensors, read_metadata
@@ -90,13 +90,22 @@ def _check_signature(signature: Signature) -> None:
         and np.prod(inputs.example_shape, dtype=object) <= _MAX_EXAMPLE_NUMBERS
         and targets.shape[:1] == (-1,)
     )
-    if targets.datatype == "BYTES":
+    if signature.actions is not None:
+        sound = sound and len(inputs.shape) == 2
+        sound = sound and signature == Signature.of_policy(inputs.shape[-1], signature.actions)
+        sound = sound and _is_sound(signature.actions)
+    elif targets.datatype == "BYTES":
         sound = sound and len(targets.shape) == 1
     else:
         sound = sound and targets.datatype == "FP32" and len(targets.shape) == 2
         sound = sound and 1 <= targets.shape[1] <= _MAX_COLUMNS
     if not (sound and _columns_are_sound(signature)):
         raise Invalid("the file's manifest has a signature that no model here can have")
+
+
+def _is_sound(actions: ActionSpace) -> bool:
+    """A box has an inside; that its numbers are finite, JSON sees to."""
+    return not isinstance(actions, BoxSpace) or actions.low < actions.high
 
 
 def _columns_are_sound(signature: Signature) -> bool:

@@ -35,6 +35,8 @@ SUITES = (
     "omniglot",
     "digits",
     "tables",
+    "navigation",
+    "gpu",
 )
 OWN_COMMANDS = ("meta_training", "meta_training_gpu")
 """Suites that write their own JSON when they are run as modules."""

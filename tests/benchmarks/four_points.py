@@ -17,7 +17,9 @@ from models.functional import Params
 from models.spec import LearnerSpec, Signature, signature_of
 from models.training.config import MetaTrainingConfig
 from models.training.recipes import RECIPES
-from services.jobs.meta_training import MetaTraining, choose_device
+from services.jobs.meta_training import MetaTraining
+from services.jobs.preparation import choose_device, prepare
+from services.jobs.settings import WorkerSettings
 from tests.benchmarks.figures import Figure, Report
 from tests.benchmarks.options import Options
 from tests.benchmarks.progress import say
@@ -38,7 +40,7 @@ class Contender(NamedTuple):
 
 def measure(options: Options) -> Report:
     """Both recipes; raises where a training diverges."""
-    choose_device("cpu", "mlp", 1)
+    choose_device("cpu", 1)
     figures: list[Figure] = []
     series: dict[str, Any] = {"queries": list(QUERIES), "x": GRID, "recipes": {}}
     for name in ("rml-mg-functions", "rml-mg-functions-wide"):
@@ -89,14 +91,15 @@ def compare(
     training = msgspec.structs.replace(config.training, seed=seed)
     config = msgspec.structs.replace(config, training=training)
     plain = msgspec.json.decode(msgspec.json.encode(config))
-    run = MetaTraining.prepare(plain, lambda _: None, torch.device("cpu"))
+    run = prepare(plain, lambda _: None, WorkerSettings(worker_device="cpu"))
+    assert isinstance(run, MetaTraining)
     while not run.finished:
         run.run(500)
         say(f"{name}: {run.iteration} of {training.all_iterations}")
     scores = run.meta_test(lambda: None)
     losses = {what: scores[phase]["loss"] for phase, what in PHASES.items()}
     signature = signature_of(config.tasks)
-    params = {**run.phases.earlier(), "after_meta_training": run.phases.trainer.meta_params}
+    params = {**run.phases.earlier(), "after_meta_training": run.phases.meta_params}
     rate = config.learner.algorithm.inner_lr  # type: ignore[union-attr]
     found = {}
     for phase, what in PHASES.items():

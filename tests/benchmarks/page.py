@@ -21,6 +21,7 @@ ORDER = (
     "four_points",
     "students",
     "tables",
+    "navigation",
     "meta_training",
     "gpu",
     "meta_training_gpu",

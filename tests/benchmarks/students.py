@@ -20,7 +20,9 @@ from models.episode import SupportSet
 from models.tasks.grouped_data import GroupedData
 from models.training.recipes import RECIPES
 from services.datasets.records import LabelledArrays
-from services.jobs.meta_training import MetaTraining, choose_device
+from services.jobs.meta_training import MetaTraining
+from services.jobs.preparation import choose_device, prepare
+from services.jobs.settings import WorkerSettings
 from services.jobs.training_data import training_data
 from tests.benchmarks.figures import Figure, Report, number
 from tests.benchmarks.options import Options
@@ -47,7 +49,7 @@ def measure(options: Options) -> Report:
     """Raises ValueError where no folder of data was named."""
     if options.data is None:
         raise ValueError("students needs --data, a folder with personal/assist2009.parquet")
-    choose_device("cpu", "mlp", 1)
+    choose_device("cpu", 1)
     answers, merged = read_answers(options.data)
     dataset = as_dataset(answers)
     said: Said = {}
@@ -165,11 +167,12 @@ class _Ours:
         data = training_data(tasks, dataset)  # type: ignore[arg-type]
         assert isinstance(data, GroupedData)
         plain = msgspec.json.decode(msgspec.json.encode(config))
-        run = MetaTraining.prepare(plain, lambda _: data, torch.device("cpu"))
+        run = prepare(plain, lambda _: data, WorkerSettings(worker_device="cpu"))
+        assert isinstance(run, MetaTraining)
         while not run.finished:
             run.run(100)
         self._inputs, self._targets = torch.from_numpy(dataset.inputs), torch.from_numpy(dataset.targets)
-        self._params = run.phases.trainer.meta_params
+        self._params = run.phases.meta_params
         self._learner = build_learner(config.learner, run.signature, len(data.classes))
 
     def scores(self, asked: Asked, rows: np.ndarray) -> np.ndarray:

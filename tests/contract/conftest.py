@@ -100,6 +100,8 @@ class Service:
         registry.publish("few-ways", small_models.points_maml(max_ways=3))
         registry.publish("answers", small_models.answers_maml())
         registry.publish("pictures", small_models.pictures_protonet())
+        registry.publish("steering", small_models.steering_policy())
+        registry.publish("choosing", small_models.choosing_policy())
 
     def drain(self) -> None:
         """What the process does first when it is told to end."""

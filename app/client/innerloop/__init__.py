@@ -41,10 +41,12 @@ if TYPE_CHECKING:
     from .errors import WaitTimeout as WaitTimeout
     from .job import Job as Job
     from .predictions import Predictions as Predictions
+    from .schemas.predictions import ActionPrediction as ActionPrediction
     from .schemas.predictions import ClassPrediction as ClassPrediction
     from .schemas.predictions import RegressionPrediction as RegressionPrediction
 
 _HOMES = {
+    "ActionPrediction": ".schemas.predictions",
     "Adaptation": ".adaptation",
     "Alias": ".alias",
     "AsyncAdaptation": ".async_adaptation",

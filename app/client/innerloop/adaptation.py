@@ -1,6 +1,6 @@
 """An adaptation that answers: the handle that `Client.adapt` returns."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .connection import Connection
@@ -62,6 +62,35 @@ class Adaptation(AdaptationState):
             inputs, targets, queries, start_from=self.id, options=options, binary=self._binary
         )
         return self._connection.send(call)
+
+    def act(
+        self, observations: Any, *, mode: requests.Mode = "sample", seed: int | None = None
+    ) -> Predictions:
+        """A policy's actions for observations [Q, …], drawn (the same for the same seed) or the likeliest.
+
+        >>> actions = policy.act(observations, seed=7)    # doctest: +SKIP
+        >>> actions.actions, actions.log_probs         # doctest: +SKIP
+        """
+        return self._connection.send(requests.act(self.id, observations, mode, seed, binary=self._binary))
+
+    def adapt_to_episodes(
+        self,
+        episodes: Iterable[Mapping[str, Any]],
+        *,
+        options: Mapping[str, Any] | None = None,
+        ttl_seconds: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> "Adaptation":
+        """A policy's next gradient steps, on fresh episodes that it acted in itself, into a new adaptation."""
+        call = requests.create_policy(
+            episodes,
+            start_from=self.id,
+            options=options,
+            ttl_seconds=ttl_seconds,
+            metadata=metadata,
+            binary=self._binary,
+        )
+        return Adaptation(self._connection.send(call), self._connection, binary=self._binary)
 
     def delete(self) -> None:
         """Delete it; it answers no more."""

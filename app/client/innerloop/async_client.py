@@ -1,7 +1,7 @@
 """The asynchronous client, the twin of client. As thin: `requests` says what is sent, the connection sends it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -115,6 +115,37 @@ class AsyncClient:
             inputs, targets, queries, model=model, options=options, binary=self._binary
         )
         return await self._connection.send(call)
+
+    async def adapt_to_episodes(
+        self,
+        model: str,
+        episodes: Iterable[Mapping[str, Any]],
+        options: Mapping[str, Any] | None = None,
+        ttl_seconds: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> AsyncAdaptation:
+        """Adapt a policy to episodes in which it acted itself; the service keeps the result.
+
+        episodes: mappings of `observations` [T, …], `actions` [T, …] or T whole numbers, `rewards` [T], and perhaps
+        `log_probs` [T] of the actions as they were sampled, and `terminated`. The rest as in `adapt`.
+        """
+        call = adaptations.create_policy(
+            episodes,
+            model=model,
+            options=options,
+            ttl_seconds=ttl_seconds,
+            metadata=metadata,
+            binary=self._binary,
+        )
+        return AsyncAdaptation(await self._connection.send(call), self._connection, binary=self._binary)
+
+    async def act(
+        self, model: str, observations: Any, mode: adaptations.Mode = "sample", seed: int | None = None
+    ) -> Predictions:
+        """What a policy does before it is adapted, for observations [Q, …]; an adaptation has its own `act`."""
+        return await self._connection.send(
+            adaptations.act_unadapted(model, observations, mode, seed, binary=self._binary)
+        )
 
     async def train(
         self,

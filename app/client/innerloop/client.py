@@ -1,7 +1,7 @@
 """The synchronous client. Thin: `requests` says what is sent, the connection sends it, handles hold the answers."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -113,6 +113,37 @@ class Client:
             inputs, targets, queries, model=model, options=options, binary=self._binary
         )
         return self._connection.send(call)
+
+    def adapt_to_episodes(
+        self,
+        model: str,
+        episodes: Iterable[Mapping[str, Any]],
+        options: Mapping[str, Any] | None = None,
+        ttl_seconds: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Adaptation:
+        """Adapt a policy to episodes in which it acted itself; the service keeps the result.
+
+        episodes: mappings of `observations` [T, …], `actions` [T, …] or T whole numbers, `rewards` [T], and perhaps
+        `log_probs` [T] of the actions as they were sampled, and `terminated`. The rest as in `adapt`.
+        """
+        call = adaptations.create_policy(
+            episodes,
+            model=model,
+            options=options,
+            ttl_seconds=ttl_seconds,
+            metadata=metadata,
+            binary=self._binary,
+        )
+        return Adaptation(self._connection.send(call), self._connection, binary=self._binary)
+
+    def act(
+        self, model: str, observations: Any, mode: adaptations.Mode = "sample", seed: int | None = None
+    ) -> Predictions:
+        """What a policy does before it is adapted, for observations [Q, …]; an adaptation has its own `act`."""
+        return self._connection.send(
+            adaptations.act_unadapted(model, observations, mode, seed, binary=self._binary)
+        )
 
     def train(
         self,

@@ -4,7 +4,13 @@ from collections.abc import Sequence
 from typing import Any, overload
 
 from .schemas.adaptations import Label, VersionReference
-from .schemas.predictions import ClassPrediction, Prediction, PredictionsResponse, RegressionPrediction
+from .schemas.predictions import (
+    ActionPrediction,
+    ClassPrediction,
+    Prediction,
+    PredictionsResponse,
+    RegressionPrediction,
+)
 
 
 class Predictions(Sequence[Prediction]):
@@ -44,6 +50,16 @@ class Predictions(Sequence[Prediction]):
         """Classification: every class's probability; the keys are the labels as text."""
         return [row.probabilities for row in self._classes("probabilities")]
 
+    @property
+    def actions(self) -> list[int] | list[list[float]]:
+        """A policy's action for each observation, as it was drawn: a box's may lie beyond its bounds."""
+        return [row.action for row in self._actions("actions")]  # type: ignore[return-value]
+
+    @property
+    def log_probs(self) -> list[float]:
+        """The log-probability (density) of each action, to go back with it in an episode."""
+        return [row.log_prob for row in self._actions("log_probs")]
+
     def __len__(self) -> int:
         return len(self._rows)
 
@@ -61,6 +77,12 @@ class Predictions(Sequence[Prediction]):
         rows = [row for row in self._rows if isinstance(row, RegressionPrediction)]
         if len(rows) != len(self._rows):
             raise TypeError(f"{wanted} belongs to regression; these are classes: use labels or probabilities")
+        return rows
+
+    def _actions(self, wanted: str) -> list[ActionPrediction]:
+        rows = [row for row in self._rows if isinstance(row, ActionPrediction)]
+        if len(rows) != len(self._rows):
+            raise TypeError(f"{wanted} belongs to policies, and this model is none")
         return rows
 
     def _classes(self, wanted: str) -> list[ClassPrediction]:

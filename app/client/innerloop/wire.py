@@ -44,7 +44,9 @@ def _placed(value: Any, tensors: list[bytes]) -> Any:
             "shape": value.shape,
             "parameters": {"binary_data_size": len(value.data)},
         }
-    # Lists are not searched: a tensor is always a field of the document, and lists may hold very many numbers.
     if isinstance(value, Mapping):
         return {name: _placed(inner, tensors) for name, inner in value.items()}
+    # Other lists are not searched: a tensor is always an object's field, and lists may hold very many numbers.
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        return [_placed(inner, tensors) for inner in value]
     return value

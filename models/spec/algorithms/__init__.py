@@ -6,6 +6,7 @@ from models.spec.algorithms.boil import BoilSpec
 from models.spec.algorithms.cavia import CaviaSpec
 from models.spec.algorithms.imaml import ImamlSpec
 from models.spec.algorithms.maml import MamlSpec
+from models.spec.algorithms.maml_policy import MamlPolicySpec, SurrogateName
 from models.spec.algorithms.meta_curvature import MetaCurvatureSpec
 from models.spec.algorithms.options import InvalidOption, with_options
 from models.spec.algorithms.prior_fitted import PriorFittedSpec
@@ -19,6 +20,7 @@ AlgorithmSpec = (
     | CaviaSpec
     | ImamlSpec
     | MamlSpec
+    | MamlPolicySpec
     | MetaCurvatureSpec
     | PriorFittedSpec
     | ProtoNetSpec
@@ -34,11 +36,13 @@ __all__ = [
     "CaviaSpec",
     "ImamlSpec",
     "InvalidOption",
+    "MamlPolicySpec",
     "MamlSpec",
     "MetaCurvatureSpec",
     "PriorFittedSpec",
     "ProtoNetSpec",
     "ReptileSpec",
     "RidgeSpec",
+    "SurrogateName",
     "with_options",
 ]

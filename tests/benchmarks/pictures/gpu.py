@@ -22,9 +22,15 @@ def _bars(axes: Any, model: str, kind: str, rows: list[dict[str, Any]]) -> None:
     bare_axes(axes)
     rows = sorted(rows, key=lambda row: row["rate"])
     longest = rows[-1]["rate"]
-    axes.set_xlim(0, longest * 1.5)
+    axes.set_xlim(0, longest * 1.75)
     axes.set_yticks(range(len(rows)), [row["plan"] for row in rows])
     for place, row in enumerate(rows):
         axes.barh(place, row["rate"], height=0.62, color=OURS if row["plan"].startswith("graph") else OTHER)
-        told = f"{number(round(row['rate']))}/s   {row['rate'] / row['floor']:.1%} of the floor"
+        told = f"{number(round(row['rate']))}/s   {share(row)} of the floor"
         axes.text(row["rate"] + 0.012 * longest, place, told, va="center").set_in_layout(False)
+
+
+def share(row: dict[str, Any]) -> str:
+    """Of the floor's rate, in percent of two digits."""
+    percent = 100 * row["rate"] / row["floor"]
+    return f"{float(f'{percent:.2g}'):g} %"

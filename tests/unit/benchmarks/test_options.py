@@ -13,7 +13,17 @@ def parsed(words: list[str]) -> Options:
 
 
 def test_options_survive_a_command_line() -> None:
-    changed = Options(seed=3, rounds=2, seconds=0.5, patience=1.5, models=10, requests=20, minutes=0.25)
+    changed = Options(
+        seed=3,
+        rounds=2,
+        seconds=0.5,
+        patience=1.5,
+        models=10,
+        requests=20,
+        minutes=0.25,
+        iterations=5,
+        seeds=2,
+    )
     for options in (Options(), changed, changed._replace(compiled=Path("/some/where"))):
         assert parsed(options.words()) == options
 

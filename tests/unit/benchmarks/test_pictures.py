@@ -17,6 +17,7 @@ MILLION = [
     Figure(what="on disk, each", value=1200, unit=" B", at_most=1008),
     Figure(what="cold prediction, p99", value=20, unit=" ms", at_most=30),
 ]
+RETURNS = {f"return_step_{step}": -40.0 / (step + 1) for step in range(4)}
 SERIES: dict[str, dict[str, Any]] = {
     "service": {},
     "serving": {"works": dict.fromkeys(WORKS, CONTENDERS)},
@@ -39,6 +40,9 @@ SERIES: dict[str, dict[str, Any]] = {
             for table, metric in (("iris", "accuracy"), ("diabetes", "error"))
             for size in (8, 16)
         ]
+    },
+    "navigation": {
+        "runs": [{"scores": RETURNS, "curve": [{"iteration": 10 * number, **RETURNS} for number in range(3)]}]
     },
     "soak": {"memory": {"api": [1e8, 1.01e8], "engine": [3e8, 3e8]}, "minutes": 1.0},
 }

@@ -33,6 +33,30 @@ OPERATIONS = {
             "support": {"inputs": ["a"], "targets": ["b"]},
         },
     ),
+    "adapt_to_episodes": (
+        lambda client: client.adapt_to_episodes(
+            "walker", [{"observations": ["a"], "actions": [1], "rewards": [], "terminated": True}]
+        ),
+        answers.adaptation(),
+        ("POST", "/v1/adaptations", {}),
+        {
+            "model": "walker",
+            "support": {
+                "episodes": [{"observations": ["a"], "actions": [1], "rewards": [], "terminated": True}]
+            },
+        },
+    ),
+    "act": (
+        lambda client: client.act("walker@3", ["a"], seed=7),
+        answers.predictions(adaptation=None, revision=None),
+        ("POST", "/v1/predictions", {}),
+        {
+            "model": "walker@3",
+            "support": {"episodes": []},
+            "inputs": ["a"],
+            "options": {"mode": "sample", "seed": 7},
+        },
+    ),
     "predict": (
         lambda client: client.predict("adp_1", ["a"]),
         answers.predictions(),

@@ -31,8 +31,10 @@ from models.spec import (
 )
 from models.tasks.labelled_data import LabelledData
 
-# Those that learn on any network; what the others are built on, their own tests say.
-ALGORITHMS = [kind() for kind in get_args(AlgorithmSpec) if kind is not PriorFittedSpec]
+# Those that learn examples on any network; what the others are built on, their own tests say.
+ALGORITHMS = [
+    kind() for kind in get_args(AlgorithmSpec) if kind is not PriorFittedSpec and kind.tasks != ("policy",)
+]
 
 
 def _pictures() -> np.ndarray:

@@ -1,16 +1,19 @@
 """Adapting and predicting."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 from .. import wire
 from ..call import Call, body_of, fetch, post, remove, segment
+from ..episodes import pack_episodes
 from ..errors import InvalidInput
 from ..predictions import Predictions
 from ..schemas.adaptations import AdaptationResponse
 from ..schemas.listing import ListResponse
 from ..schemas.predictions import PredictionsResponse
 from ..tensors import pack_inputs, pack_targets
+
+Mode = Literal["sample", "greedy"]
 
 
 def create(
@@ -25,13 +28,40 @@ def create(
     binary: bool = True,
 ) -> Call[AdaptationResponse]:
     """Adapt `model`, or go on from the adaptation `start_from`."""
+    support = _support(inputs, targets, binary)
+    return _create(support, model, start_from, options, ttl_seconds, metadata)
+
+
+def create_policy(
+    episodes: Iterable[Mapping[str, Any]],
+    *,
+    model: str | None = None,
+    start_from: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    ttl_seconds: float | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    binary: bool = True,
+) -> Call[AdaptationResponse]:
+    """The same for a policy, from episodes of interaction."""
+    support = {"episodes": pack_episodes(episodes, binary=binary)}
+    return _create(support, model, start_from, options, ttl_seconds, metadata)
+
+
+def _create(
+    support: Mapping[str, Any],
+    model: str | None,
+    start_from: str | None,
+    options: Mapping[str, Any] | None,
+    ttl_seconds: float | None,
+    metadata: Mapping[str, Any] | None,
+) -> Call[AdaptationResponse]:
     document = {
         "model": model,
         "from": start_from,
         "options": options,
         "ttl_seconds": ttl_seconds,
         "metadata": metadata,
-        "support": _support(inputs, targets, binary),
+        "support": support,
     }
     body = wire.encode(_given(document))
     return post("/v1/adaptations", body_of(AdaptationResponse), content=body.content, headers=body.headers)
@@ -54,7 +84,37 @@ def delete(adaptation: str) -> Call[None]:
 
 
 def predict(adaptation: str, inputs: Any, *, binary: bool = True) -> Call[Predictions]:
-    body = wire.encode({"inputs": pack_inputs(inputs, "inputs", binary=binary)})
+    return _query(adaptation, {"inputs": pack_inputs(inputs, "inputs", binary=binary)})
+
+
+def act(
+    adaptation: str, observations: Any, mode: Mode, seed: int | None, *, binary: bool = True
+) -> Call[Predictions]:
+    """Ask an adapted policy what to do."""
+    inputs = pack_inputs(observations, "observations", binary=binary)
+    return _query(adaptation, {"inputs": inputs, "options": _acting(mode, seed)})
+
+
+def act_unadapted(
+    model: str, observations: Any, mode: Mode, seed: int | None, *, binary: bool = True
+) -> Call[Predictions]:
+    """Ask a policy what to do before it is adapted."""
+    document: dict[str, Any] = {
+        "model": model,
+        "support": {"episodes": []},
+        "inputs": pack_inputs(observations, "observations", binary=binary),
+        "options": _acting(mode, seed),
+    }
+    body = wire.encode(document)
+    return post("/v1/predictions", _predictions, content=body.content, headers=body.headers, changes=False)
+
+
+def _acting(mode: Mode, seed: int | None) -> dict[str, Any]:
+    return _given({"mode": mode, "seed": seed})
+
+
+def _query(adaptation: str, document: Mapping[str, Any]) -> Call[Predictions]:
+    body = wire.encode(document)
     return post(
         f"/v1/adaptations/{segment(adaptation)}/predictions",
         _predictions,

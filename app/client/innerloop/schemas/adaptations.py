@@ -16,11 +16,25 @@ _BLACK_PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAg
 _WHITE_PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
 
 
-class SupportBody(RequestBody):
-    """Labelled examples: `targets[i]` belongs to `inputs[i]`."""
+class EpisodeBody(RequestBody):
+    """One run in an environment: an observation, an action and a reward for each of its steps.
 
-    inputs: TensorValue
-    targets: TensorValue
+    `actions` and their `log_probs` (optional) are those that were sampled, before any clipping to the space.
+    """
+
+    observations: TensorValue
+    actions: TensorValue
+    rewards: TensorValue
+    terminated: bool = False
+    log_probs: TensorValue | None = None
+
+
+class SupportBody(RequestBody):
+    """Labelled examples, `targets[i]` belonging to `inputs[i]`; for a policy `episodes` in their place."""
+
+    inputs: TensorValue = None
+    targets: TensorValue = None
+    episodes: list[EpisodeBody] | None = None
 
 
 class AdaptationRequest(RequestBody):
@@ -71,7 +85,10 @@ class VersionReference(ResponseBody):
 
 
 class AdaptationResponse(ResponseBody):
-    """`support_loss` is the mean loss on the support set after adapting: squared error or cross-entropy (nats)."""
+    """`support_loss` is the mean loss on the support set after adapting: squared error or cross-entropy (nats).
+
+    `n_support` counts examples, or a policy's episodes. `warnings` are told once, in the answer to the adaptation.
+    """
 
     object: Literal["adaptation"] = "adaptation"
     id: str
@@ -86,3 +103,4 @@ class AdaptationResponse(ResponseBody):
     created_at: datetime
     expires_at: datetime | None
     metadata: dict[str, Any]
+    warnings: list[str] = []

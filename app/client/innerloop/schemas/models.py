@@ -34,6 +34,22 @@ class ColumnResponse(ResponseBody):
     categories: list[str] = []
 
 
+class BoxResponse(ResponseBody):
+    """Vectors of `shape`, each number between `low` and `high`."""
+
+    space: Literal["box"]
+    shape: list[int]
+    low: float
+    high: float
+
+
+class DiscreteResponse(ResponseBody):
+    """The whole numbers from 0 to `n` - 1."""
+
+    space: Literal["discrete"]
+    n: int
+
+
 class SignatureResponse(ResponseBody):
     """What a version takes and gives; -1 is the number of examples.
 
@@ -46,6 +62,13 @@ class SignatureResponse(ResponseBody):
     columns: Annotated[list[ColumnResponse], _WHERE_THERE_ARE_ANY] = []
     target_columns: Annotated[list[ColumnResponse], _WHERE_THERE_ARE_ANY] = []
     classes: Annotated[list[str], _WHERE_THERE_ARE_ANY] = []
+
+
+class PolicySignatureResponse(ResponseBody):
+    """What a policy sees and what it chooses from; -1 is the number of observations."""
+
+    observations: SignatureTensor
+    actions: BoxResponse | DiscreteResponse
 
 
 class LearnerResponse(ResponseBody):
@@ -64,7 +87,7 @@ class ModelVersionResponse(ResponseBody):
     aliases: list[str]
     status: Literal["ready"] = "ready"
     task: str
-    signature: SignatureResponse
+    signature: SignatureResponse | PolicySignatureResponse
     learner: LearnerResponse
     training: dict[str, Any]
     metrics: dict[str, Any]

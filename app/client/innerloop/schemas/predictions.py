@@ -17,12 +17,17 @@ class PredictionsRequest(RequestBody):
     )
 
     inputs: TensorValue
+    options: Annotated[
+        dict[str, Any],
+        pydantic.Field(description="Of a policy: `mode`, sample (the default) or greedy, and a `seed`."),
+    ] = {}
 
 
 class AdaptPredictRequest(RequestBody):
     """Adapt and query in one call; nothing is stored. Exactly one of `model` and `from`.
 
-    `support` null (regression only) asks for the base model's own answer, before any adaptation.
+    `support` null (regression), or without episodes (a policy), asks for the base model's own answer, before any
+    adaptation. A policy's `options` are also `mode` and `seed`.
     """
 
     model_config = pydantic.ConfigDict(
@@ -62,7 +67,20 @@ class ClassPrediction(ResponseBody):
     probabilities: dict[str, float]
 
 
-Prediction = RegressionPrediction | ClassPrediction
+class ActionPrediction(ResponseBody):
+    """What to do, and its log-probability (log-density, for a box) before any clipping to the space.
+
+    A box of actions: what it was drawn from as `mean` and `std`; discrete actions: as `probabilities`.
+    """
+
+    action: int | list[float]
+    log_prob: float
+    mean: list[float] | None = None
+    std: list[float] | None = None
+    probabilities: list[float] | None = None
+
+
+Prediction = RegressionPrediction | ClassPrediction | ActionPrediction
 
 
 class PredictionsResponse(ResponseBody):

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.build import build_family, build_learner
+from models.build import build_environments, build_family, build_learner, build_policy_learner
 from models.spec import (
+    CheetahSpec,
     ColumnSpec,
+    EnvironmentSpec,
     LabelledSpec,
     MamlSpec,
     MlpSpec,
@@ -20,10 +22,27 @@ from models.tasks.grouped import Grouped
 from models.tasks.grouped_data import GroupedData
 from models.tasks.labelled_data import LabelledData
 from models.training.meta_trainer import MetaTrainer
+from models.training.policies.trainer import PolicyTrainer
 from models.training.recipes import RECIPES, Recipe
 
-ALONE = [recipe for recipe in RECIPES if not recipe.needs]
+POLICIES = [recipe for recipe in RECIPES if isinstance(recipe.config.tasks, EnvironmentSpec)]
+ALONE = [recipe for recipe in RECIPES if not recipe.needs and recipe not in POLICIES]
 OF_CLASSES = [recipe for recipe in RECIPES if isinstance(recipe.config.tasks, LabelledSpec)]
+
+
+@pytest.mark.parametrize("recipe", POLICIES, ids=lambda recipe: recipe.name)
+def test_a_recipe_of_a_policy_trains(recipe: Recipe) -> None:
+    """On fewer and shorter trajectories, so that it takes a moment."""
+    config = recipe.config
+    assert isinstance(config.tasks, EnvironmentSpec)
+    if isinstance(config.tasks, CheetahSpec):
+        pytest.importorskip("gymnasium")
+        pytest.importorskip("mujoco")
+    family = build_environments(msgspec.structs.replace(config.tasks, horizon=5))
+    learner = build_policy_learner(config.learner, signature_of(config.tasks))
+    training = msgspec.structs.replace(config.training, meta_batch_size=2)
+    metrics = PolicyTrainer(training, family, learner, n_trajectories=2).run(1)
+    assert metrics["return_step_1"] < 50
 
 
 @pytest.mark.parametrize("recipe", ALONE, ids=lambda recipe: recipe.name)

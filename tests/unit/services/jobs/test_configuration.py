@@ -126,9 +126,9 @@ def test_an_unknown_recipe_is_answered_with_those_there_are() -> None:
         ({"training": {"zzz": 5}}, "there are iterations, meta_batch_size"),
         (
             {"learner": {"algorithm": {"name": "protonett"}}},
-            "it is one of anil, boil, cavia, imaml, maml, meta_curvature",
+            "it is one of anil, boil, cavia, imaml, maml, maml_policy, meta_curvature",
         ),
-        ({"tasks": {"family": "function"}}, "it is one of functions, grouped, labelled, sequences, sinusoid"),
+        ({"tasks": {"family": "function"}}, "it is one of bandit, cheetah, functions, grouped, labelled"),
         ({"training": {"schedule": "cos"}}, "it is one of constant, cosine"),
         ({"tasks": {"kinds": ["lines"]}}, "it is one of exponential, line, parabola, sinusoid"),
     ],

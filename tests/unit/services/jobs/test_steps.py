@@ -2,13 +2,17 @@
 
 import io
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from models.build import build_policy_learner
 from models.programs.folder import ProgramFolder
+from models.spec import BoxSpace
 from models.training.compile_program import COMPILER
 from models.training.planner import Planner
 from models.training.plans import LoopPlan
@@ -21,6 +25,7 @@ from services.jobs.settings import WorkerSettings
 from services.jobs.states import JobState
 from services.jobs.steps import Steps
 from services.jobs.workflow import carry
+from services.storage.manifest import decode_artifact
 from tests.unit.services.jobs.conftest import Bench, small
 
 SETTINGS = WorkerSettings(worker_device="cpu", worker_threads=1)
@@ -210,6 +215,38 @@ def test_letters_in_alphabets_become_a_classifier(hand: Hand) -> None:
     assert version.task == "classification"
     assert version.signature.inputs.example_shape == (16, 16, 1)
     assert 0.0 <= version.metrics["meta_test"]["accuracy"] <= 1.0
+
+
+POLICY: dict[str, Any] = {
+    "model": "walker",
+    "learner": {"algorithm": {"name": "maml_policy"}, "network": {"name": "mlp", "hidden": [8]}},
+    "tasks": {"family": "navigation", "n_trajectories": 2, "horizon": 5},
+    "training": {"iterations": 3, "meta_batch_size": 2, "test_episodes": 2},
+}
+
+
+def test_a_policy_is_trained_saved_tested_and_published_like_everything_else(hand: Hand) -> None:
+    ended = hand.carry(hand.bench.jobs.submit(POLICY))
+    assert ended.status is JobState.SUCCEEDED, ended.error
+    assert {"meta_loss", "return_step_0", "return_step_1"} <= ended.metrics.keys()
+    assert hand.bench.jobs.checkpoints(ended.id)
+    version = hand.bench.registry.resolve("walker")
+    assert version.task == "policy"
+    assert version.signature.actions == BoxSpace(shape=(2,), low=-0.1, high=0.1)
+    assert {f"return_step_{n}" for n in range(4)} <= version.metrics["meta_test"].keys()
+    manifest, params = decode_artifact(hand.bench.artifacts.read(version.artifact_sha256))
+    learner = build_policy_learner(manifest.learner, manifest.signature)
+    assert params.keys() == learner.init(torch.Generator()).keys()
+
+
+def test_an_environment_without_its_packages_is_told(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gymnasium", None)
+    monkeypatch.setitem(sys.modules, "gymnasium.vector", None)
+    draft = {**POLICY, "tasks": {"family": "cheetah", "goal": "velocity", "n_trajectories": 2, "horizon": 5}}
+    failed = hand.carry(hand.bench.jobs.submit(draft))
+    assert failed.error is not None
+    assert failed.error.code == "invalid_configuration"
+    assert "install the extra `rl`" in failed.error.message
 
 
 def test_examples_that_give_no_episode_are_the_authors_to_change(hand: Hand) -> None:

@@ -209,3 +209,30 @@ def test_members_and_ways_take_memory() -> None:
     assert step_bytes(config(CONV4, labelled(n_way=5, train_ways=50)), signature) > 9 * step_bytes(
         plain, signature
     )
+
+
+NAVIGATION = {"family": "navigation"}
+
+
+def test_an_environment_gives_a_policys_signature() -> None:
+    signature = check(config(MLP, NAVIGATION, "maml_policy", outer={"name": "trpo"}), None)
+    assert signature.task == "policy"
+    assert signature.inputs.example_shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "algorithm", "training", "pointer"),
+    [
+        (NAVIGATION, "maml", {}, "/learner/algorithm/name"),
+        ({"family": "sinusoid"}, "maml_policy", {}, "/learner/algorithm/name"),
+        ({"family": "sinusoid"}, "maml", {"outer": {"name": "ppo"}}, "/training/outer"),
+        (NAVIGATION, "maml_policy", {"meta_batch_size": 4096}, "/training/meta_batch_size"),
+    ],
+)
+def test_policies_need_environments_and_the_other_way_round(
+    tasks: dict[str, Any], algorithm: str, training: dict[str, Any], pointer: str
+) -> None:
+    wide = {"name": "mlp", "hidden": [512]}
+    with pytest.raises(Invalid) as refused:
+        check(config(wide, tasks, algorithm, **training), None)
+    assert [fault.pointer for fault in refused.value.faults] == [pointer]

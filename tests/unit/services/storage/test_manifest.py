@@ -6,7 +6,17 @@ import msgspec
 import numpy as np
 import pytest
 
-from models.spec import LearnerSpec, MlpSpec, ProtoNetSpec, RidgeSpec, Signature, TensorSpec
+from models.spec import (
+    ActionSpace,
+    BoxSpace,
+    DiscreteSpace,
+    LearnerSpec,
+    MlpSpec,
+    ProtoNetSpec,
+    RidgeSpec,
+    Signature,
+    TensorSpec,
+)
 from services.errors import Invalid
 from services.storage.manifest import Manifest, decode_artifact, encode_artifact, read_manifest
 from services.storage.tensor_file import decode_tensors, encode_tensors
@@ -28,6 +38,15 @@ def _manifest(signature: Signature | None = None) -> Manifest:
     )
 
 
+BOX = BoxSpace(shape=(2,), low=-1.0, high=1.0)
+
+
+def _policy(**changes: object) -> dict[str, object]:
+    """A policy's signature as it is written, with something else in it."""
+    plain: dict[str, object] = msgspec.to_builtins(Signature.of_policy(2, BOX))
+    return {**plain, **changes}
+
+
 PARAMS = {
     "net.0.weight": np.arange(6, dtype=np.float32).reshape(3, 2),
     "log_noise": np.float32(0.5).reshape(()),
@@ -41,6 +60,17 @@ def test_what_goes_in_comes_out() -> None:
     for name, array in PARAMS.items():
         assert params[name].shape == array.shape
         np.testing.assert_array_equal(params[name], array)
+
+
+@pytest.mark.parametrize("space", [BOX, DiscreteSpace(n=4)])
+def test_a_policys_space_of_actions_comes_out(space: ActionSpace) -> None:
+    manifest = _manifest(Signature.of_policy(2, space))
+    assert read_manifest(encode_artifact(PARAMS, manifest)) == manifest
+    assert manifest.signature.task == "policy"
+
+
+def test_what_is_no_policy_is_written_as_it_always_was() -> None:
+    assert b"actions" not in encode_artifact(PARAMS, _manifest())
 
 
 def test_equal_weights_are_equal_bytes() -> None:
@@ -99,6 +129,10 @@ def _with_manifest(**changes: object) -> bytes:
         {"signature": msgspec.to_builtins(_signature(inputs=(-1, 4096, 4096, 1)))},
         {"signature": msgspec.to_builtins(_signature(width=0))},
         {"signature": msgspec.to_builtins(_signature(width=10**7))},
+        {"signature": _policy(actions={"space": "box", "shape": [3], "low": -1.0, "high": 1.0})},
+        {"signature": _policy(actions={"space": "box", "shape": [2], "low": 1.0, "high": 1.0})},
+        {"signature": _policy(actions={"space": "discrete", "n": 2})},
+        {"signature": _policy(inputs={"datatype": "FP32", "shape": [-1, 4, 4, 2]})},
         {"max_ways": 0},
         {"max_ways": -5},
         {"max_ways": 10**8},

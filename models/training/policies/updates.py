@@ -1,0 +1,101 @@
+"""Outer steps of a policy as functions of the flat vector of meta-parameters: PPO, TRPO, plain policy gradient."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from models.algorithms.maml_policy import MamlPolicy
+from models.spec import PolicyGradientSpec, PpoSpec, TrpoSpec
+from models.training.outer_step import Layout, OuterState, adam
+from models.training.policies.objective import Objective, Stage, batch_objective
+
+
+def ppo(
+    learner: MamlPolicy,
+    layout: Layout,
+    state: OuterState,
+    stages: Sequence[Stage],
+    inner_rates: Sequence[float],
+    spec: PpoSpec | PolicyGradientSpec,
+    rates: Sequence[Tensor],
+    clip_norm: float,
+) -> tuple[OuterState, Objective]:
+    """One Adam step for each of `rates`, all on the same trajectories; the objective at the first."""
+    clip, weight = (spec.clip, spec.divergence) if isinstance(spec, PpoSpec) else (None, 0.0)
+
+    def loss(params: Tensor) -> tuple[Tensor, Objective]:
+        found = batch_objective(learner, layout.unpack(params), stages, inner_rates, clip)
+        return weight * found.divergence_before - found.gain - found.score, found
+
+    first: Objective | None = None
+    for pair in rates:
+        gradient, found = torch.func.grad(loss, has_aux=True)(state.params)
+        first = first or found
+        state = adam(state, gradient, pair, clip_norm)
+    assert first is not None
+    return state, first
+
+
+def trpo(
+    learner: MamlPolicy,
+    layout: Layout,
+    params: Tensor,
+    stages: Sequence[Stage],
+    inner_rates: Sequence[float],
+    spec: TrpoSpec,
+) -> tuple[Tensor, Objective]:
+    """A natural gradient step of at most `spec.divergence`, shortened until it improves; the objective before it.
+
+    Where no shortening does, the parameters stay as they are.
+    """
+
+    def objective(at: Tensor) -> Objective:
+        return batch_objective(learner, layout.unpack(at), stages, inner_rates)
+
+    def loss(at: Tensor) -> tuple[Tensor, Objective]:
+        found = objective(at)
+        return -found.gain - found.score, found
+
+    def divergence_gradient(at: Tensor) -> Tensor:
+        gradient: Tensor = torch.func.grad(lambda where: objective(where).divergence_after)(at)
+        return gradient
+
+    # A Hessian is symmetric, so that products from the left are those from the right; one graph serves them all.
+    times_hessian: Callable[[Tensor], tuple[Tensor]] = torch.func.vjp(divergence_gradient, params)[1]
+
+    def curved(vector: Tensor) -> Tensor:
+        product: Tensor = times_hessian(vector)[0]
+        return product + spec.damping * vector
+
+    gradient, before = torch.func.grad(loss, has_aux=True)(params)
+    direction = conjugate_gradients(curved, gradient, spec.cg_steps)
+    steepness = direction @ curved(direction)
+    scale = (2 * spec.divergence / steepness.clamp(min=1e-12)).sqrt()
+    target = -before.gain - before.score
+    for halvings in range(spec.backtracks):
+        candidate = params - scale * 0.8**halvings * direction
+        value, found = loss(candidate)
+        if bool(value < target) and bool(found.divergence_after <= spec.divergence):
+            return candidate, before
+    return params, before
+
+
+def conjugate_gradients(
+    product: Callable[[Tensor], Tensor], target: Tensor, steps: int, tolerance: float = 1e-10
+) -> Tensor:
+    """x with A x near `target` [P], for a positive definite A given by its products (Hestenes & Stiefel 1952)."""
+    found = torch.zeros_like(target)
+    residual = target.clone()
+    direction = target.clone()
+    size = residual @ residual
+    for _ in range(steps):
+        if float(size) < tolerance:
+            break
+        curved = product(direction)
+        length = size / (direction @ curved)
+        found = found + length * direction
+        residual = residual - length * curved
+        before, size = size, residual @ residual
+        direction = residual + (size / before) * direction
+    return found

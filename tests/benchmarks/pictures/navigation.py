@@ -1,0 +1,54 @@
+"""Return before and after each gradient step, beside the paper's, and how it came about over the iterations."""
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.figures import Report
+from tests.benchmarks.navigation import ORACLE, PAPER
+from tests.benchmarks.pictures.style import GREY, INK, LEAST, OTHER, OURS, WARM, picture
+
+_COLOURS = (OTHER, WARM, "#7fb1d8", OURS)
+
+
+def draw(report: Report, path: Path) -> None:
+    runs = report.series["runs"]
+    with picture(path, 12, 4.8, report.title, report.circumstances) as figure:
+        left, right = figure.subplots(1, 2, width_ratios=(2, 3))
+        _steps(left, runs)
+        _curve(right, runs)
+
+
+def _steps(axes: Any, runs: list[dict[str, Any]]) -> None:
+    axes.set_title("Return after n gradient steps, 40 unseen goals", pad=10)
+    steps = range(len(PAPER))
+    each = [[run["scores"][f"return_step_{step}"] for run in runs] for step in steps]
+    middle = [statistics.mean(one) for one in each]
+    axes.bar([step - 0.2 for step in steps], middle, width=0.38, color=OURS, label="ours, mean of seeds")
+    axes.bar([step + 0.2 for step in steps], PAPER, width=0.38, color=LEAST, label="MAML, Finn et al. 2017")
+    for step in steps:
+        axes.scatter([step - 0.2] * len(runs), each[step], s=12, color=INK, alpha=0.5, linewidth=0, zorder=3)
+        text = f"{middle[step]:.1f}"
+        axes.text(step - 0.2, min(each[step]) - 0.8, text, ha="center", va="top", fontweight="bold")
+        axes.text(step + 0.2, PAPER[step] - 0.8, f"{PAPER[step]:.1f}", ha="center", va="top", color=GREY)
+    axes.axhline(ORACLE, color=GREY, linewidth=1, linestyle=":", label="knows the goal")
+    axes.set_xticks(steps)
+    axes.set_xlabel("gradient steps")
+    axes.set_ylim(min(*middle, *PAPER) * 1.18, 0)
+    axes.legend(loc="lower right", fontsize=9)
+    axes.grid(axis="y")
+
+
+def _curve(axes: Any, runs: list[dict[str, Any]]) -> None:
+    axes.set_title("Return in meta-training, each seed", pad=10)
+    names = sorted(name for name in runs[0]["curve"][0] if name.startswith("return_step_"))
+    for name, colour in zip(names, _COLOURS, strict=False):
+        for number, run in enumerate(runs):
+            iterations = [point["iteration"] for point in run["curve"]]
+            label = f"after {name.rpartition('_')[2]} steps" if number == 0 else None
+            axes.plot(
+                iterations, [point[name] for point in run["curve"]], color=colour, linewidth=1.3, label=label
+            )
+    axes.set_xlabel("outer steps")
+    axes.legend(loc="lower right", fontsize=9)
+    axes.grid(axis="y")
