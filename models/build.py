@@ -18,6 +18,7 @@ from models.algorithms.bayesian_ridge import BayesianRidge
 from models.algorithms.boil import Boil
 from models.algorithms.cavia import Cavia
 from models.algorithms.cnp import Cnp
+from models.algorithms.encoded import Encoded
 from models.algorithms.ensemble import Ensemble
 from models.algorithms.imaml import Imaml
 from models.algorithms.learner import MetaLearner
@@ -26,6 +27,7 @@ from models.algorithms.maml import Maml
 from models.algorithms.maml_policy import MamlPolicy
 from models.algorithms.matching_net import MatchingNet
 from models.algorithms.meta_curvature import MetaCurvature
+from models.algorithms.normalised import Normalised
 from models.algorithms.prior_fitted import PriorFitted
 from models.algorithms.protonet import ProtoNet
 from models.algorithms.reptile import Reptile
@@ -62,6 +64,7 @@ from models.spec import (
     Conv4Spec,
     EnvironmentSpec,
     FunctionsSpec,
+    GroupedSpec,
     ImamlSpec,
     LabelledSpec,
     LearnerSpec,
@@ -78,6 +81,7 @@ from models.spec import (
     ReptileSpec,
     ResNet12Spec,
     RidgeSpec,
+    SequencesSpec,
     SeriesTransformerSpec,
     Signature,
     SinusoidSpec,
@@ -90,8 +94,11 @@ from models.spec import (
 )
 from models.tasks.family import TaskFamily
 from models.tasks.functions import Functions
+from models.tasks.grouped import Grouped
+from models.tasks.grouped_data import GroupedData
 from models.tasks.labelled import Labelled
 from models.tasks.labelled_data import LabelledData
+from models.tasks.sequences import Sequences
 from models.tasks.sinusoid import Sinusoid
 from models.tasks.tables.family import Tables
 
@@ -139,6 +146,13 @@ def build_learner(
     `max_ways` is the number of class slots that a classifier with an output layer has; the others need none.
     Raises ValueError where algorithm, network and signature do not fit.
     """
+    if signature.columns or signature.target_columns:
+        return Encoded(build_learner(spec, signature.encoded, max_ways, kernels), signature)
+    if spec.normalise:
+        if signature.task != "regression" or signature.input_kind != "vectors":
+            raise ValueError("only regression on vectors is normalised by a task's own support set")
+        plain = msgspec.structs.replace(spec, normalise=False)
+        return Normalised(build_learner(plain, signature, kernels=kernels))
     learner = _one_member(spec, signature, max_ways, kernels)
     if spec.members > 1:
         learner = Ensemble(learner, spec.members)
@@ -258,7 +272,7 @@ def _around(backbone: Network, representation: int, targets: int) -> tuple[Netwo
     return encoder, decoder
 
 
-def build_family(spec: TaskFamilySpec, data: LabelledData | None = None) -> TaskFamily:
+def build_family(spec: TaskFamilySpec, data: LabelledData | GroupedData | None = None) -> TaskFamily:
     """The family that `spec` describes; raises ValueError where the dataset is missing or cannot give it."""
     match spec:
         case SinusoidSpec():
@@ -268,9 +282,13 @@ def build_family(spec: TaskFamilySpec, data: LabelledData | None = None) -> Task
         case TablesSpec():
             return Tables(spec)
         case LabelledSpec():
-            if data is None:
+            if not isinstance(data, LabelledData):
                 raise ValueError("a labelled family needs its dataset")
             return Labelled(spec, data)
+        case GroupedSpec() | SequencesSpec():
+            if not isinstance(data, GroupedData):
+                raise ValueError("grouped tasks need their dataset, with a task for every row")
+            return Grouped(spec, data) if isinstance(spec, GroupedSpec) else Sequences(spec, data)
         case _:
             raise ValueError("environments are built by build_environments")
 

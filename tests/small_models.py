@@ -10,6 +10,7 @@ from models.spec import (
     BoxSpace,
     CaviaSpec,
     CnpSpec,
+    ColumnSpec,
     Conv4Spec,
     DiscreteSpace,
     LearnerSpec,
@@ -29,6 +30,12 @@ from services.storage.manifest import Manifest, encode_artifact
 
 LINE = Signature(
     inputs=TensorSpec(datatype="FP32", shape=(-1, 1)), targets=TensorSpec(datatype="FP32", shape=(-1, 1))
+)
+ANSWERS = Signature(
+    inputs=TensorSpec(datatype="FP32", shape=(-1, 2)),
+    targets=TensorSpec(datatype="BYTES", shape=(-1,)),
+    columns=(ColumnSpec(name="skill", categories=("add", "take")), ColumnSpec(name="place", mean=3, scale=2)),
+    classes=("0", "1"),
 )
 LABELS = TensorSpec(datatype="BYTES", shape=(-1,))
 POINTS = Signature(inputs=TensorSpec(datatype="FP32", shape=(-1, 3)), targets=LABELS)
@@ -58,6 +65,11 @@ def regression_maml(inner_steps: int = 1, inner_lr: float = 0.01) -> bytes:
 
 def regression_ridge() -> bytes:
     return artifact(RidgeSpec(), LINE)
+
+
+def answers_maml() -> bytes:
+    """Of tasks that all have the classes 0 and 1, by a skill and a place."""
+    return artifact(MamlSpec(inner_steps=2), ANSWERS, max_ways=2)
 
 
 def points_maml(max_ways: int = 6) -> bytes:

@@ -26,6 +26,7 @@ from models.spec.algorithms import (
     SvmSpec,
     with_options,
 )
+from models.spec.columns import ColumnSpec, encoded_width
 from models.spec.cost import NetworkCost, curvature_numbers, network_cost
 from models.spec.derived import max_ways_of, network_inputs_of, signature_of
 from models.spec.environments import (
@@ -55,7 +56,10 @@ from models.spec.tasks import (
     AugmentSpec,
     FunctionKind,
     FunctionsSpec,
+    GroupedSpec,
+    GroupSpec,
     LabelledSpec,
+    SequencesSpec,
     SinusoidSpec,
     TablesSpec,
     TaskFamilySpec,
@@ -74,6 +78,7 @@ __all__ = [
     "CaviaSpec",
     "CheetahSpec",
     "CnpSpec",
+    "ColumnSpec",
     "Conv1dSpec",
     "Conv4Spec",
     "Datatype",
@@ -81,6 +86,8 @@ __all__ = [
     "EnvironmentSpec",
     "FunctionKind",
     "FunctionsSpec",
+    "GroupSpec",
+    "GroupedSpec",
     "HeadCost",
     "ImamlSpec",
     "InputKind",
@@ -104,6 +111,7 @@ __all__ = [
     "ReptileSpec",
     "ResNet12Spec",
     "RidgeSpec",
+    "SequencesSpec",
     "SeriesTransformerSpec",
     "Signature",
     "SinusoidSpec",
@@ -119,6 +127,7 @@ __all__ = [
     "TrpoSpec",
     "action_space",
     "curvature_numbers",
+    "encoded_width",
     "head_cost",
     "max_ways_of",
     "network_cost",

@@ -48,6 +48,7 @@ class LearnerCost(NamedTuple):
 
 def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | None) -> LearnerCost:
     """Of one version. `max_ways` as in its manifest."""
+    signature = signature.encoded
     example = signature.inputs.example_shape
     regression = signature.task == "regression"
     outputs = 0

@@ -9,6 +9,7 @@ import math
 from models.spec import (
     EnvironmentSpec,
     FunctionsSpec,
+    GroupSpec,
     LabelledSpec,
     MetaCurvatureSpec,
     MlpSpec,
@@ -35,6 +36,7 @@ _POLICY, _TRUST_REGION = 3, 5
 def step_bytes(config: MetaTrainingConfig, signature: Signature) -> int:
     """Roughly the memory that one outer step needs, in bytes."""
     support, query = examples_of(config)
+    signature = signature.encoded
     learner, algorithm = config.learner, config.learner.algorithm
     example = network_inputs_of(learner, signature).example_shape
     network = network_cost(learner.network, example)
@@ -61,11 +63,11 @@ def examples_of(config: MetaTrainingConfig) -> tuple[int, int]:
     """Support and query examples of the largest episode."""
     tasks = config.tasks
     if isinstance(tasks, LabelledSpec):
-        return tasks.most_ways * tasks.n_shot, tasks.most_ways * tasks.n_query
+        return tasks.most_ways * tasks.most_shots, tasks.most_ways * tasks.n_query
     if isinstance(tasks, EnvironmentSpec):
         steps = tasks.n_trajectories * tasks.horizon
         return steps, steps
-    if isinstance(tasks, (FunctionsSpec, TablesSpec)):
+    if isinstance(tasks, FunctionsSpec | GroupSpec | TablesSpec):
         return tasks.max_shot, tasks.n_query
     return tasks.n_shot, tasks.n_query
 

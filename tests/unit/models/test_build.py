@@ -36,9 +36,19 @@ from models.tasks.labelled_data import LabelledData
 ALGORITHMS = [
     kind() for kind in get_args(AlgorithmSpec) if kind is not PriorFittedSpec and kind.tasks != ("policy",)
 ]
-VECTORS = LabelledData.from_arrays(np.zeros((40, 3), np.float32), np.repeat(np.arange(10), 4))
-IMAGES = LabelledData.from_arrays(np.zeros((40, 16, 18), np.uint8), np.repeat(np.arange(10), 4))
-SERIES = LabelledData.from_arrays(np.zeros((40, 9, 2), np.float32), np.repeat(np.arange(10), 4))
+
+
+def _pictures() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, (40, 16, 18), dtype=np.uint8)
+
+
+VECTORS = LabelledData.from_arrays(
+    np.arange(120, dtype=np.float32).reshape(40, 3), np.repeat(np.arange(10), 4)
+)
+IMAGES = LabelledData.from_arrays(_pictures(), np.repeat(np.arange(10), 4))
+SERIES = LabelledData.from_arrays(
+    np.arange(720, dtype=np.float32).reshape(40, 9, 2), np.repeat(np.arange(10), 4)
+)
 LETTERS = LabelledSpec(dataset="ds_1", n_way=4, n_shot=1, n_query=2)
 
 

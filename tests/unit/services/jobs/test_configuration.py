@@ -126,7 +126,7 @@ def test_an_unknown_recipe_is_answered_with_those_there_are() -> None:
         ({"training": {"zzz": 5}}, "there are iterations, meta_batch_size"),
         ({"learner": {"algorithm": {"name": "protonett"}}}, "it is one of anil, "),
         ({"learner": {"algorithm": {"name": "protonett"}}}, "protonet, reptile, ridge"),
-        ({"tasks": {"family": "function"}}, "it is one of bandit, cheetah, functions, labelled, navigation"),
+        ({"tasks": {"family": "function"}}, "it is one of bandit, cheetah, functions, grouped, labelled"),
         ({"training": {"schedule": "cos"}}, "it is one of constant, cosine"),
         ({"tasks": {"kinds": ["lines"]}}, "it is one of exponential, line, parabola, sinusoid"),
     ],
