@@ -13,21 +13,26 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from models.algorithms.anil import Anil
+from models.algorithms.anp import Anp
 from models.algorithms.bayesian_ridge import BayesianRidge
 from models.algorithms.boil import Boil
 from models.algorithms.cavia import Cavia
+from models.algorithms.cnp import Cnp
 from models.algorithms.encoded import Encoded
 from models.algorithms.ensemble import Ensemble
 from models.algorithms.imaml import Imaml
 from models.algorithms.learner import MetaLearner
+from models.algorithms.logistic import Logistic
 from models.algorithms.maml import Maml
 from models.algorithms.maml_policy import MamlPolicy
+from models.algorithms.matching_net import MatchingNet
 from models.algorithms.meta_curvature import MetaCurvature
 from models.algorithms.normalised import Normalised
 from models.algorithms.prior_fitted import PriorFitted
 from models.algorithms.protonet import ProtoNet
 from models.algorithms.reptile import Reptile
 from models.algorithms.ridge_classifier import RidgeClassifier
+from models.algorithms.svm import Svm
 from models.algorithms.views import Views
 from models.environments.bandit import Bandit
 from models.environments.environment import EnvironmentFamily
@@ -48,11 +53,13 @@ from models.policies.gaussian import Gaussian
 from models.policies.policy import Policy
 from models.spec import (
     AnilSpec,
+    AnpSpec,
     BanditSpec,
     BoilSpec,
     BoxSpace,
     CaviaSpec,
     CheetahSpec,
+    CnpSpec,
     Conv1dSpec,
     Conv4Spec,
     EnvironmentSpec,
@@ -61,8 +68,10 @@ from models.spec import (
     ImamlSpec,
     LabelledSpec,
     LearnerSpec,
+    LogisticSpec,
     MamlPolicySpec,
     MamlSpec,
+    MatchingNetSpec,
     MetaCurvatureSpec,
     MlpSpec,
     NavigationSpec,
@@ -76,6 +85,7 @@ from models.spec import (
     SeriesTransformerSpec,
     Signature,
     SinusoidSpec,
+    SvmSpec,
     TablesSpec,
     TableTransformerSpec,
     TabularMdpSpec,
@@ -159,6 +169,13 @@ def _one_member(
     algorithm, task = spec.algorithm, signature.task
     if isinstance(algorithm, PriorFittedSpec):
         return _prior_fitted(spec, signature, max_ways)
+    if task not in algorithm.tasks and not isinstance(algorithm, MamlPolicySpec):
+        name, does = (
+            type(algorithm).__struct_config__.tag,
+            "predicts" if "regression" in algorithm.tasks else "classifies",
+        )
+        found = "numbers" if task == "regression" else "labels"
+        raise ValueError(f"{name} {does}, and the targets are {found}; maml and ridge take them")
     inputs = network_inputs_of(spec, signature)
     backbone = build_network(spec.network, msgspec.structs.replace(signature, inputs=inputs), kernels)
     regression = task == "regression"
@@ -185,9 +202,18 @@ def _one_member(
         case MetaCurvatureSpec():
             return MetaCurvature(algorithm, task, headed())
         case ProtoNetSpec():
-            if regression:
-                raise ValueError("protonet classifies, and the targets are numbers; maml and ridge take them")
             return ProtoNet(backbone)
+        case MatchingNetSpec():
+            return MatchingNet(algorithm, backbone)
+        case LogisticSpec():
+            return Logistic(algorithm, backbone)
+        case SvmSpec():
+            return Svm(algorithm, backbone)
+        case CnpSpec():
+            return Cnp(backbone, *_around(backbone, algorithm.representation, signature.target_width))
+        case AnpSpec():
+            around = _around(backbone, algorithm.representation, signature.target_width)
+            return Anp(algorithm, backbone, *around)
         case RidgeSpec():
             if not regression:
                 return RidgeClassifier(backbone)
@@ -236,6 +262,14 @@ def _prior_fitted(spec: LearnerSpec, signature: Signature, max_ways: int | None)
             f"prior_fitted predicts one number, and a target is {signature.target_width} of them"
         )
     return PriorFitted("regression", network, spec.network.rows, None)
+
+
+def _around(backbone: Network, representation: int, targets: int) -> tuple[Network, Network]:
+    """A neural process's encoder and decoder, of two hidden layers each."""
+    wide = (representation, representation)
+    encoder = Mlp(backbone.width + targets, (*wide, representation), name="encoder", linear_end=True)
+    decoder = Mlp(backbone.width + representation, (*wide, 2 * targets), name="decoder", linear_end=True)
+    return encoder, decoder
 
 
 def build_family(spec: TaskFamilySpec, data: LabelledData | GroupedData | None = None) -> TaskFamily:

@@ -6,19 +6,24 @@ from models.build import build_any_learner
 from models.spec import (
     AlgorithmSpec,
     AnilSpec,
+    AnpSpec,
     BoxSpace,
     CaviaSpec,
+    CnpSpec,
     ColumnSpec,
     Conv4Spec,
     DiscreteSpace,
     LearnerSpec,
+    LogisticSpec,
     MamlPolicySpec,
     MamlSpec,
+    MatchingNetSpec,
     MlpSpec,
     NetworkSpec,
     ProtoNetSpec,
     RidgeSpec,
     Signature,
+    SvmSpec,
     TensorSpec,
 )
 from services.storage.manifest import Manifest, encode_artifact
@@ -85,6 +90,26 @@ def points_anil(max_ways: int = 6) -> bytes:
 
 def regression_cavia() -> bytes:
     return artifact(CaviaSpec(inner_steps=2, inner_lr=0.1), LINE)
+
+
+def points_logistic() -> bytes:
+    return artifact(LogisticSpec(), POINTS)
+
+
+def points_svm() -> bytes:
+    return artifact(SvmSpec(), POINTS)
+
+
+def points_matchingnet(max_support: int = 16) -> bytes:
+    return artifact(MatchingNetSpec(max_support=max_support), POINTS)
+
+
+def regression_cnp() -> bytes:
+    return artifact(CnpSpec(representation=8), LINE)
+
+
+def regression_anp(max_support: int = 16) -> bytes:
+    return artifact(AnpSpec(representation=8, heads=2, max_support=max_support), LINE)
 
 
 def pictures_protonet() -> bytes:

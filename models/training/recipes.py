@@ -154,8 +154,8 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe(
         name="rml-mg-cheetah-direction",
         description=(
-            "MuJoCo's half cheetah forwards or backwards, which it is not told, by MAML and TRPO with the settings "
-            "of Finn et al. 2017. Needs the extra `rl`."
+            "MuJoCo's half cheetah forwards or backwards, which it is not told, by MAML and TRPO as set by "
+            "Finn et al. 2017. Needs the extra `rl`."
         ),
         created_at=datetime(2026, 11, 26, tzinfo=UTC),
         config=_cheetah(CheetahSpec(goal="direction", n_trajectories=20), TrpoSpec(divergence=0.02), 100),

@@ -28,6 +28,11 @@ class PreparedSupport(NamedTuple):
         """Examples, or episodes."""
         return self.support.size
 
+    @property
+    def ways(self) -> int:
+        """Classes; 0 for regression."""
+        return len(self.classes or ())
+
 
 def prepare_support(
     given: AnySupportInput,

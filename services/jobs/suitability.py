@@ -19,7 +19,7 @@ from models.spec import (
 )
 from models.training.config import MetaTrainingConfig
 from services.errors import Fault, Invalid
-from services.jobs.cost import step_bytes
+from services.jobs.cost import examples_of, step_bytes
 
 _NETWORKS: dict[InputKind, str] = {
     "vectors": "mlp",
@@ -130,6 +130,13 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
             "/learner/algorithm/name",
             "the classes of these tasks are always the same, and a support set need not show them all: this "
             "algorithm knows a class only from its examples; use maml, or the family labelled within_task",
+        )
+
+    support, _ = examples_of(config)
+    if algorithm.support_bound is not None and support > algorithm.support_bound:
+        yield Fault(
+            "/learner/algorithm/max_support",
+            f"an episode has up to {support} support examples, and this learner keeps {algorithm.support_bound}",
         )
 
 

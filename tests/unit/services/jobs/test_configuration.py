@@ -124,10 +124,8 @@ def test_an_unknown_recipe_is_answered_with_those_there_are() -> None:
         ({"learner": {"network": {"hiden": [4]}}}, "did you mean hidden?"),
         ({"trainig": {}}, "did you mean training?"),
         ({"training": {"zzz": 5}}, "there are iterations, meta_batch_size"),
-        (
-            {"learner": {"algorithm": {"name": "protonett"}}},
-            "it is one of anil, boil, cavia, imaml, maml, maml_policy, meta_curvature",
-        ),
+        ({"learner": {"algorithm": {"name": "protonett"}}}, "it is one of anil, "),
+        ({"learner": {"algorithm": {"name": "protonett"}}}, "protonet, reptile, ridge"),
         ({"tasks": {"family": "function"}}, "it is one of bandit, cheetah, functions, grouped, labelled"),
         ({"training": {"schedule": "cos"}}, "it is one of constant, cosine"),
         ({"tasks": {"kinds": ["lines"]}}, "it is one of exponential, line, parabola, sinusoid"),
