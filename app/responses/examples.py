@@ -161,6 +161,7 @@ RECIPE: dict[str, Any] = {
     "object": "recipe",
     "name": "sinusoid-maml",
     "description": "The sinusoids of Finn et al. 2017 by MAML, second order, K = 10.",
+    "needs": "",
     "config": _CONFIG,
     "created_at": "2026-11-23T00:00:00Z",
 }

@@ -30,6 +30,7 @@ async def list_recipes(services: Services, limit: Limit = 20, after: After = Non
         lambda recipe: RecipeResponse(
             name=recipe.name,
             description=recipe.description,
+            needs=recipe.needs,
             config=msgspec.to_builtins(recipe.config),
             created_at=recipe.created_at,
         ),

@@ -13,8 +13,11 @@ class EpisodeSampler:
     """
 
     def __init__(self, rows_of_class: Sequence[Tensor], pool_of_class: Tensor, n_way: int) -> None:
-        """`rows_of_class` int64 [n_c] each; `pool_of_class` int64 [C], a pool number."""
-        self.n_way = n_way
+        """`rows_of_class` int64 [n_c] each; `pool_of_class` int64 [C], a pool number.
+
+        Episodes have `n_way` classes, or all there are where these are fewer.
+        """
+        self.n_way = min(n_way, len(rows_of_class))
         self.rows = torch.cat(list(rows_of_class))
         self.counts_C = torch.tensor([len(rows) for rows in rows_of_class])
         self.starts_C = self.counts_C.cumsum(0) - self.counts_C

@@ -113,10 +113,11 @@ class CheckpointResponse(ResponseBody):
 
 
 class RecipeResponse(ResponseBody):
-    """A named configuration that a job may start from."""
+    """A named configuration that a job may start from; `needs` says which dataset it learns from, if any."""
 
     object: Literal["recipe"] = "recipe"
     name: str
     description: str
+    needs: str = ""
     config: dict[str, Any]
     created_at: datetime

@@ -54,6 +54,15 @@ def test_ways_and_shots_vary_and_nothing_is_given_and_asked(split: str) -> None:
     assert shots_seen == {1, 2, 3, 4, 5, 6}
 
 
+def test_train_ways_are_the_most_of_meta_training_alone() -> None:
+    ranged = Labelled(_spec(train_ways=6, test_fraction=0.4), _data())
+    assert set(_draw(ranged).support.class_mask.sum(1).tolist()) == {2.0, 3.0, 4.0, 5.0, 6.0}
+    assert set(_draw(ranged, "test").support.class_mask.sum(1).tolist()) == {2.0, 3.0, 4.0}
+    fixed = Labelled(_spec(n_way=3, min_way=None, max_way=None, train_ways=6, test_fraction=0.4), _data())
+    assert set(_draw(fixed).support.class_mask.sum(1).tolist()) == {6.0}
+    assert set(_draw(fixed, "test").support.class_mask.sum(1).tolist()) == {3.0}
+
+
 def test_shots_are_imbalanced_and_leave_the_query_its_own() -> None:
     counts = torch.tensor([[4, 40, 20, 7]]).repeat(500, 1)
     ways = torch.full((500,), 3)
@@ -69,6 +78,14 @@ def test_ways_do_not_exceed_what_there_is() -> None:
     ways = draw_ways(torch.Generator().manual_seed(0), 2, torch.tensor([3] * 200 + [9] * 200), 5)
     assert set(ways[:200].tolist()) == {2, 3}
     assert set(ways[200:].tolist()) == {2, 3, 4, 5}
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_range_of_ways_may_end_beyond_the_classes_there_are(split: str) -> None:
+    batch = _draw(Labelled(_spec(max_way=20), _data()), split)
+    classes = {"train": 10, "test": 2}[split]
+    assert batch.support.class_mask.shape[1] == classes
+    assert set(batch.support.class_mask.sum(1).tolist()) == {float(ways) for ways in range(2, classes + 1)}
 
 
 def test_fewer_numbers_than_are_wanted_are_all_given() -> None:

@@ -226,6 +226,7 @@ def test_an_environment_gives_a_policys_signature() -> None:
         (NAVIGATION, "maml", {}, "/learner/algorithm/name"),
         ({"family": "sinusoid"}, "maml_policy", {}, "/learner/algorithm/name"),
         ({"family": "sinusoid"}, "maml", {"outer": {"name": "ppo"}}, "/training/outer"),
+        (NAVIGATION, "maml_policy", {"pretrain": {}}, "/training/pretrain"),
         (NAVIGATION, "maml_policy", {"meta_batch_size": 4096}, "/training/meta_batch_size"),
     ],
 )
