@@ -23,7 +23,9 @@ class Whole(Labelled):
         self.data = data
         pools_E = data.tasks if spec.within_task and data.tasks is not None else torch.zeros_like(data.labels)
         pairs_E = pools_E * (int(data.labels.max()) + 1) + data.labels
-        _, starts_C, counts_C = np.unique(pairs_E.sort().values.numpy(), return_index=True, return_counts=True)
+        _, starts_C, counts_C = np.unique(
+            pairs_E.sort().values.numpy(), return_index=True, return_counts=True
+        )
         by_class_E = pairs_E.argsort(stable=True)
         taken = spec.n_shot + spec.n_query
         every = [

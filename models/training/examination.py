@@ -84,11 +84,8 @@ class Examination:
         """Do the next part."""
         part = self.parts[len(self._done)]
         spec, signature, max_ways = self._version
-        family: TaskFamily | None = self._family
+        family = at_shots(self._family, part.number) if part.kind == "shots" else self._family
         calibration = Calibration()
-        if part.kind == "shots":
-            family = at_shots(self._family, part.number)
-            assert family is not None
         if part.kind == "steps":
             algorithm = msgspec.structs.replace(spec.algorithm, inner_steps=part.number)
             spec = msgspec.structs.replace(spec, algorithm=algorithm)
@@ -109,9 +106,7 @@ class Examination:
     def report(self) -> dict[str, Any]:
         """What is known so far: the scores of `evaluate`, `calibration`, and the rows of `per_shot`, `per_step`."""
         rows = {
-            kind: [
-                {kind: part.number, **scores} for part, scores in self._done.items() if part.kind == kind
-            ]
+            kind: [{kind: part.number, **scores} for part, scores in self._done.items() if part.kind == kind]
             for kind in ("shots", "steps")
         }
         return {
