@@ -62,13 +62,23 @@ def defect(request_id: str | None) -> Problem:
     return Problem(500, "the service has a defect; its log tells more under the request id", request_id)
 
 
+def http_problem_of(error: HTTPException, request: Request, methods: Iterable[str] = ()) -> Problem:
+    """The framework's own: no such route (404), no such method there (405; `methods` are those that there are)."""
+    details = {404: f"there is nothing at {request.scope['path']}", 405: f"not with {request.method}"}
+    detail = details.get(error.status_code, error.detail)
+    headers = dict(error.headers) if error.headers else {}
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(methods)
+    return Problem(error.status_code, detail, request.state.request_id, headers=headers)
+
+
 def install_error_handlers(app: FastAPI, routes: Iterable[BaseRoute]) -> None:
     """Let every error that leaves one of the routes be answered as a problem."""
     known = tuple(routes)
 
     async def http_exception(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return _http_problem(request, error, known)
+        return http_problem_of(error, request, _allowed(request, known) if error.status_code == 405 else ())
 
     app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(HTTPException, http_exception)
@@ -78,16 +88,6 @@ def install_error_handlers(app: FastAPI, routes: Iterable[BaseRoute]) -> None:
 async def _service_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ServiceError)
     return problem_of(error, request.state.request_id)
-
-
-def _http_problem(request: Request, error: HTTPException, routes: Iterable[BaseRoute]) -> Problem:
-    """The framework's own: no such route (404), no such method there (405)."""
-    details = {404: f"there is nothing at {request.scope['path']}", 405: f"not with {request.method}"}
-    detail = details.get(error.status_code, error.detail)
-    headers = dict(error.headers) if error.headers else {}
-    if error.status_code == 405:
-        headers["Allow"] = ", ".join(_allowed(request, routes))
-    return Problem(error.status_code, detail, request.state.request_id, headers=headers)
 
 
 def _allowed(request: Request, routes: Iterable[BaseRoute]) -> list[str]:

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from app import routes
 from app.auth import Authentication
+from app.direct import Direct
 from app.errors import install_error_handlers
 from app.head import Head
 from app.lifespan import OpenServices, lifespan_of
@@ -24,7 +25,7 @@ from innerloop.schemas import (
     problems,
 )
 from innerloop.schemas.listing import ListResponse
-from services.telemetry.metrics import HttpMetrics
+from services.telemetry.http_metrics import HttpMetrics
 
 _DESCRIPTION = """
 Adapt a meta-trained model to a new task from a handful of examples, and query the result.
@@ -101,16 +102,18 @@ def create_app(settings: HttpSettings, open_services: OpenServices) -> FastAPI:
         # What generated clients call their methods.
         generate_unique_id_function=lambda route: route.name,
         redoc_url=None,
+        # The service counts and logs by itself; each request would look for OpenTelemetry's settings three times.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
     app.state.registry = CollectorRegistry()
     for router in routes.ROUTERS:
         app.include_router(router)
-    # The application keeps each router as one; its routes are asked for the methods of a path.
-    install_error_handlers(
-        app, (route for router in (*routes.ROUTERS, app.router) for route in router.routes)
-    )
+    # The application keeps each router as one, so their routes are put together here.
+    known = [route for router in (*routes.ROUTERS, app.router) for route in router.routes]
+    install_error_handlers(app, known)
     install_openapi(app, WIRE_TYPES)
+    app.add_middleware(Direct, routes=known, endpoints=routes.DIRECT)
     app.add_middleware(Authentication, api_key=settings.api_key)
     # Each is outside of those before it.
     app.add_middleware(RequestContext, metrics=HttpMetrics(app.state.registry))

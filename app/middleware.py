@@ -3,21 +3,21 @@
 import logging
 import re
 import time
+from collections.abc import Iterable
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import defect
 from app.inference_dialect import in_dialect
 from services.ids import new_id
+from services.telemetry.http_metrics import HttpMetrics
 from services.telemetry.logging import request_id_bound
-from services.telemetry.metrics import HttpMetrics
 
 logger = logging.getLogger(__name__)
 
-HEADER = "X-Request-Id"
-_SAFE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_HEADER = b"x-request-id"
+_SAFE = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _UNROUTED = "unrouted"
 _BUSY = ("/adaptations", "/predictions", "/infer")
 """Ends of the routes that thousands of POSTs a second may go to."""
@@ -36,9 +36,9 @@ class RequestContext:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        given = Headers(scope=scope).get(HEADER)
-        request_id = given if given is not None and _SAFE.fullmatch(given) else new_id("req")
+        request_id = _given_id(scope["headers"]) or new_id("req")
         scope.setdefault("state", {})["request_id"] = request_id
+        header = (_HEADER, request_id.encode("ascii"))
         began = time.perf_counter()
         status = 0
 
@@ -46,12 +46,13 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[HEADER] = request_id
+                message["headers"] = [*message["headers"], header]
             await send(message)
 
         # Within the count and the log, so that they have the status that the caller gets.
         spoken = in_dialect(scope["path"], send_with_id)
-        with request_id_bound(request_id), self._metrics.in_flight.track_inprogress():
+        self._metrics.in_flight += 1
+        with request_id_bound(request_id):
             try:
                 await self._app(scope, receive, spoken)
             except ClientDisconnect:
@@ -63,8 +64,8 @@ class RequestContext:
                     raise
                 await defect(request_id)(scope, receive, spoken)
             finally:
-                seconds = time.perf_counter() - began
-                self._record(scope, status, seconds)
+                self._metrics.in_flight -= 1
+                self._record(scope, status, time.perf_counter() - began)
         return None
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
@@ -75,6 +76,14 @@ class RequestContext:
             # The path as it was sent: the decoded one may hold line breaks.
             line = f"{scope['method']} {scope['raw_path'].decode('ascii', 'replace')} {status}"
             logger.log(level, line, extra={"route": route, "ms": round(seconds * 1000, 2)})
+
+
+def _given_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The caller's own id for the request, if it can be one; header names are in lower case."""
+    for name, value in headers:
+        if name == _HEADER:
+            return value.decode("ascii") if _SAFE.fullmatch(value) else None
+    return None
 
 
 def _level(method: str, route: str, status: int) -> int:

@@ -2,9 +2,11 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from models.spec import AlgorithmSpec
 from models.training.recipes import RECIPES
 from tests.settings import table
 
@@ -54,3 +56,15 @@ def test_paths_that_the_architecture_names_exist() -> None:
     page = (ROOT / "docs/architecture.md").read_text()
     for path in re.findall(r"`((?:app|services|models)/[\w/.]+)`", page):
         assert (ROOT / path).exists(), path
+
+
+def test_the_page_of_learners_lists_every_algorithm_as_its_spec_describes_it() -> None:
+    rows = re.findall(r"^\| `([a-z-_]+)` \|(.*)\|$", (ROOT / "docs/learners.md").read_text(), re.M)
+    page = {name: [cell.strip() for cell in cells.split(" | ")] for name, cells in rows}
+    specs = {spec.__struct_config__.tag: spec for spec in get_args(AlgorithmSpec)}
+    assert page.keys() == specs.keys()
+    assert len(page) == len(rows)
+    for name, (paper, tasks, _, adjustable, _) in page.items():
+        assert paper.startswith("[")
+        assert tasks == ", ".join(specs[name].tasks)
+        assert re.findall(r"`(\w+)`", adjustable) == list(specs[name].adjustable)

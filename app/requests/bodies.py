@@ -9,7 +9,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import anyio.to_thread
 import pydantic
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from app.content_coding import coding_of, inflate
 from app.requests.binary_frame import LENGTH_HEADER, Walk, placed_tensors, read_frame
@@ -109,20 +109,41 @@ def refuse_coding(request: Request) -> None:
 
 
 async def _whole(request: Request, max_bytes: int) -> bytes:
-    pieces = [piece async for piece in pieces_of(request, max_bytes)]
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    _refuse_length(request, max_bytes)
+    message = await request.receive()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    first: bytes = message.get("body", b"")
+    if len(first) > max_bytes:
+        raise _too_large(max_bytes)
+    if not message.get("more_body", False):
+        # As nearly all bodies come: without a walk through two generators.
+        return first
+    return b"".join([first, *[piece async for piece in _pieces(request, max_bytes, len(first))]])
 
 
 async def pieces_of(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
     """The body's bytes as they arrive, compressed or not. Raises TooLarge."""
-    too_large = TooLarge(f"the body is larger than {max_bytes} bytes; /v1/limits tells every limit")
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > max_bytes:
-        raise too_large
-    size = 0
+    _refuse_length(request, max_bytes)
+    async for piece in _pieces(request, max_bytes):
+        yield piece
+
+
+async def _pieces(request: Request, max_bytes: int, size: int = 0) -> AsyncIterator[bytes]:
+    """What is left of a body of which so many bytes were read."""
     async for piece in request.stream():
         size += len(piece)
         if size > max_bytes:
-            raise too_large
+            raise _too_large(max_bytes)
         if piece:
             yield piece
+
+
+def _refuse_length(request: Request, max_bytes: int) -> None:
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > max_bytes:
+        raise _too_large(max_bytes)
+
+
+def _too_large(max_bytes: int) -> TooLarge:
+    return TooLarge(f"the body is larger than {max_bytes} bytes; /v1/limits tells every limit")

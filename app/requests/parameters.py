@@ -37,8 +37,9 @@ def _as_it_is_written(text: str) -> str:
 
 
 _Number = Annotated[int, BeforeValidator(_as_it_is_written)]
-Revision = Annotated[_Number, Path(ge=1, le=2**31 - 1, description="An adaptation's revision.", examples=[1])]
-VersionNumber = Annotated[_Number, Path(ge=1, le=2**31 - 1, description="A version's number.", examples=[3])]
+_MOST = 2**31 - 1
+Revision = Annotated[_Number, Path(ge=1, le=_MOST, description="An adaptation's revision.", examples=[1])]
+VersionNumber = Annotated[_Number, Path(ge=1, le=_MOST, description="A version's number.", examples=[3])]
 ModelFilter = Annotated[
     str | None, Query(pattern=_NAME, description="Only those of this model.", examples=["functions"])
 ]
@@ -61,6 +62,16 @@ ADAPTATION_ID: dict[str, Any] = {
 }
 """`AdaptationId` where a route reads it by itself, with `adaptation_id_of`."""
 
+REVISION: dict[str, Any] = {
+    "name": "revision",
+    "in": "path",
+    "required": True,
+    "description": "An adaptation's revision.",
+    "schema": {"type": "integer", "minimum": 1, "maximum": _MOST},
+    "example": 1,
+}
+"""`Revision` where a route reads it by itself, with `revision_of`."""
+
 
 def adaptation_id_of(request: Request) -> str:
     """The adaptation that the path names. Raises NotFound where none can be called that."""
@@ -68,3 +79,17 @@ def adaptation_id_of(request: Request) -> str:
     if not _ADAPTATION.fullmatch(given):
         raise NotFound(f"there is nothing at {request.scope['path']}")
     return given
+
+
+def revision_of(request: Request) -> int:
+    """The revision that the path names. Raises NotFound where it is no number as it is written."""
+    given: str = request.path_params["revision"]
+    # The length first: a number of a million digits takes long to read.
+    if (
+        len(given) <= len(str(_MOST))
+        and given.isdecimal()
+        and not given.startswith("0")
+        and int(given) <= _MOST
+    ):
+        return int(given)
+    raise NotFound(f"there is nothing at {request.scope['path']}")

@@ -33,3 +33,13 @@ ROUTERS = (
     limits.router,
     health.router,
 )
+
+# Those that thousands of requests a second may go to.
+DIRECT = (
+    predictions.predict,
+    predictions.adapt_predict,
+    adaptations.create_adaptation,
+    inference_v2.infer,
+    inference_v2.infer_version,
+)
+"""Endpoints that take the request and nothing else."""

@@ -4,13 +4,15 @@ The protocol's model is an adaptation, its version the adaptation's revision. Ad
 done at /v1. Content-Type is ignored, for the protocol's own clients send none, or the same on everything.
 """
 
+from collections.abc import Mapping
 from importlib.metadata import version as version_of
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.content_coding import compressed
-from app.dependencies import Draining, Services, Settings
+from app.dependencies import Draining, Services, services_of, settings_of
 from app.idempotency import once
 from app.operations import Answer, json_body, operation
 from app.readiness import engine_readiness
@@ -24,13 +26,19 @@ from app.requests.infer_requests import (
     read_infer_request,
     read_raw_request,
 )
-from app.requests.parameters import AdaptationId, Revision
+from app.requests.parameters import (
+    ADAPTATION_ID,
+    REVISION,
+    AdaptationId,
+    Revision,
+    adaptation_id_of,
+    revision_of,
+)
 from app.responses import examples
 from app.responses.answers import answer
 from app.responses.infer_outputs import output_metadata
 from app.responses.infer_responses import infer_response
 from app.routes.health import answer_readiness
-from app.settings import HttpSettings
 from innerloop.schemas.inference import (
     InferRequest,
     InferResponse,
@@ -59,19 +67,17 @@ _METADATA = operation(
 _READY = operation(
     {200: Answer("It can be queried.", ModelReadyResponse, examples.INFERENCE_MODEL_READY)}, (404, 503)
 )
-_INFER = operation(
-    {
-        200: Answer(
-            "The outputs, in order.",
-            InferResponse,
-            examples.INFER,
-            headers=("Inference-Header-Content-Length",),
-        )
-    },
-    (404, 429),
-    body=json_body(InferRequest, "two numbers", "the value alone", binary=True),
-    idempotent=True,
-)
+
+
+def _infer_operation(*path: Mapping[str, Any]) -> dict[str, Any]:
+    outputs = Answer(
+        "The outputs, in order.",
+        InferResponse,
+        examples.INFER,
+        headers=("Inference-Header-Content-Length",),
+    )
+    body = json_body(InferRequest, "two numbers", "the value alone", binary=True)
+    return operation({200: outputs}, (404, 429), path=path, body=body, idempotent=True)
 
 
 @router.get("/", include_in_schema=False)
@@ -133,10 +139,8 @@ async def model_version_ready(
     return await _ready(services, adaptation_id, revision)
 
 
-@router.post(_MODEL + "/infer", summary="Query an adaptation", **_INFER)
-async def infer(
-    request: Request, adaptation_id: AdaptationId, services: Services, settings: Settings
-) -> Response:
+@router.post(_MODEL + "/infer", summary="Query an adaptation", **_infer_operation(ADAPTATION_ID))
+async def infer(request: Request) -> Response:
     """Predict for the examples of the one input, `inputs`.
 
     Regression answers `value`, and `std` where the learner gives one; classification `probabilities` and `label`
@@ -145,15 +149,17 @@ async def infer(
     may be compressed (`Content-Encoding: gzip` or `deflate`), and so is the answer where `Accept-Encoding` names
     exactly one of these. Content-Type is ignored.
     """
-    return await _infer(request, services, settings, adaptation_id)
+    return await _infer(request, adaptation_id_of(request))
 
 
-@router.post(_VERSION + "/infer", summary="Query an adaptation at a revision", **_INFER)
-async def infer_version(
-    request: Request, adaptation_id: AdaptationId, revision: Revision, services: Services, settings: Settings
-) -> Response:
+@router.post(
+    _VERSION + "/infer",
+    summary="Query an adaptation at a revision",
+    **_infer_operation(ADAPTATION_ID, REVISION),
+)
+async def infer_version(request: Request) -> Response:
     """The same; 404 unless the adaptation is at that revision."""
-    return await _infer(request, services, settings, adaptation_id, revision)
+    return await _infer(request, adaptation_id_of(request), revision_of(request))
 
 
 async def _metadata(services: ApiServices, adaptation_id: str, revision: int | None = None) -> Response:
@@ -178,14 +184,9 @@ async def _ready(services: ApiServices, adaptation_id: str, revision: int | None
     return answer(ModelReadyResponse(name=adaptation_id))
 
 
-async def _infer(
-    request: Request,
-    services: ApiServices,
-    settings: HttpSettings,
-    adaptation_id: str,
-    revision: int | None = None,
-) -> Response:
-    body = await read_coded_body(request, settings.body_bytes)
+async def _infer(request: Request, adaptation_id: str, revision: int | None = None) -> Response:
+    services = services_of(request)
+    body = await read_coded_body(request, settings_of(request).body_bytes)
 
     async def work(_token: str | None) -> Response:
         query = await _query(request, body, services, adaptation_id, revision)

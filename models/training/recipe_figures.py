@@ -48,6 +48,15 @@ FIGURES: dict[str, RecipeFigures] = {
         gpu="183 s (members 4, network.width 0.5, 4,268 iterations)",
     ),
     "digits-speakers": RecipeFigures(reaches="85.8 ± 0.4 %", cpu="127 s"),
+    "students": RecipeFigures(
+        reaches="AUC of a student's next answer 0.736 / 0.725 / 0.705 after 5 / 20 / 50 answers (assist2009)"
+    ),
+    "rml-mg-functions": RecipeFigures(
+        reaches="four points of y = 2x: errors of 0.009 and 0.016 at x = 5 and 6 after 10 inner steps"
+    ),
+    "rml-mg-functions-wide": RecipeFigures(
+        reaches="four points of y = 2x: errors of 0.075 and 0.030 at x = 5 and 6 after 10 inner steps"
+    ),
     "rml-mg-navigation": _UNSEEN,
     "rml-mg-cheetah-velocity": _UNSEEN,
     "rml-mg-cheetah-direction": _UNSEEN,

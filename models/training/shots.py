@@ -1,29 +1,35 @@
 """The same family with another number of support examples. Its split, its data and its classes stay as they are."""
 
 import copy
+import dataclasses
+from typing import Any
 
 import msgspec
 
 from models.tasks.family import TaskFamily
+from models.tasks.grouped import Grouped
 from models.tasks.labelled import Labelled
 
 
 def at_shots(family: TaskFamily, shots: int) -> TaskFamily | None:
-    """The family where every episode gives exactly so many: of each class, or in all where it has no classes.
+    """The family where every episode gives exactly so many: of each class where an episode has its own classes,
+    else in all.
 
-    None where its held-out classes have too few examples, or it has no shots to choose.
+    None where a held-out class has too few examples, or every held-out group too few rows; groups that have too
+    few are not drawn. Not built anew: what is held out is drawn from what is large enough for the recorded shots.
     """
-    spec = getattr(family, "spec", None)
-    if spec is None or (isinstance(family, Labelled) and shots > _most_shots(family)):
-        return None
-    # A family with a range of shots draws from it; the others have one number.
-    ranged = getattr(spec, "max_shot", None) is not None
-    changes = {"min_shot": shots, "max_shot": shots} if ranged else {"n_shot": shots}
-    # Not built anew: what is held out is drawn from the classes of enough examples for the recorded shots.
-    changed = copy.copy(family)
-    changed.spec = msgspec.structs.replace(spec, **changes)  # type: ignore[attr-defined]
-    return changed
-
-
-def _most_shots(family: Labelled) -> int:
-    return int(family.samplers["test"].counts_C.min()) - family.spec.n_query
+    changed: Any = copy.copy(family)
+    changes: dict[str, int | None] = {"min_shot": shots, "max_shot": shots}
+    if isinstance(family, Labelled):
+        if shots > int(family.samplers["test"].counts_C.min()) - family.spec.n_query:
+            return None
+        changes = {"n_shot": shots, "min_shot": None, "max_shot": None}
+    elif isinstance(family, Grouped):
+        large_G = family.split.test & (family.data.counts > shots)
+        if not large_G.any():
+            return None
+        changed.split = dataclasses.replace(family.split, test=large_G)
+    elif not hasattr(changed.spec, "max_shot"):
+        changes = {"n_shot": shots}
+    changed.spec = msgspec.structs.replace(changed.spec, **changes)
+    return changed  # type: ignore[no-any-return]

@@ -64,13 +64,11 @@ class AccessService:
 
     async def authenticate(self, secret: str) -> Principal:
         """Who holds this secret. Raises Unauthenticated, the same whether unknown or revoked."""
-        digest = _digest(secret)
-        row = await self._database.look_up(
-            lambda connection: connection.execute(_BY_DIGEST, {"digest": digest}).one_or_none()
-        )
-        if row is None or row.revoked_at is not None:
+        row = await self._database.look_up(_BY_DIGEST, digest=_digest(secret))
+        key_id, name, revoked_at = row or (None, None, None)
+        if key_id is None or revoked_at is not None:
             raise Unauthenticated("this key is not known, or was revoked")
-        return Principal(row.id, row.name)
+        return Principal(key_id, name)
 
     def any_keys(self) -> bool:
         """Whether a key was ever made, revoked ones included: revoking the last one must not open the door."""
@@ -79,7 +77,8 @@ class AccessService:
 
     async def asks_for_keys(self) -> bool:
         """`any_keys`, from the event loop."""
-        return bool(await self._database.look_up(lambda connection: connection.scalar(_ANY)))
+        row = await self._database.look_up(_ANY)
+        return row is not None and bool(row[0])
 
 
 def _digest(secret: str) -> str:

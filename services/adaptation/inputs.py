@@ -112,8 +112,11 @@ def _fitted(raw: Array, shape: tuple[int, int, int], pointer: str) -> Array:
 
 
 def _finite(raw: Array, pointer: str) -> Array:
-    with np.errstate(over="ignore"):
-        narrow = raw.astype(np.float32, copy=False)
+    if raw.dtype == np.float32:
+        narrow = raw
+    else:
+        with np.errstate(over="ignore"):
+            narrow = raw.astype(np.float32)
     finite = np.isfinite(narrow)
     if not finite.all():
         raise Invalid.at(f"{pointer}/{_first(~finite)}", "not a finite float32 number")

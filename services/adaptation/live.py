@@ -46,12 +46,11 @@ class LiveAdaptations:
         self._known.pop(adaptation_id, None)
 
     async def _read(self, adaptation_id: str, now: datetime) -> LiveAdaptation:
-        found = await self._database.look_up(
-            lambda connection: repository.find_live(connection, adaptation_id)
-        )
-        if found is None:
+        row = await self._database.look_up(repository.LIVE_BY_ID, id=adaptation_id)
+        if row is None:
             self.forget(adaptation_id)
             raise repository.gone(adaptation_id)
+        found = repository.live_record(row)
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
         self._known[adaptation_id] = _Known(found, now)

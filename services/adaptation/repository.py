@@ -8,20 +8,25 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, exists, or_, select
+from sqlalchemy import ColumnElement, Row, bindparam, delete, exists, or_, select
 from sqlalchemy.orm import Session
 
 from services.adaptation.records import Adaptation, LiveAdaptation, StoredAdaptation
 from services.errors import NotFound
 from services.storage import params
+from services.storage.compiled import Values, insert_rows
 from services.storage.paging import Page, mapped, paginate
 from services.storage.tables import AdaptationRow, AdaptedParamsRow, table_of
 
 # Tables and not mapped classes where thousands a second go through.
 _ADAPTATIONS = table_of(AdaptationRow)
 _BY_ID = select(_ADAPTATIONS).where(_ADAPTATIONS.c.id == bindparam("id"))
-_LIVE_BY_ID = select(*(_ADAPTATIONS.c[name] for name in LiveAdaptation.__struct_fields__)).where(
+LIVE_BY_ID = select(*(_ADAPTATIONS.c[name] for name in LiveAdaptation.__struct_fields__)).where(
     _ADAPTATIONS.c.id == bindparam("id")
+)
+"""What a query needs of the adaptation `id`, expired or not."""
+_INSERT = _ADAPTATIONS.insert().values(
+    {column.name: bindparam(column.name) for column in _ADAPTATIONS.columns}
 )
 
 
@@ -31,10 +36,10 @@ def insert(session: Session, adapted: Sequence[tuple[StoredAdaptation, bytes]]) 
     Raises sqlalchemy's IntegrityError where an id is taken or a model's version is gone.
     """
     params.put(session, {stored.digest: file for stored, file in adapted})
-    session.connection().execute(_ADAPTATIONS.insert(), [_row(stored) for stored, _ in adapted])
+    insert_rows(session.connection(), _INSERT, [_row(stored) for stored, _ in adapted])
 
 
-def find(session: Session | Connection, adaptation_id: str) -> StoredAdaptation | None:
+def find(session: Session, adaptation_id: str) -> StoredAdaptation | None:
     """The adaptation, expired or not, if there is one."""
     row = session.execute(_BY_ID, {"id": adaptation_id}).one_or_none()
     return None if row is None else StoredAdaptation(_record(row), row.digest)
@@ -49,10 +54,9 @@ def get(session: Session, adaptation_id: str, now: datetime) -> StoredAdaptation
     return found
 
 
-def find_live(connection: Connection, adaptation_id: str) -> LiveAdaptation | None:
-    """What a query needs of an adaptation, expired or not, if there is one."""
-    row = connection.execute(_LIVE_BY_ID, {"id": adaptation_id}).one_or_none()
-    return None if row is None else LiveAdaptation(**row._mapping)
+def live_record(row: Values) -> LiveAdaptation:
+    """The record of a row of `LIVE_BY_ID`."""
+    return LiveAdaptation(**dict(zip(LiveAdaptation.__struct_fields__, row, strict=True)))
 
 
 def check_live(adaptation_id: str, expires_at: datetime | None, now: datetime) -> None:

@@ -127,6 +127,7 @@ class AdaptationService:
         prepared = await self._prepared(support, version, classes)
         if prepared.size == 0:
             raise Invalid.at("/support/episodes", "no episodes: there is nothing to adapt to")
+        check_cost(version.cost, algorithm, prepared.size, 0, self._limits, ways=prepared.ways)
         call = AdaptCall(
             version.artifact,
             prepared.support,
@@ -203,6 +204,7 @@ class AdaptationService:
         else:
             classes = earlier.classes if earlier is not None else None
             prepared = await self._prepared(support, version, classes)
+        check_cost(version.cost, algorithm, prepared.size, len(inputs), self._limits, ways=prepared.ways)
         query = await self._query(inputs, version, prepared.classes)
         call = AdaptPredictCall(
             version.artifact,
@@ -260,8 +262,12 @@ class AdaptationService:
         self._live.forget(adaptation_id)
 
     async def _made(self, adaptation_id: str) -> Adaptation | None:
-        found = await self._database.look_up(lambda connection: repository.find(connection, adaptation_id))
-        return None if found is None else found.adaptation
+        def find() -> Adaptation | None:
+            with self._database.read() as session:
+                found = repository.find(session, adaptation_id)
+            return None if found is None else found.adaptation
+
+        return await run_sync(find)
 
     async def _start(self, model: str | None, start_from: str | None) -> _Start:
         if model is not None and start_from is None:

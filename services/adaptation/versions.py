@@ -43,7 +43,8 @@ class ServedVersions:
         parsed = parse_reference(reference)
         number = self._meant.get(parsed)
         if number is None:
-            number = await self._database.look_up(lambda connection: meant_version(connection, parsed))
+            row = await self._database.look_up(meant_version(parsed), **parsed._asdict())
+            number = None if row is None else row[0]
             if number is None:
                 # Slower, and knows to say what it is that is missing.
                 return self._keep(await run_sync(self._registry.resolve, reference))

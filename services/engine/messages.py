@@ -5,7 +5,7 @@ element and decodes to a view of the received buffer.
 """
 
 from math import prod
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import msgspec
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from services.ids import ANONYMOUS
 
 ArrayDatatype = Literal["float32", "int64", "uint8"]
+_DATATYPES: dict[np.dtype[Any], ArrayDatatype] = {np.dtype(name): name for name in get_args(ArrayDatatype)}
 
 
 class Array(msgspec.Struct, frozen=True):
@@ -25,9 +26,9 @@ class Array(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, array: np.ndarray[Any, Any]) -> "Array":
         """Wrap a float32, int64 or uint8 array; anything else is a defect of the caller (ValueError)."""
-        datatype = array.dtype.name
-        if datatype not in ("float32", "int64", "uint8"):
-            raise ValueError(f"{datatype} does not cross into the engine")
+        datatype = _DATATYPES.get(array.dtype)
+        if datatype is None:
+            raise ValueError(f"{array.dtype} does not cross into the engine")
         contiguous = np.ascontiguousarray(array)
         # `cast` cannot flatten an empty view, so the bytes are taken through a flat uint8 one.
         flat = contiguous.reshape(-1).view(np.uint8)

@@ -69,7 +69,7 @@ def _same_kind(present: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
 
 
 def _with_family(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Tasks that name a dataset and no family are labelled ones: no other family takes a dataset."""
+    """Tasks that name a dataset and no family are labelled ones, the most usual of a dataset's."""
     tasks = parts.get("tasks")
     if isinstance(tasks, Mapping) and "dataset" in tasks and "family" not in tasks:
         return {**parts, "tasks": {**tasks, "family": "labelled"}}

@@ -7,8 +7,9 @@ import msgspec
 import torch
 
 from models.build import build_environments, build_family, build_policy_learner
-from models.spec import EnvironmentSpec, LabelledSpec, MlpSpec
+from models.spec import EnvironmentSpec, LabelledSpec, MlpSpec, TaskFamilySpec
 from models.tasks.family import TaskFamily
+from models.tasks.grouped_data import GroupedData
 from models.tasks.labelled_data import LabelledData
 from models.tasks.whole import Whole
 from models.training.examination import Examination
@@ -18,6 +19,8 @@ from services.jobs.failures import Unsuitable
 from services.jobs.preparation import choose_device
 from services.jobs.settings import WorkerSettings
 from services.storage.manifest import decode_artifact
+
+Load = Callable[[TaskFamilySpec], LabelledData | GroupedData | None]
 
 
 class AnyExamination(Protocol):
@@ -48,10 +51,10 @@ class AnyExamination(Protocol):
 def prepare_evaluation(
     plain: Mapping[str, Any],
     artifact: bytes,
-    load: Callable[[str], LabelledData],
+    load: Load,
     settings: WorkerSettings,
 ) -> AnyExamination:
-    """The evaluation of a job's configuration; `load` gives a dataset by its id. Raises Unsuitable."""
+    """The evaluation of a job's configuration; `load` gives the data of tasks that need some. Raises Unsuitable."""
     config = msgspec.convert(plain, EvaluationConfig)
     manifest, arrays = decode_artifact(artifact)
     small = isinstance(manifest.learner.network, MlpSpec) and not isinstance(config.tasks, EnvironmentSpec)
@@ -83,10 +86,10 @@ def prepare_evaluation(
         raise Unsuitable(str(error)) from error
 
 
-def _family(
-    config: EvaluationConfig, load: Callable[[str], LabelledData], device: torch.device
-) -> TaskFamily:
-    if not isinstance(config.tasks, LabelledSpec):
-        return build_family(config.tasks)
-    data = load(config.tasks.dataset).to(device)
-    return Whole(config.tasks, data) if config.whole else build_family(config.tasks, data)
+def _family(config: EvaluationConfig, load: Load, device: torch.device) -> TaskFamily:
+    data = load(config.tasks)
+    if isinstance(data, LabelledData):
+        data = data.to(device)
+        if config.whole and isinstance(config.tasks, LabelledSpec):
+            return Whole(config.tasks, data)
+    return build_family(config.tasks, data)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from models.spec import EnvironmentSpec, LabelledSpec, TaskFamilySpec
+from models.spec import EnvironmentSpec, GroupSpec, LabelledSpec, Signature, TaskFamilySpec
 from services.datasets.records import Dataset
 from services.errors import Fault, Invalid
 from services.jobs.faults import fault_of
@@ -114,6 +114,12 @@ def resolve_evaluation(
 
 def _tasks_of(dataset: Dataset, version: ModelVersion, recorded: TaskFamilySpec | None) -> LabelledSpec:
     """Episodes of a dataset that the version was not trained on, as like its own as that dataset allows."""
+    if isinstance(recorded, GroupSpec):
+        raise Invalid.at(
+            "/dataset",
+            "a version that learned from groups of rows is evaluated on those that were held out of them: leave it "
+            "out",
+        )
     if version.task != "classification" or dataset.n_classes is None:
         raise Invalid.at(
             "/dataset",
@@ -126,6 +132,8 @@ def _tasks_of(dataset: Dataset, version: ModelVersion, recorded: TaskFamilySpec 
             f"its examples are {list(dataset.example_shape)}, and the version takes "
             f"{list(version.signature.inputs.example_shape)}",
         )
+    if _categories(dataset.signature) != _categories(version.signature):
+        raise Invalid.at("/dataset", "its columns have other categories than the version's")
     base = recorded if isinstance(recorded, LabelledSpec) else None
     base = base or LabelledSpec(dataset="", n_way=_N_WAY, n_query=_N_QUERY)
     n_way = min(base.n_way, dataset.n_classes, version.max_ways or base.n_way)
@@ -137,4 +145,13 @@ def _tasks_of(dataset: Dataset, version: ModelVersion, recorded: TaskFamilySpec 
         n_way=n_way,
         within_task=base.within_task and bool(dataset.n_tasks),
         test_tasks=(),
+        min_way=None,
+        max_way=None,
+        min_shot=None,
+        max_shot=None,
     )
+
+
+def _categories(signature: Signature) -> list[tuple[str, ...]]:
+    """Of every column that has any, in order."""
+    return [tuple(column.categories) for column in signature.columns if column.categories]

@@ -9,7 +9,9 @@ import torch
 from models.build import build_family
 from models.precision import Precision, set_precision
 from models.programs.folder import ProgramFolder
-from models.spec import EnvironmentSpec, LabelledSpec, MlpSpec, signature_of
+from models.spec import EnvironmentSpec, MlpSpec, TaskFamilySpec, signature_of
+from models.tasks.grouped import Grouped
+from models.tasks.grouped_data import GroupedData
 from models.tasks.labelled_data import LabelledData
 from models.training.config import MetaTrainingConfig
 from services.jobs.failures import Unsuitable
@@ -21,21 +23,28 @@ from services.jobs.training import Training
 
 def prepare(
     plain: Mapping[str, Any],
-    load: Callable[[str], LabelledData],
+    load: Callable[[TaskFamilySpec], LabelledData | GroupedData | None],
     settings: WorkerSettings,
     programs: ProgramFolder | None = None,
 ) -> Training:
-    """The training of a job's configuration; `load` gives a dataset by its id. Raises Unsuitable."""
+    """The training of a job's configuration; `load` gives the dataset of tasks that need one. Raises Unsuitable."""
     config = msgspec.convert(plain, MetaTrainingConfig)
     threads = threads_for(config, settings.worker_threads)
     device = choose_device(settings.worker_device, threads, settings.worker_precision)
     if isinstance(config.tasks, EnvironmentSpec):
         return PolicyTraining(config, config.tasks, device)
-    # Episodes are made where the device is: a GPU would wait for those that a CPU warps.
-    data = load(config.tasks.dataset).to(device) if isinstance(config.tasks, LabelledSpec) else None
     try:
+        data = load(config.tasks)
+        if isinstance(data, LabelledData):
+            # Episodes are made where the device is: a GPU would wait for those that a CPU warps.
+            data = data.to(device)
         family = build_family(config.tasks, data)
-        signature = signature_of(config.tasks, data.wire_shape if data else None)
+        if isinstance(family, Grouped):
+            signature = family.signature
+        elif isinstance(data, LabelledData):
+            signature = signature_of(config.tasks, data.wire_shape, data.table)
+        else:
+            signature = signature_of(config.tasks)
     except ValueError as error:
         raise Unsuitable(str(error)) from error
     return MetaTraining(config, signature, family, device, programs)

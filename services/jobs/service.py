@@ -6,11 +6,11 @@ second or two: a worker finds the row that no workflow carries and enqueues it i
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
-from models.spec import LabelledSpec
+from models.spec import GroupSpec, LabelledSpec, TaskFamilySpec
 from models.training.config import MetaTrainingConfig
 from models.training.recipes import RECIPES, Recipe
 from services.clock import Clock
@@ -87,10 +87,10 @@ class JobService:
             model,
             document(config),
             publish,
-            config.training.iterations,
+            config.training.all_iterations,
             self._clock.now(),
         )
-        dataset = config.tasks.dataset if isinstance(config.tasks, LabelledSpec) else None
+        dataset = config.tasks.dataset if needs_dataset(config.tasks) else None
         return self._queue(job, dataset, f"{prefix}/tasks/dataset")
 
     def _queue(self, job: Job, dataset: str | None, pointer: str) -> Job:
@@ -198,23 +198,31 @@ class JobService:
             _log.warning("not enqueued yet; a worker will do it", extra={"job": job.id}, exc_info=True)
 
     def _traits(self, config: MetaTrainingConfig, prefix: str) -> Traits | None:
-        if not isinstance(config.tasks, LabelledSpec):
+        if not needs_dataset(config.tasks):
             return None
         if not config.tasks.dataset:
             detail = "these tasks come from a dataset: name one that was uploaded (GET /v1/datasets)"
             raise Invalid.at(f"{prefix}/tasks/dataset", detail)
         with as_fault(f"{prefix}/tasks/dataset"):
             dataset = self._datasets.get(config.tasks.dataset)
-        if dataset.n_classes is None:
+        if dataset.n_classes is None and isinstance(config.tasks, LabelledSpec):
             raise Invalid.at(
-                f"{prefix}/tasks/dataset", "its targets are numbers, and labelled tasks need classes"
+                f"{prefix}/tasks/dataset",
+                "its targets are numbers, and labelled tasks need classes; the families grouped and sequences take "
+                "numbers, and a task for every row",
             )
         return Traits(
             dataset.signature.inputs.example_shape,
-            dataset.n_classes,
+            dataset.n_classes or 0,
             dataset.n_tasks or 0,
             dataset.class_sizes,
+            dataset.signature,
         )
+
+
+def needs_dataset(tasks: TaskFamilySpec) -> TypeGuard[LabelledSpec | GroupSpec]:
+    """Whether the family draws from an uploaded dataset."""
+    return isinstance(tasks, LabelledSpec | GroupSpec)
 
 
 def _target(draft: Mapping[str, Any]) -> tuple[str, Publish]:

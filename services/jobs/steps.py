@@ -11,8 +11,6 @@ from contextlib import suppress
 from threading import Event
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from models.programs.folder import ProgramFolder
 from services.clock import Clock
 from services.datasets.service import DatasetService
@@ -26,6 +24,8 @@ from services.jobs.settings import WorkerSettings
 from services.storage.artifacts import ArtifactStore
 
 if TYPE_CHECKING:
+    from models.spec import TaskFamilySpec
+    from models.tasks.grouped_data import GroupedData
     from models.tasks.labelled_data import LabelledData
 
 Outcome = Literal["more", "trained", "over"]
@@ -162,12 +162,13 @@ class Steps:
             self._taken[job_id] = job
         return job
 
-    def _load(self, dataset_id: str) -> "LabelledData":
-        from models.tasks.labelled_data import LabelledData
+    def _load(self, tasks: "TaskFamilySpec") -> "LabelledData | GroupedData | None":
+        from models.spec import GroupSpec, LabelledSpec
+        from services.jobs.training_data import training_data
 
-        arrays = self._datasets.load(dataset_id)
-        tasks = None if arrays.tasks is None else np.array(arrays.task_names)[arrays.tasks]
-        return LabelledData.from_arrays(arrays.inputs, arrays.targets, tasks)
+        if not isinstance(tasks, LabelledSpec | GroupSpec):
+            return None
+        return training_data(tasks, self._datasets.load(tasks.dataset))
 
     def _fail(self, job_id: str, turn: int, error: Exception) -> None:
         job = self._forget(job_id, turn)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, or_, select
+from sqlalchemy import Select, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from services.errors import NotFound
@@ -50,16 +50,11 @@ def version_row(session: Session, model: str, version: int, *, lock: bool = Fals
     return row
 
 
-def meant_version(connection: Connection, reference: Reference) -> int | None:
-    """The number of the version that a reference means now; None where there is none."""
+def meant_version(reference: Reference) -> Select[int]:
+    """What to look up with the reference's parts: the number of the version that it means now, if there is one."""
     if reference.alias is not None:
-        statement = _OF_ALIAS
-    elif reference.version is not None:
-        statement = _NUMBERED
-    else:
-        statement = _CURRENT
-    found: int | None = connection.scalar(statement, reference._asdict())
-    return found
+        return _OF_ALIAS
+    return _CURRENT if reference.version is None else _NUMBERED
 
 
 def find_by_token(session: Session, token: str) -> ModelVersionRow | None:

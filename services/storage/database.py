@@ -6,25 +6,23 @@ updates silently. The read engine is deferred and `query_only`, so that reads ne
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import anyio.to_thread
 import msgspec
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, Select, create_engine, event, make_url, text
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from services.errors import Unavailable
-
-T = TypeVar("T")
+from services.storage.compiled import CompiledSelect, Values
 
 PATIENCE_S = 10.0
 
-_EACH_ALONE = "each_statement_alone"
-"""The execution option of a connection whose statements are no transaction."""
+_AWAY = "the database cannot answer now"
 
 # SQLite calls a faulty statement, and a write through the read engine, operational errors too. They are ours.
 _DEFECTS = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY)
@@ -42,7 +40,9 @@ class Database:
         `patience_s`: how long to wait for a connection, and on SQLite for its lock.
         """
         self._is_sqlite = is_sqlite(url)
-        self._near: Connection | None = None
+        self._kept: Connection | None = None
+        self._near: sqlite3.Connection | None = None
+        self._compiled: dict[Select[*tuple[Any, ...]], CompiledSelect] = {}
         if self._is_sqlite:
             # One writer at a time is SQLite's rule. Threads queue for the one connection, which is fair and
             # wakes at once; SQLite's own busy handler sleeps and polls.
@@ -83,25 +83,37 @@ class Database:
             session.connection()
             yield session
 
-    async def look_up(self, query: Callable[[Connection], T]) -> T:
-        """A read of a few rows by key, on the one event loop that this is called from.
+    async def look_up(self, statement: Select[*tuple[Any, ...]], **values: Any) -> Values | None:
+        """The first row of a read by key, on the one event loop that this is called from; None without one.
 
-        SQLite is asked here and now, on a connection that is kept: that takes less than the way to a thread. A
-        server is asked in a thread. Each statement is a snapshot of its own.
+        `statement` is one of few, made once. SQLite is asked here and now, on a connection that is kept: that takes
+        less than the way to a thread. A server is asked in a thread. Each look-up is a snapshot of its own.
         """
         if not self._is_sqlite:
-            return await anyio.to_thread.run_sync(self._ask_server, query)
-        with _translated():
-            if self._near is None:
-                self._near = self._reader.connect().execution_options(**{_EACH_ALONE: True})
-            try:
-                return query(self._near)
-            finally:
-                self._near.rollback()
+            return await anyio.to_thread.run_sync(self._ask_server, statement, values)
+        compiled = self._compiled.get(statement)
+        if compiled is None:
+            compiled = self._compiled[statement] = CompiledSelect(statement, self._reader.dialect)
+        try:
+            # Around SQLAlchemy nothing is begun, so that every statement sees what was committed before it.
+            return compiled.first(self._near or self._come_near(), values)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode in _DEFECTS:
+                raise
+            raise Unavailable(_AWAY) from error
 
-    def _ask_server(self, query: Callable[[Connection], T]) -> T:
+    def _come_near(self) -> sqlite3.Connection:
+        with _translated():
+            self._kept = self._reader.connect()
+        near = self._kept.connection.driver_connection
+        assert isinstance(near, sqlite3.Connection)
+        self._near = near
+        return near
+
+    def _ask_server(self, statement: Select[*tuple[Any, ...]], values: dict[str, Any]) -> Values | None:
         with _translated(), self._reader.connect() as connection:
-            return query(connection)
+            row = connection.execute(statement, values).first()
+            return None if row is None else tuple(row)
 
     def ping(self) -> None:
         """Raise Unavailable unless the database answers and holds the service's tables."""
@@ -113,9 +125,9 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        if self._near is not None:
-            self._near.close()
-            self._near = None
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = self._near = None
         self._writer.dispose()
         self._reader.dispose()
 
@@ -142,8 +154,7 @@ def serialize_transactions(engine: Engine, begin: str) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        if not connection.get_execution_options().get(_EACH_ALONE):
-            connection.exec_driver_sql(begin)
+        connection.exec_driver_sql(begin)
 
 
 def _sqlite_engine(url: str, patience_s: float, *, begin: str, pool_size: int, max_overflow: int) -> Engine:
@@ -186,4 +197,4 @@ def _translated() -> Iterator[None]:
         cause = error.orig if isinstance(error, OperationalError) else None
         if isinstance(cause, sqlite3.Error) and cause.sqlite_errorcode in _DEFECTS:
             raise
-        raise Unavailable("the database cannot answer now") from error
+        raise Unavailable(_AWAY) from error

@@ -4,14 +4,18 @@ What goes in comes out byte for byte. Adapted models of one base differ in their
 small, names and shapes would take as much room as those. Knows the file's first bytes; not what it is for.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import TypeVar
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Table, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from services.storage.compiled import insert_rows
 from services.storage.tables import AdaptedParamsRow, ParamsHeaderRow, table_of
 from services.storage.tensor_file import header_bytes
+
+InsertT = TypeVar("InsertT", postgresql.Insert, sqlite.Insert)
 
 _PARAMS = table_of(AdaptedParamsRow)
 _HEADERS = table_of(ParamsHeaderRow)
@@ -19,27 +23,32 @@ _FILES = select(_PARAMS.c.digest, _HEADERS.c.header, _PARAMS.c.numbers).join(_HE
 _HEADER_ID = select(_HEADERS.c.id).where(_HEADERS.c.header == bindparam("header")).scalar_subquery()
 
 
+def _inserts(insert: Callable[[Table], InsertT]) -> tuple[InsertT, InsertT]:
+    """Into the headers and into the parameters."""
+    headers = insert(_HEADERS).values(header=bindparam("header")).on_conflict_do_nothing()
+    params = insert(_PARAMS).values(
+        digest=bindparam("digest"), header_id=_HEADER_ID, numbers=bindparam("numbers")
+    )
+    # Not DO NOTHING: that would neither lock the row nor wait for another's removal of it.
+    upsert = params.on_conflict_do_update(
+        index_elements=[_PARAMS.c.digest], set_={"digest": params.excluded.digest}
+    )
+    return headers, upsert
+
+
+_INSERTS = {"sqlite": _inserts(sqlite.insert), "postgresql": _inserts(postgresql.insert)}
+
+
 def put(session: Session, files: Mapping[str, bytes]) -> None:
     """Add files by digest where they are not there yet, and lock the rows of those that are."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     # In one order everywhere, so that two groups that share parameters never wait for each other.
     split = [(digest, *_split(files[digest])) for digest in sorted(files)]
     headers = sorted({header for _, header, _ in split})
     connection = session.connection()
-    connection.execute(
-        dialect.insert(_HEADERS).on_conflict_do_nothing(), [{"header": header} for header in headers]
-    )
-    statement = dialect.insert(_PARAMS).values(
-        digest=bindparam("digest"), header_id=_HEADER_ID, numbers=bindparam("numbers")
-    )
-    # Not DO NOTHING: that would neither lock the row nor wait for another's removal of it.
-    upsert = statement.on_conflict_do_update(
-        index_elements=[_PARAMS.c.digest], set_={"digest": statement.excluded.digest}
-    )
-    connection.execute(
-        upsert,
-        [{"digest": digest, "header": header, "numbers": numbers} for digest, header, numbers in split],
-    )
+    new_headers, new_params = _INSERTS[connection.dialect.name]
+    insert_rows(connection, new_headers, [{"header": header} for header in headers])
+    rows = [{"digest": digest, "header": header, "numbers": numbers} for digest, header, numbers in split]
+    insert_rows(connection, new_params, rows)
 
 
 def read(session: Session, digests: Collection[str]) -> dict[str, bytes]:

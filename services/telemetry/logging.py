@@ -7,8 +7,6 @@ Knows how lines look; not what is logged. Extra fields are given the standard wa
 import json
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -24,14 +22,17 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 _ADOPTED = ("dbos", "uvicorn", "uvicorn.error", "uvicorn.access")
 
 
-@contextmanager
-def request_id_bound(request_id: str) -> Iterator[None]:
+class request_id_bound:  # noqa: N801 - it reads as the others of its kind, and is quicker than a generator
     """Every line logged inside carries `request_id`."""
-    token = _request_id.set(request_id)
-    try:
-        yield
-    finally:
-        _request_id.reset(token)
+
+    def __init__(self, request_id: str) -> None:
+        self._given = request_id
+
+    def __enter__(self) -> None:
+        self._token = _request_id.set(self._given)
+
+    def __exit__(self, *_: object) -> None:
+        _request_id.reset(self._token)
 
 
 def bound_request_id() -> str | None:

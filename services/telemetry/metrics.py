@@ -15,41 +15,9 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 DropReason = Literal["full", "share", "deadline", "cancelled"]
 
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper ends of the buckets that durations are counted in."""
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-
-
-class HttpMetrics:
-    """Requests by method, route template (never the raw path: ids would make a series each) and status."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        labels = ("method", "route", "status")
-        self._requests = Counter("innerloop_http_requests", "Requests answered.", labels, registry=registry)
-        self._seconds = Histogram(
-            "innerloop_http_request_seconds",
-            "Time from the request's head to the end of its answer.",
-            ("method", "route"),
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self.in_flight = Gauge(
-            "innerloop_http_requests_in_flight", "Requests being served.", registry=registry
-        )
-
-        # The library finds a series by its labels under a lock; there are as many as routes have outcomes.
-        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-
-    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
-        found = self._series.get((method, route, status))
-        if found is None:
-            found = (
-                self._requests.labels(method, route, str(status)),
-                self._seconds.labels(method, route),
-            )
-            self._series[method, route, status] = found
-        answered, took = found
-        answered.inc()
-        took.observe(seconds)
 
 
 class EngineMetrics:
@@ -68,14 +36,14 @@ class EngineMetrics:
             "innerloop_engine_queue_seconds",
             "Time a call waited for its pass.",
             ("kind",),
-            buckets=_SECONDS,
+            buckets=SECONDS,
             registry=registry,
         )
         self._device_seconds = Histogram(
             "innerloop_engine_device_seconds",
             "Time a pass took.",
             ("kind",),
-            buckets=_SECONDS,
+            buckets=SECONDS,
             registry=registry,
         )
         self._plans = Counter(

@@ -41,7 +41,7 @@ def _examination(
     learner: LearnerSpec, tasks: Any, data: LabelledData | None = None, **more: Any
 ) -> Examination:
     signature = signature_of(tasks, data.wire_shape if data else None)
-    ways = max_ways_of(learner, tasks)
+    ways = max_ways_of(learner, tasks, signature)
     params = build_learner(learner, signature, ways).init(torch.Generator().manual_seed(0))
     settings = {"episodes": 60, "seed": 3, **more}
     return Examination(learner, signature, ways, params, build_family(tasks, data), **settings)

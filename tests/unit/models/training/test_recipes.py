@@ -8,6 +8,7 @@ import torch
 from models.build import build_environments, build_family, build_learner, build_policy_learner
 from models.spec import (
     CheetahSpec,
+    ColumnSpec,
     EnvironmentSpec,
     LabelledSpec,
     MamlSpec,
@@ -17,6 +18,8 @@ from models.spec import (
     max_ways_of,
     signature_of,
 )
+from models.tasks.grouped import Grouped
+from models.tasks.grouped_data import GroupedData
 from models.tasks.labelled_data import LabelledData
 from models.training.meta_trainer import MetaTrainer
 from models.training.policies.trainer import PolicyTrainer
@@ -24,7 +27,7 @@ from models.training.recipes import RECIPES, Recipe
 
 POLICIES = [recipe for recipe in RECIPES if isinstance(recipe.config.tasks, EnvironmentSpec)]
 ALONE = [recipe for recipe in RECIPES if not recipe.needs and recipe not in POLICIES]
-OF_DATA = [recipe for recipe in RECIPES if recipe.needs]
+OF_CLASSES = [recipe for recipe in RECIPES if isinstance(recipe.config.tasks, LabelledSpec)]
 
 
 @pytest.mark.parametrize("recipe", POLICIES, ids=lambda recipe: recipe.name)
@@ -65,8 +68,8 @@ def _examples(recipe: Recipe) -> LabelledData:
     return LabelledData.from_arrays(inputs, labels, speakers)
 
 
-@pytest.mark.parametrize("recipe", OF_DATA, ids=lambda recipe: recipe.name)
-def test_a_recipe_of_data_fits_what_it_needs(recipe: Recipe) -> None:
+@pytest.mark.parametrize("recipe", OF_CLASSES, ids=lambda recipe: recipe.name)
+def test_a_recipe_of_classes_fits_what_it_needs(recipe: Recipe) -> None:
     config, data = recipe.config, _examples(recipe)
     assert isinstance(config.tasks, LabelledSpec)
     assert config.tasks.dataset == ""
@@ -79,9 +82,33 @@ def test_a_recipe_of_data_fits_what_it_needs(recipe: Recipe) -> None:
     assert losses.isfinite().all()
 
 
-def test_names_are_their_own() -> None:
+def test_the_students_recipe_fits_answers() -> None:
+    config = next(recipe.config for recipe in RECIPES if recipe.name == "students")
+    draws = np.random.default_rng(0)
+    skills = ColumnSpec(name="skill", categories=("add", "divide"))
+    inputs = np.stack([draws.integers(0, 2, 400), *draws.random((2, 400))], axis=1)
+    data = GroupedData.from_arrays(
+        inputs,
+        draws.integers(0, 2, 400),
+        np.arange(4).repeat(100),
+        columns=(skills, ColumnSpec(name="place"), ColumnSpec(name="attempt")),
+        classes=("0", "1"),
+    )
+    family = build_family(config.tasks, data)
+    assert isinstance(family, Grouped)
+    learner = build_learner(config.learner, family.signature, 2)
+    metrics = MetaTrainer(config.training, family, learner).run(1)
+    assert metrics["loss"] > 0
+
+
+def test_every_recipe_of_data_says_what_it_needs() -> None:
+    for recipe in RECIPES:
+        assert bool(recipe.needs) == (getattr(recipe.config.tasks, "dataset", None) == "")
+
+
+def test_names_are_their_own_and_sorted() -> None:
     names = [recipe.name for recipe in RECIPES]
-    assert names == sorted(set(names), key=names.index)
+    assert names == sorted(set(names))
     assert {"functions", "sinusoid-maml", "sinusoid-ridge"} <= set(names)
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import event, func, select
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.exc import IntegrityError
 
 from services.adaptation.records import Adaptation, StoredAdaptation
 from services.adaptation.writer import AdaptationWriter
@@ -128,5 +128,5 @@ def test_a_defect_is_told_to_whoever_waits(house: House) -> None:
     async def scenario() -> None:
         await AdaptationWriter(house.database).store(_stored(0, digest="no digest"), b"params")
 
-    with pytest.raises(StatementError, match="non-hexadecimal"):
+    with pytest.raises(ValueError, match="non-hexadecimal"):
         house.run(scenario())

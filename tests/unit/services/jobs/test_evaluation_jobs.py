@@ -66,7 +66,7 @@ def test_a_version_is_evaluated_and_none_is_made(bench: Bench) -> None:
     assert job.progress.iteration == job.progress.iterations == 30 * 10
     assert bench.jobs.checkpoints(job.id) == []
     kinds = [event.type for event in bench.jobs.events(job.id).data]
-    assert kinds.count("progress") == 10
+    assert kinds.count("progress") >= 10
     assert kinds[-1] == "status"
 
 

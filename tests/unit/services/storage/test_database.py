@@ -1,18 +1,19 @@
 """Sessions on SQLite: whole transactions, no lost updates, and trouble told apart from defects."""
 
 import asyncio
+import sqlite3
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, select, text
+from sqlalchemy import bindparam, column, func, select, table, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from services.errors import Unavailable
 from services.storage.database import Database, driver_url
 from services.storage.settings import StorageSettings
-from services.storage.tables import AliasRow, JobRow, ModelRow
+from services.storage.tables import AliasRow, JobRow, ModelRow, ModelVersionRow
 
 NOW = datetime(2026, 1, 1, 12, 30, 0, 123456, tzinfo=UTC)
 
@@ -81,18 +82,50 @@ def test_reads_go_on_during_a_write_and_see_one_moment(database: Database) -> No
 
 
 def test_a_look_up_sees_every_commit_before_it(database: Database) -> None:
-    def names(connection: Connection) -> list[str]:
-        return list(connection.scalars(select(ModelRow.name).order_by(ModelRow.name)))
+    count, missing = (
+        select(func.count()).select_from(ModelRow),
+        select(column("nothing")).select_from(table("t")),
+    )
 
     async def scenario() -> None:
         for number in range(3):
             with database.write() as session:
                 session.add(_model(f"m{number}"))
-            assert await database.look_up(names) == [f"m{n}" for n in range(number + 1)]
-            with pytest.raises(OperationalError):
-                await database.look_up(
-                    lambda connection: connection.execute(text("SELECT nothing FROM nowhere"))
-                )
+            assert await database.look_up(count) == (number + 1,)
+            with pytest.raises(sqlite3.OperationalError):
+                await database.look_up(missing)
+
+    asyncio.run(scenario())
+
+
+def test_a_look_up_reads_values_as_a_session_does(database: Database) -> None:
+    columns = (AliasRow.alias, AliasRow.created_at, ModelVersionRow.manifest, ModelVersionRow.token)
+    joined = select(*columns).join_from(AliasRow, ModelVersionRow, AliasRow.model == ModelVersionRow.model)
+    statement = joined.where(AliasRow.model == bindparam("model"), AliasRow.alias == "champion")
+    with database.write() as session:
+        session.add(_model("m"))
+        session.flush()
+        session.add(
+            ModelVersionRow(
+                model="m",
+                version=1,
+                artifact_sha256="0",
+                artifact_bytes=1,
+                manifest={"a": [1, None]},
+                created_at=NOW,
+            )
+        )
+        session.flush()
+        session.add(
+            AliasRow(model="m", alias="champion", version=1, revision=1, created_at=NOW, updated_at=NOW)
+        )
+    with database.read() as session:
+        expected = tuple(session.execute(statement, {"model": "m"}).one())
+    assert expected == ("champion", NOW, {"a": [1, None]}, None)
+
+    async def scenario() -> None:
+        assert await database.look_up(statement, model="m") == expected
+        assert await database.look_up(statement, model="another") is None
 
     asyncio.run(scenario())
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import NullPool, create_engine, select, text
+from sqlalchemy import NullPool, bindparam, create_engine, func, select, text
 from sqlalchemy.exc import InternalError
 
 from services.errors import Conflict, Unavailable
@@ -112,8 +112,10 @@ def test_a_look_up_sees_every_commit_before_it(database: Database) -> None:
         for number in range(2):
             with database.write() as session:
                 session.add(ModelRow(name=f"m{number}", created_at=NOW, last_version=0))
-            found = await database.look_up(lambda connection: list(connection.scalars(select(ModelRow.name))))
-            assert sorted(found) == [f"m{n}" for n in range(number + 1)]
+            assert await database.look_up(select(func.count()).select_from(ModelRow)) == (number + 1,)
+        by_name = select(ModelRow.created_at).where(ModelRow.name == bindparam("name"))
+        assert await database.look_up(by_name, name="m1") == (NOW,)
+        assert await database.look_up(by_name, name="m2") is None
 
     asyncio.run(scenario())
 

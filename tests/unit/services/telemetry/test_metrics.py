@@ -1,8 +1,10 @@
 """The instruments count what they say, in the registry they were given."""
 
+import pytest
 from prometheus_client import CollectorRegistry
 
-from services.telemetry.metrics import EngineMetrics, HttpMetrics, JobsCollector, render
+from services.telemetry.http_metrics import HttpMetrics
+from services.telemetry.metrics import EngineMetrics, JobsCollector, render
 
 
 def test_requests_are_counted_by_route_and_status() -> None:
@@ -13,6 +15,22 @@ def test_requests_are_counted_by_route_and_status() -> None:
     labels = {"method": "GET", "route": "/v1/jobs/{id}"}
     assert registry.get_sample_value("innerloop_http_requests_total", {**labels, "status": "404"}) == 1.0
     assert registry.get_sample_value("innerloop_http_request_seconds_count", labels) == 2.0
+
+
+def test_durations_are_counted_below_each_bound_that_they_do_not_exceed() -> None:
+    registry = CollectorRegistry()
+    http = HttpMetrics(registry)
+    for seconds in (0.001, 0.002, 0.3, 60.0):
+        http.observe("GET", "/", 200, seconds)
+    http.in_flight += 1
+    labels = {"method": "GET", "route": "/"}
+    below = {
+        bound: registry.get_sample_value("innerloop_http_request_seconds_bucket", {**labels, "le": bound})
+        for bound in ("0.001", "0.0025", "0.5", "10.0", "+Inf")
+    }
+    assert below == {"0.001": 1.0, "0.0025": 2.0, "0.5": 3.0, "10.0": 3.0, "+Inf": 4.0}
+    assert registry.get_sample_value("innerloop_http_request_seconds_sum", labels) == pytest.approx(60.303)
+    assert registry.get_sample_value("innerloop_http_requests_in_flight") == 1.0
 
 
 def test_a_pass_counts_each_call_that_waited() -> None:
