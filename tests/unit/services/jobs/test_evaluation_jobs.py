@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from services.datasets.records import DatasetColumns
 from services.errors import Invalid
 from services.jobs.ledger import Ledger
 from services.jobs.records import Job
@@ -96,6 +97,24 @@ def test_another_dataset_is_drawn_from_as_a_whole(bench: Bench) -> None:
     assert job.status is JobState.SUCCEEDED, job.error
     assert (job.config["tasks"]["n_way"], job.config["whole"]) == (3, True)
     assert job.metrics["accuracy"] > 1 / 3
+
+
+def test_groups_are_those_that_were_held_out(bench: Bench) -> None:
+    """Held-out groups of five rows give up to four; those of another dataset are no groups of this version's."""
+    rows = "".join(f"{x},{2 * x + who},p{who}\n" for who in range(8) for x in range(5))
+    made, _ = bench.datasets.create(
+        "people", "text/csv", f"x,y,who\n{rows}".encode(), DatasetColumns(target="y", task="who")
+    )
+    learner = {"algorithm": {"name": "maml"}, "network": {"name": "mlp", "hidden": [8]}}
+    tasks = {"family": "grouped", "dataset": made.id, "max_shot": 3, "n_query": 2}
+    trained = run(bench, {"model": "people", **LETTERS, "learner": learner, "tasks": tasks})
+    assert trained.status is JobState.SUCCEEDED, trained.error
+    job = run(bench, {"type": "evaluation", "model": "people", "episodes": 20})
+    assert job.status is JobState.SUCCEEDED, job.error
+    assert [row["shots"] for row in job.metrics["per_shot"]] == [1, 2, 3]
+    with pytest.raises(Invalid) as caught:
+        bench.jobs.submit({"type": "evaluation", "model": "people", "dataset": dataset(bench, 4)})
+    assert "groups" in caught.value.faults[0].detail
 
 
 def test_a_policy_has_a_return_for_every_step(bench: Bench) -> None:
