@@ -50,7 +50,7 @@ def evaluate(
         print_json(job.response)
         return
     print(_title(job))
-    print_table(("", "score", "95 % interval"), _scores(job.metrics), "nothing was measured")
+    print_table(("", "score", "95 % interval"), _scores(job.metrics), "")
     for name, rows in (("shots", job.metrics.get("per_shot")), ("steps", job.metrics.get("per_step"))):
         if rows:
             columns, cells = _table(name, rows)
@@ -80,7 +80,8 @@ def _title(job: "Job") -> str:
 
 def _scores(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for name, value in metrics.items():
-        if isinstance(value, int | float) and not name.endswith("_ci95"):
+        # A policy's returns are all in the table by steps.
+        if isinstance(value, int | float) and not name.startswith("return_") and not name.endswith("_ci95"):
             yield name.replace("_", " "), _number(name, value), f"± {_number(name, metrics[f'{name}_ci95'])}"
     calibration = metrics.get("calibration")
     if calibration:

@@ -7,6 +7,8 @@ from typing import Any
 from app.cli.picture_style import GREY, INK, STYLE
 
 _BLUE = "#1f6fb2"
+# The score that is drawn is the first of these that there is: errors of tasks of all scales say less than nll.
+_TITLES = {"accuracy": "accuracy", "return": "return", "nll": "negative log density", "loss": "squared error"}
 _AXES = {"shots": "support examples", "steps": "inner steps"}
 
 
@@ -35,7 +37,7 @@ def draw(metrics: Mapping[str, Any], title: str, path: Path) -> None:
 
 
 def _curve(axes: Any, by: str, rows: list[dict[str, float]]) -> None:
-    score = next(name for name in ("accuracy", "return", "loss") if name in rows[0])
+    score = next(name for name in _TITLES if name in rows[0])
     at, values = [row[by] for row in rows], [row[score] for row in rows]
     spread = [row[f"{score}_ci95"] for row in rows]
     axes.fill_between(
@@ -48,7 +50,7 @@ def _curve(axes: Any, by: str, rows: list[dict[str, float]]) -> None:
         label="95 % interval of the mean",
     )
     axes.plot(at, values, color=_BLUE, linewidth=2, marker="o")
-    axes.set_title(f"{'squared error or cross-entropy' if score == 'loss' else score} by {by}")
+    axes.set_title(f"{_TITLES[score]} by {by}")
     axes.set_xlabel(_AXES[by])
     axes.set_xticks(at)
     if score == "loss" and min(values) > 0 and max(values) > 20 * min(values):
