@@ -91,8 +91,9 @@ def measure(options: Options) -> Report:
         title="2-D navigation: a policy adapts to an unknown goal",
         how=(
             f"The recipe `{RECIPE}` in one process and one thread a seed, two at a time. Mean undiscounted "
-            f"return over {GOALS} held-out goals after 0 to {STEPS} gradient steps, each from 4000 fresh environment steps, at the recipe's inner rates "
-            f"{', '.join(map(str, rates_of(config)))}. Paper: {' / '.join(f'{one:.1f}' for one in PAPER)}; "
+            f"return over {GOALS} held-out goals after 0 to {STEPS} gradient steps, each from 4000 fresh steps of the "
+            f"environment, at the recipe's inner rates {', '.join(map(str, rates_of(config)))}. "
+            f"Paper: {' / '.join(f'{one:.1f}' for one in PAPER)}; "
             f"a policy that knows the goal: {ORACLE}."
         ),
         seed=options.seed,
