@@ -65,7 +65,7 @@ def build_services(
         datasets=datasets,
         engine=engine,
         idempotency=IdempotencyService(database, clock),
-        jobs=JobService(database, carrier, datasets, clock, max_step_bytes),
+        jobs=JobService(database, carrier, datasets, registry, clock, max_step_bytes),
         limits=limits,
         queue=queue,
         registry=registry,

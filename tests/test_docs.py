@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from models.spec import AlgorithmSpec
+from models.training.recipe_figures import FIGURES
 from models.training.recipes import RECIPES
 from tests.settings import table
 
@@ -27,6 +28,14 @@ def test_the_variables_of_the_readme_are_among_them() -> None:
     rows = settings_on(README).splitlines()
     assert len(rows) == 2 + 5
     assert set(rows) <= set(table().splitlines())
+
+
+def test_the_readme_tells_what_recipes_reach_as_the_api_does() -> None:
+    recipes = README.split("## Recipes")[1].split("\n## ")[0]
+    rows = {row.split("`")[1]: row for row in recipes.splitlines() if row.startswith("| `")}
+    for name, seen in FIGURES.items():
+        cells = [cell or "not measured" for cell in (seen.reaches, seen.cpu, seen.gpu)]
+        assert rows[name].endswith(f"| {' | '.join(cells)} |"), name
 
 
 def test_the_readme_lists_every_recipe() -> None:

@@ -161,9 +161,11 @@ RECIPE: dict[str, Any] = {
     "object": "recipe",
     "name": "sinusoid-maml",
     "description": "The sinusoids of Finn et al. 2017 by MAML, second order, K = 10.",
-    "needs": "",
     "config": _CONFIG,
     "created_at": "2026-11-23T00:00:00Z",
+    "needs": None,
+    "reaches": "squared error 0.3405 / 0.1033 after 1 / 10 inner steps",
+    "takes": {"cpu": "30 s", "gpu": None},
 }
 DATASET: dict[str, Any] = {
     "object": "dataset",

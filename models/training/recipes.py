@@ -35,7 +35,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
 
     `created_at` is when its figures were last measured; it changes with the configuration. A recipe whose tasks
     come from a dataset says in `needs` which; its configuration leaves `tasks.dataset` empty for the caller to
-    name. `takes` is its time on two CPU cores and on a GPU.
+    name. What it reaches and how long it takes is in `recipe_figures`.
     """
 
     name: str
@@ -43,7 +43,6 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime = datetime(2026, 11, 23, tzinfo=UTC)
     config: MetaTrainingConfig
     needs: str = ""
-    takes: str = ""
 
 
 _OMNIGLOT = "Omniglot's background set (Lake et al. 2015): images [n, 28, 28], bright on dark, by character"

@@ -46,7 +46,7 @@ def resolve(draft: Mapping[str, Any], recipes: Mapping[str, Recipe]) -> MetaTrai
     return _convert(merged(document(recipe.config), _with_family(overrides)), "/overrides")
 
 
-def document(config: MetaTrainingConfig) -> dict[str, Any]:
+def document(config: msgspec.Struct) -> dict[str, Any]:
     """The configuration, defaults and all, as JSON has it."""
     plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(config))
     return plain

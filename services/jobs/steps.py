@@ -1,7 +1,8 @@
 """What a workflow's steps do: begin, train a chunk, meta-test, publish. Knows no DBOS; imports torch late.
 
 A step answers with plain data, which DBOS records and gives again to a workflow that goes on elsewhere. The live
-trainer stays in memory between the steps of one worker; another worker makes it anew from the last checkpoint.
+trainer stays in memory between the steps of one worker; another worker makes it anew from the last checkpoint. An
+evaluation goes through the same steps, and publishes nothing.
 """
 
 import logging
@@ -14,6 +15,7 @@ from models.programs.folder import ProgramFolder
 from services.clock import Clock
 from services.datasets.service import DatasetService
 from services.errors import Unavailable
+from services.jobs.evaluation_session import EvaluationSession
 from services.jobs.failures import failure_of
 from services.jobs.ledger import Ledger, NotHeld
 from services.jobs.records import Job
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
     from models.tasks.labelled_data import LabelledData
 
 Outcome = Literal["more", "trained", "over"]
-Scores = dict[str, dict[str, float]]
+Scores = dict[str, Any]
+AnySession = Session | EvaluationSession
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +59,7 @@ class Steps:
         self._programs = programs if settings.worker_plans == "measured" else None
         self._leaving = Event()
         self._taken: dict[str, Job] = {}
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, AnySession] = {}
 
     @property
     def active(self) -> set[str]:
@@ -72,29 +75,29 @@ class Steps:
         return not self._leaving.is_set() and self._take(job_id, turn) is not None
 
     def train(self, job_id: str, turn: int) -> Outcome:
-        """Train until the next checkpoint, and save that."""
+        """Train until the next checkpoint, and save that; an evaluation goes on for as long."""
 
-        def chunk(session: Session) -> Outcome:
+        def chunk(session: AnySession) -> Outcome:
             session.train(self._settings.worker_checkpoint_seconds)
             return "trained" if session.finished else "more"
 
         return self._on(job_id, turn, chunk) or "over"
 
     def evaluate(self, job_id: str, turn: int) -> Scores | None:
-        """The meta-test's scores; None where the turn is over."""
+        """The meta-test's scores, or an evaluation's whole report; None where the turn is over."""
         scores: Scores | None = self._on(job_id, turn, lambda session: session.meta_test())
         return scores
 
     def publish(self, job_id: str, turn: int, scores: Scores) -> None:
-        """Register the version and end the job."""
+        """Register the version, where one was made, and end the job."""
         ended: Job | None = self._on(job_id, turn, lambda session: session.publish(scores, self._clock.now()))
         if ended is not None:
             self._forget(job_id, turn)
             self._ledger.let_go(ended)
 
-    def _on(self, job_id: str, turn: int, work: Callable[[Session], Any]) -> Any:
+    def _on(self, job_id: str, turn: int, work: Callable[[AnySession], Any]) -> Any:
         """The work's answer, or None where the job is not, or no longer, this worker's to do."""
-        session: Session | None = None
+        session: AnySession | None = None
         try:
             session = self._session(job_id, turn)
             if session is None:
@@ -110,7 +113,7 @@ class Steps:
             self._fail(job_id, turn, error)
         return None
 
-    def _set_down(self, job_id: str, turn: int, session: Session | None, *, hand_back: bool) -> None:
+    def _set_down(self, job_id: str, turn: int, session: AnySession | None, *, hand_back: bool) -> None:
         """Save what was reached, for whoever takes the job up again; a job that has ended needs nothing."""
         job = self._forget(job_id, turn)
         with suppress(NotHeld):
@@ -121,7 +124,7 @@ class Steps:
         if job is not None:
             self._ledger.let_go(job)
 
-    def _session(self, job_id: str, turn: int) -> Session | None:
+    def _session(self, job_id: str, turn: int) -> AnySession | None:
         session = self._sessions.get(job_id)
         if session is not None and session.job.turn == turn:
             return session
@@ -133,11 +136,22 @@ class Steps:
         # Importing torch takes seconds, in which the worker has to give signs of life and take jobs already.
         from services.jobs.preparation import prepare
 
+        report_seconds = self._settings.worker_report_seconds
+        if job.type == "evaluation":
+            self._sessions[job_id] = self._evaluation(job, report_seconds)
+            return self._sessions[job_id]
         training = prepare(job.config, self._load, self._settings, self._programs)
-        session = Session(job, training, self._ledger, self._leaving, self._settings.worker_report_seconds)
+        session = Session(job, training, self._ledger, self._leaving, report_seconds)
         session.restore(self._artifacts)
         self._sessions[job_id] = session
         return session
+
+    def _evaluation(self, job: Job, report_seconds: float) -> EvaluationSession:
+        from services.jobs.evaluation import prepare_evaluation
+
+        file = self._ledger.version_file(job.config["model"], job.config["version"])
+        examination = prepare_evaluation(job.config, file, self._load, self._settings)
+        return EvaluationSession(job, examination, self._ledger, self._leaving, report_seconds)
 
     def _take(self, job_id: str, turn: int) -> Job | None:
         taken = self._taken.get(job_id)

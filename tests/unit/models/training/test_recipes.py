@@ -23,6 +23,7 @@ from models.tasks.grouped_data import GroupedData
 from models.tasks.labelled_data import LabelledData
 from models.training.meta_trainer import MetaTrainer
 from models.training.policies.trainer import PolicyTrainer
+from models.training.recipe_figures import FIGURES
 from models.training.recipes import RECIPES, Recipe
 
 POLICIES = [recipe for recipe in RECIPES if isinstance(recipe.config.tasks, EnvironmentSpec)]
@@ -128,3 +129,8 @@ def test_the_starter_gives_a_std() -> None:
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 def test_a_recipe_reads_back_as_plain_json(recipe: Recipe) -> None:
     assert msgspec.json.decode(msgspec.json.encode(recipe), type=Recipe) == recipe
+
+
+def test_every_recipe_has_its_figures_even_where_nothing_was_measured() -> None:
+    assert set(FIGURES) == {recipe.name for recipe in RECIPES}
+    assert FIGURES["small-tables"].reaches is None
