@@ -14,20 +14,27 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from models.algorithms.anil import Anil
+from models.algorithms.anp import Anp
 from models.algorithms.bayesian_ridge import BayesianRidge
 from models.algorithms.boil import Boil
 from models.algorithms.cavia import Cavia
+from models.algorithms.cnp import Cnp
 from models.algorithms.default_head import DefaultHead
+from models.algorithms.encoded import Encoded
 from models.algorithms.ensemble import Ensemble
 from models.algorithms.imaml import Imaml
 from models.algorithms.learner import MetaLearner
+from models.algorithms.logistic import Logistic
 from models.algorithms.maml import Maml
 from models.algorithms.maml_policy import MamlPolicy
+from models.algorithms.matching_net import MatchingNet
 from models.algorithms.meta_curvature import MetaCurvature
+from models.algorithms.normalised import Normalised
 from models.algorithms.prior_fitted import PriorFitted
 from models.algorithms.protonet import ProtoNet
 from models.algorithms.reptile import Reptile
 from models.algorithms.ridge_classifier import RidgeClassifier
+from models.algorithms.svm import Svm
 from models.algorithms.views import Views
 from models.encoders.text import TextEncoder
 from models.encoders.tuning import Tuning
@@ -52,22 +59,27 @@ from models.policies.gaussian import Gaussian
 from models.policies.policy import Policy
 from models.spec import (
     AnilSpec,
+    AnpSpec,
     AutoSpec,
     BanditSpec,
     BoilSpec,
     BoxSpace,
     CaviaSpec,
     CheetahSpec,
+    CnpSpec,
     Conv1dSpec,
     Conv4Spec,
     EncoderSpec,
     EnvironmentSpec,
     FunctionsSpec,
+    GroupedSpec,
     ImamlSpec,
     LabelledSpec,
     LearnerSpec,
+    LogisticSpec,
     MamlPolicySpec,
     MamlSpec,
+    MatchingNetSpec,
     MetaCurvatureSpec,
     MlpSpec,
     NavigationSpec,
@@ -77,9 +89,11 @@ from models.spec import (
     ReptileSpec,
     ResNet12Spec,
     RidgeSpec,
+    SequencesSpec,
     SeriesTransformerSpec,
     Signature,
     SinusoidSpec,
+    SvmSpec,
     TablesSpec,
     TableTransformerSpec,
     TabularMdpSpec,
@@ -89,8 +103,11 @@ from models.spec import (
 )
 from models.tasks.family import TaskFamily
 from models.tasks.functions import Functions
+from models.tasks.grouped import Grouped
+from models.tasks.grouped_data import GroupedData
 from models.tasks.labelled import Labelled
 from models.tasks.labelled_data import LabelledData
+from models.tasks.sequences import Sequences
 from models.tasks.sinusoid import Sinusoid
 from models.tasks.tables.family import Tables
 
@@ -160,6 +177,13 @@ def build_learner(
     and `encoder` as in `build_network`. Raises ValueError where algorithm, network and signature do not fit.
     """
     signature = learned_signature(spec.network, signature)
+    if signature.columns or signature.target_columns:
+        return Encoded(build_learner(spec, signature.encoded, max_ways, kernels), signature)
+    if spec.normalise:
+        if signature.task != "regression" or signature.input_kind != "vectors":
+            raise ValueError("only regression on vectors is normalised by a task's own support set")
+        plain = msgspec.structs.replace(spec, normalise=False)
+        return Normalised(build_learner(plain, signature, kernels=kernels))
     learner = _one_member(spec, signature, max_ways, kernels, mean, encoder)
     if spec.members > 1:
         learner = Ensemble(learner, spec.members)
@@ -185,6 +209,13 @@ def _one_member(
         raise ValueError(
             "this algorithm adds inputs of its own, and an encoder takes none; ridge or maml do without"
         )
+    if task not in algorithm.tasks and not isinstance(algorithm, MamlPolicySpec):
+        name, does = (
+            type(algorithm).__struct_config__.tag,
+            "predicts" if "regression" in algorithm.tasks else "classifies",
+        )
+        found = "numbers" if task == "regression" else "labels"
+        raise ValueError(f"{name} {does}, and the targets are {found}; maml and ridge take them")
     inputs = network_inputs_of(spec, signature)
     taken = msgspec.structs.replace(signature, inputs=inputs)
     backbone = build_network(spec.network, taken, kernels, mean, encoder)
@@ -212,15 +243,20 @@ def _one_member(
         case MetaCurvatureSpec():
             return MetaCurvature(algorithm, task, headed())
         case AutoSpec():
-            if regression:
-                raise ValueError(
-                    "the default head classifies, and the targets are numbers; maml and ridge take them"
-                )
             return DefaultHead(backbone)
         case ProtoNetSpec():
-            if regression:
-                raise ValueError("protonet classifies, and the targets are numbers; maml and ridge take them")
             return ProtoNet(backbone)
+        case MatchingNetSpec():
+            return MatchingNet(algorithm, backbone)
+        case LogisticSpec():
+            return Logistic(algorithm, backbone)
+        case SvmSpec():
+            return Svm(algorithm, backbone)
+        case CnpSpec():
+            return Cnp(backbone, *_around(backbone, algorithm.representation, signature.target_width))
+        case AnpSpec():
+            around = _around(backbone, algorithm.representation, signature.target_width)
+            return Anp(algorithm, backbone, *around)
         case RidgeSpec():
             if not regression:
                 return RidgeClassifier(backbone)
@@ -271,7 +307,15 @@ def _prior_fitted(spec: LearnerSpec, signature: Signature, max_ways: int | None)
     return PriorFitted("regression", network, spec.network.rows, None)
 
 
-def build_family(spec: TaskFamilySpec, data: LabelledData | None = None) -> TaskFamily:
+def _around(backbone: Network, representation: int, targets: int) -> tuple[Network, Network]:
+    """A neural process's encoder and decoder, of two hidden layers each."""
+    wide = (representation, representation)
+    encoder = Mlp(backbone.width + targets, (*wide, representation), name="encoder", linear_end=True)
+    decoder = Mlp(backbone.width + representation, (*wide, 2 * targets), name="decoder", linear_end=True)
+    return encoder, decoder
+
+
+def build_family(spec: TaskFamilySpec, data: LabelledData | GroupedData | None = None) -> TaskFamily:
     """The family that `spec` describes; raises ValueError where the dataset is missing or cannot give it."""
     match spec:
         case SinusoidSpec():
@@ -281,9 +325,13 @@ def build_family(spec: TaskFamilySpec, data: LabelledData | None = None) -> Task
         case TablesSpec():
             return Tables(spec)
         case LabelledSpec():
-            if data is None:
+            if not isinstance(data, LabelledData):
                 raise ValueError("a labelled family needs its dataset")
             return Labelled(spec, data)
+        case GroupedSpec() | SequencesSpec():
+            if not isinstance(data, GroupedData):
+                raise ValueError("grouped tasks need their dataset, with a task for every row")
+            return Grouped(spec, data) if isinstance(spec, GroupedSpec) else Sequences(spec, data)
         case _:
             raise ValueError("environments are built by build_environments")
 

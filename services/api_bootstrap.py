@@ -67,7 +67,7 @@ def build_services(
         datasets=datasets,
         engine=engine,
         idempotency=IdempotencyService(database, clock),
-        jobs=JobService(database, carrier, datasets, clock, max_step_bytes, encoders=encoders),
+        jobs=JobService(database, carrier, datasets, registry, clock, max_step_bytes, encoders=encoders),
         limits=limits,
         queue=queue,
         registry=registry,

@@ -6,24 +6,36 @@ from models.build import build_any_learner
 from models.spec import (
     AlgorithmSpec,
     AnilSpec,
+    AnpSpec,
     BoxSpace,
     CaviaSpec,
+    CnpSpec,
+    ColumnSpec,
     Conv4Spec,
     DiscreteSpace,
     LearnerSpec,
+    LogisticSpec,
     MamlPolicySpec,
     MamlSpec,
+    MatchingNetSpec,
     MlpSpec,
     NetworkSpec,
     ProtoNetSpec,
     RidgeSpec,
     Signature,
+    SvmSpec,
     TensorSpec,
 )
 from services.storage.manifest import Manifest, encode_artifact
 
 LINE = Signature(
     inputs=TensorSpec(datatype="FP32", shape=(-1, 1)), targets=TensorSpec(datatype="FP32", shape=(-1, 1))
+)
+ANSWERS = Signature(
+    inputs=TensorSpec(datatype="FP32", shape=(-1, 2)),
+    targets=TensorSpec(datatype="BYTES", shape=(-1,)),
+    columns=(ColumnSpec(name="skill", categories=("add", "take")), ColumnSpec(name="place", mean=3, scale=2)),
+    classes=("0", "1"),
 )
 LABELS = TensorSpec(datatype="BYTES", shape=(-1,))
 POINTS = Signature(inputs=TensorSpec(datatype="FP32", shape=(-1, 3)), targets=LABELS)
@@ -55,6 +67,11 @@ def regression_ridge() -> bytes:
     return artifact(RidgeSpec(), LINE)
 
 
+def answers_maml() -> bytes:
+    """Of tasks that all have the classes 0 and 1, by a skill and a place."""
+    return artifact(MamlSpec(inner_steps=2), ANSWERS, max_ways=2)
+
+
 def points_maml(max_ways: int = 6) -> bytes:
     return artifact(MamlSpec(inner_steps=2), POINTS, max_ways=max_ways)
 
@@ -73,6 +90,26 @@ def points_anil(max_ways: int = 6) -> bytes:
 
 def regression_cavia() -> bytes:
     return artifact(CaviaSpec(inner_steps=2, inner_lr=0.1), LINE)
+
+
+def points_logistic() -> bytes:
+    return artifact(LogisticSpec(), POINTS)
+
+
+def points_svm() -> bytes:
+    return artifact(SvmSpec(), POINTS)
+
+
+def points_matchingnet(max_support: int = 16) -> bytes:
+    return artifact(MatchingNetSpec(max_support=max_support), POINTS)
+
+
+def regression_cnp() -> bytes:
+    return artifact(CnpSpec(representation=8), LINE)
+
+
+def regression_anp(max_support: int = 16) -> bytes:
+    return artifact(AnpSpec(representation=8, heads=2, max_support=max_support), LINE)
 
 
 def pictures_protonet() -> bytes:

@@ -2,9 +2,12 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from models.spec import AlgorithmSpec
+from models.training.recipe_figures import FIGURES
 from models.training.recipes import RECIPES
 from tests.settings import table
 
@@ -25,6 +28,14 @@ def test_the_variables_of_the_readme_are_among_them() -> None:
     rows = settings_on(README).splitlines()
     assert len(rows) == 2 + 5
     assert set(rows) <= set(table().splitlines())
+
+
+def test_the_readme_tells_what_recipes_reach_as_the_api_does() -> None:
+    recipes = README.split("## Recipes")[1].split("\n## ")[0]
+    rows = {row.split("`")[1]: row for row in recipes.splitlines() if row.startswith("| `")}
+    for name, seen in FIGURES.items():
+        cells = [cell or "not measured" for cell in (seen.reaches, seen.cpu, seen.gpu)]
+        assert rows[name].endswith(f"| {' | '.join(cells)} |"), name
 
 
 def test_the_readme_lists_every_recipe() -> None:
@@ -54,3 +65,15 @@ def test_paths_that_the_architecture_names_exist() -> None:
     page = (ROOT / "docs/architecture.md").read_text()
     for path in re.findall(r"`((?:app|services|models)/[\w/.]+)`", page):
         assert (ROOT / path).exists(), path
+
+
+def test_the_page_of_learners_lists_every_algorithm_as_its_spec_describes_it() -> None:
+    rows = re.findall(r"^\| `([a-z-_]+)` \|(.*)\|$", (ROOT / "docs/learners.md").read_text(), re.M)
+    page = {name: [cell.strip() for cell in cells.split(" | ")] for name, cells in rows}
+    specs = {spec.__struct_config__.tag: spec for spec in get_args(AlgorithmSpec)}
+    assert page.keys() == specs.keys()
+    assert len(page) == len(rows)
+    for name, (paper, tasks, _, adjustable, _) in page.items():
+        assert paper.startswith("[")
+        assert tasks == ", ".join(specs[name].tasks)
+        assert re.findall(r"`(\w+)`", adjustable) == list(specs[name].adjustable)

@@ -29,6 +29,10 @@ def upload(
     inputs: Annotated[str | None, typer.Option(help="Tables: input columns, comma-separated.")] = None,
     target: Annotated[str | None, typer.Option(help="Tables: the target column.")] = None,
     task: Annotated[str | None, typer.Option(help="Tables: the column that names a row's task.")] = None,
+    categorical: Annotated[
+        str | None, typer.Option(help="Tables: the inputs whose values are kinds, comma-separated.")
+    ] = None,
+    order: Annotated[str | None, typer.Option(help="Tables: the column that puts rows into order.")] = None,
     media_type: Annotated[
         str | None, typer.Option("--type", help="The media type, where the suffix does not tell it.")
     ] = None,
@@ -43,7 +47,14 @@ def upload(
         raise InvalidInput(f"{file.name} is a table: name the column to predict with --target{_header(file)}")
     with connect(url) as client:
         made = client.datasets.upload(
-            file, name, media_type=media_type, inputs=inputs, target=target, task=task
+            file,
+            name,
+            media_type=media_type,
+            inputs=inputs,
+            target=target,
+            task=task,
+            categorical=categorical,
+            order=order,
         )
     print_json(made) if as_json else print_details(made)
 

@@ -5,24 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from app.cli.four_points import QUERIES, SUPPORT_X, SUPPORT_Y, Result, Sketch
+from app.cli.picture_style import INK, STYLE
 
-_INK, _GREY, _BEFORE, _AFTER, _TRUTH = "#1b2330", "#8a94a6", "#c2703d", "#1f6fb2", "#11151c"
+_BEFORE, _AFTER, _TRUTH = "#c2703d", "#1f6fb2", "#11151c"
 _HEIGHT = (-8.0, 24.0)
-_STYLE: Any = {
-    "font.size": 10,
-    "axes.edgecolor": _GREY,
-    "axes.labelcolor": _INK,
-    "axes.titlecolor": _INK,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e6e9ef",
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "legend.frameon": False,
-}
 
 
 def draw(result: Result, path: Path) -> None:
@@ -31,13 +17,13 @@ def draw(result: Result, path: Path) -> None:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(12, 6.2), layout="constrained")
         left, right = figure.subfigures(1, 2, width_ratios=(3, 2), squeeze=False)[0]
         _curves(left.subplots(), result)
         if result.sketches:
             right.suptitle(
-                "The same base, other tasks", x=0.09, ha="left", weight="bold", fontsize=12, color=_INK
+                "The same base, other tasks", x=0.09, ha="left", weight="bold", fontsize=12, color=INK
             )
             for axes, sketch in zip(
                 right.subplots(len(result.sketches), sharex=True), result.sketches, strict=True
@@ -53,7 +39,7 @@ def _sketch(axes: Any, sketch: Sketch) -> None:
     _band(axes, sketch.x, sketch.values, sketch.stds, _AFTER, 0.25)
     axes.plot(sketch.x, sketch.values, color=_AFTER, linewidth=2)
     axes.plot(sketch.x, truth, color=_TRUTH, linewidth=1.4, linestyle=(0, (1, 2)), zorder=4)
-    axes.scatter(task.measured, [task.curve(x) for x in task.measured], s=32, color=_INK, zorder=5)
+    axes.scatter(task.measured, [task.curve(x) for x in task.measured], s=32, color=INK, zorder=5)
     axes.set_xlim(min(sketch.x), max(sketch.x))
     room = 0.35 * (max(truth) - min(truth))
     axes.set_ylim(min(truth) - room, max(truth) + room)
@@ -79,7 +65,7 @@ def _curves(axes: Any, result: Result) -> None:
     truth = [point.truth for point in result.curve]
     # On top: the prediction lies on it and would hide it.
     axes.plot(x, truth, color=_TRUTH, linewidth=1.6, linestyle=(0, (1, 2)), zorder=4, label="truth, y = 2x")
-    axes.scatter(SUPPORT_X, SUPPORT_Y, s=55, color=_INK, zorder=5, label="the four points")
+    axes.scatter(SUPPORT_X, SUPPORT_Y, s=55, color=INK, zorder=5, label="the four points")
     answers = [point.after for point in result.points]
     axes.scatter(
         QUERIES,

@@ -28,6 +28,7 @@ COMMANDS = {
     "keys": Entry("keys", "app", _RUN, "Create, list and revoke the keys that callers send."),
     "encoders": Entry("encoders", "app", _RUN, "Fetch and list pretrained encoders of texts and images."),
     "train": Entry("train", "train", _USE, "Meta-train a base model as a background job."),
+    "evaluate": Entry("evaluate", "evaluate", _USE, "Test a version on tasks that it was not trained on."),
     "jobs": Entry("jobs", "app", _USE, "List, watch, cancel, pause and resume jobs."),
     "models": Entry("models", "app", _USE, "List models and versions, move aliases, download and upload."),
     "adapt": Entry("adapt", "adapt", _USE, "Adapt a model to labelled examples."),

@@ -8,6 +8,8 @@ from app.cli.options import Json, Url, connect
 from app.cli.output import print_json, print_table
 from innerloop import InvalidInput
 
+_UNSEEN = "not measured"
+
 
 def recipes(
     name: Annotated[str | None, typer.Argument(help="Show this one's whole configuration.")] = None,
@@ -26,7 +28,14 @@ def recipes(
         print_json(found)
     else:
         rows = [
-            (recipe.name, recipe.config.get("training", {}).get("iterations"), recipe.description)
+            (
+                recipe.name,
+                recipe.description,
+                recipe.needs,
+                recipe.reaches or _UNSEEN,
+                recipe.takes.cpu or _UNSEEN,
+                recipe.takes.gpu or _UNSEEN,
+            )
             for recipe in found
         ]
-        print_table(("name", "iterations", "description"), rows, "no recipes")
+        print_table(("name", "description", "needs", "reaches", "2 cores", "GPU"), rows, "no recipes")

@@ -163,6 +163,9 @@ RECIPE: dict[str, Any] = {
     "description": "The sinusoids of Finn et al. 2017 by MAML, second order, K = 10.",
     "config": _CONFIG,
     "created_at": "2026-11-23T00:00:00Z",
+    "needs": None,
+    "reaches": "squared error 0.3405 / 0.1033 after 1 / 10 inner steps",
+    "takes": {"cpu": "30 s", "gpu": None},
 }
 DATASET: dict[str, Any] = {
     "object": "dataset",

@@ -74,12 +74,27 @@ async def upload_dataset(
         str | None,
         Query(description="Tables: the column that says which task a row is of.", examples=["person"]),
     ] = None,
+    categorical: Annotated[
+        list[str] | None,
+        Query(
+            description="Tables: the input columns whose values are kinds, not amounts; clients send their index.",
+            examples=["skill"],
+        ),
+    ] = None,
+    order: Annotated[
+        str | None,
+        Query(
+            description="Tables: the column whose numbers or times put rows into order.", examples=["time"]
+        ),
+    ] = None,
 ) -> Response:
     """Keep labelled examples, to meta-train on. The body is the file; its media type says how to read it."""
     media_type = media_type_of(request)
     if media_type not in _FILES:
         raise UnsupportedMediaType(f"a dataset is one of {', '.join(_FILES)}")
-    columns = DatasetColumns(inputs=_names(inputs), target=target, task=task)
+    columns = DatasetColumns(
+        inputs=_names(inputs), target=target, task=task, categorical=_names(categorical), order=order
+    )
     with upload_file(settings.upload_dir) as file:
         upload = await receive_file(request, file, settings.dataset_bytes)
         if upload.size == 0:

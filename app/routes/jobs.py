@@ -30,14 +30,15 @@ router = APIRouter(prefix="/v1/jobs", tags=["Jobs"])
     **operation(
         {202: Answer("The job; it is queued.", JobResponse, examples.QUEUED_JOB, ("Location",))},
         (422, 503),
-        body=json_body(JobRequest, "a recipe", "a dataset of your own"),
+        body=json_body(JobRequest, "a recipe", "a dataset of your own", "an evaluation"),
         idempotent=True,
     ),
 )
 async def submit_job(request: Request, services: Services, settings: Settings) -> Response:
     """Meta-train a base model in the background: from a recipe with overrides, or from a whole configuration.
 
-    On success the job registers a new version of `model`, and moves `publish.alias` to it.
+    On success the job registers a new version of `model`, and moves `publish.alias` to it. A job of type
+    `evaluation` tests a version and registers nothing: its `metrics` are the report.
     """
     body = await read_body(request, settings.body_bytes)
 

@@ -8,8 +8,9 @@ from app.dependencies import After, Limit, Services
 from app.operations import Answer, operation
 from app.responses import examples
 from app.responses.answers import listed_of
-from innerloop.schemas.jobs import RecipeResponse
+from innerloop.schemas.jobs import RecipeResponse, RecipeTimes
 from innerloop.schemas.listing import ListResponse
+from models.training.recipe_figures import FIGURES
 
 router = APIRouter(prefix="/v1/recipes", tags=["Jobs"])
 
@@ -32,6 +33,9 @@ async def list_recipes(services: Services, limit: Limit = 20, after: After = Non
             description=recipe.description,
             config=msgspec.to_builtins(recipe.config),
             created_at=recipe.created_at,
+            needs=recipe.needs or None,
+            reaches=FIGURES[recipe.name].reaches,
+            takes=RecipeTimes(cpu=FIGURES[recipe.name].cpu, gpu=FIGURES[recipe.name].gpu),
         ),
         limit,
         after,

@@ -13,7 +13,23 @@ from models.functional import Params
 from models.spec import Task
 
 
-class MetaLearner(Protocol):
+class Trainable(Protocol):
+    """What an outer loop needs of whatever it trains."""
+
+    def init(self, generator: Generator) -> dict[str, Tensor]:
+        """Fresh meta-parameters, float32 on the CPU, the same for the same generator state."""
+        ...
+
+    def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
+        """The outer loss of one episode, a scalar (the performance after adaptation), and metrics to log.
+
+        Metrics are scalars: `loss` (squared error or cross-entropy on the query), `accuracy` for
+        classification, whatever else the algorithm can tell.
+        """
+        ...
+
+
+class MetaLearner(Trainable, Protocol):
     """One algorithm on one network, for one signature. All methods are pure and take a single task.
 
     Adapted parameters are whatever `predict` needs beyond the meta-parameters: the whole network for MAML, its
@@ -28,10 +44,6 @@ class MetaLearner(Protocol):
     @property
     def max_ways(self) -> int | None:
         """The most classes one task may have; None where the algorithm sets no bound."""
-        ...
-
-    def init(self, generator: Generator) -> dict[str, Tensor]:
-        """Fresh meta-parameters, float32 on the CPU, the same for the same generator state."""
         ...
 
     def adapt(
@@ -54,12 +66,4 @@ class MetaLearner(Protocol):
 
     def support_loss(self, meta_params: Params, adapted_params: Params, support: SupportSet) -> Tensor:
         """The mean loss on the support set after adaptation, a scalar: squared error or cross-entropy."""
-        ...
-
-    def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
-        """The outer loss of one episode, a scalar (the performance after adaptation), and metrics to log.
-
-        Metrics are scalars: `loss` (squared error or cross-entropy on the query), `accuracy` for
-        classification, whatever else the algorithm can tell.
-        """
         ...

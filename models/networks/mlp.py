@@ -24,11 +24,24 @@ def uniform(shape: Sequence[int], bound: float, generator: Generator) -> Tensor:
 
 
 class Mlp:
-    """Hidden layers of the given widths, an activation after each: features [E, hidden[-1]] from [E, D]."""
+    """Hidden layers of the given widths, an activation after each: features [E, hidden[-1]] from [E, D].
 
-    def __init__(self, in_features: int, hidden: Sequence[int], activation: Activation = "relu") -> None:
+    `name` is what its parameters' names begin with. `linear_end` leaves the last layer without an activation.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden: Sequence[int],
+        activation: Activation = "relu",
+        *,
+        name: str = "backbone",
+        linear_end: bool = False,
+    ) -> None:
         self.widths = (in_features, *hidden)
         self.activation = ACTIVATIONS[activation]
+        self._name = name
+        self._bent = len(hidden) - linear_end
 
     @property
     def width(self) -> int:
@@ -39,13 +52,14 @@ class Mlp:
         params = {}
         for layer, (fan_in, fan_out) in enumerate(zip(self.widths, self.widths[1:], strict=False)):
             bound = 1 / math.sqrt(fan_in)
-            params[f"backbone.{layer}.weight"] = uniform((fan_out, fan_in), bound, generator)
-            params[f"backbone.{layer}.bias"] = uniform((fan_out,), bound, generator)
+            params[f"{self._name}.{layer}.weight"] = uniform((fan_out, fan_in), bound, generator)
+            params[f"{self._name}.{layer}.bias"] = uniform((fan_out,), bound, generator)
         return params
 
     def __call__(self, params: Params, inputs: Tensor) -> Tensor:
         features = inputs
         for layer in range(len(self.widths) - 1):
-            weight, bias = params[f"backbone.{layer}.weight"], params[f"backbone.{layer}.bias"]
-            features = self.activation(torch.nn.functional.linear(features, weight, bias))
+            weight, bias = params[f"{self._name}.{layer}.weight"], params[f"{self._name}.{layer}.bias"]
+            features = torch.nn.functional.linear(features, weight, bias)
+            features = self.activation(features) if layer < self._bent else features
         return features

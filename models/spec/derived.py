@@ -4,16 +4,26 @@ from models.spec.environments import EnvironmentSpec, action_space, observation_
 from models.spec.learner import LearnerSpec
 from models.spec.networks import EncoderSpec, NetworkSpec
 from models.spec.signature import INPUT_KINDS, Signature, TensorSpec
-from models.spec.tasks import LabelledSpec, TablesSpec, TaskFamilySpec
+from models.spec.tasks import GroupSpec, LabelledSpec, TablesSpec, TaskFamilySpec
 
 
-def signature_of(tasks: TaskFamilySpec, example_shape: tuple[int, ...] | None = None) -> Signature:
+def signature_of(
+    tasks: TaskFamilySpec, example_shape: tuple[int, ...] | None = None, data: Signature | None = None
+) -> Signature:
     """The signature of a learner trained on `tasks`.
 
     `example_shape` is one example of the dataset as it crosses the wire: (D,) for vectors, (T, C) for series,
-    (H, W, C) for images, () for texts; None for families made from a formula. Raises ValueError where one is
-    missing.
+    (H, W, C) for images, () for texts; None for families made from a formula. `data` is the dataset's signature:
+    grouped tasks have it themselves, with the columns' standardisation once that is measured.
+
+    Raises ValueError where one is missing.
     """
+    if isinstance(tasks, GroupSpec):
+        if data is None:
+            raise ValueError("grouped tasks have the signature of their dataset, and none was given")
+        if data.input_kind != "vectors":
+            raise ValueError("grouped tasks take rows of numbers and categories, not images, series or texts")
+        return data
     if isinstance(tasks, TablesSpec):
         classes = TensorSpec(datatype="BYTES", shape=(-1,))
         number = TensorSpec(datatype="FP32", shape=(-1, 1))
@@ -32,9 +42,11 @@ def signature_of(tasks: TaskFamilySpec, example_shape: tuple[int, ...] | None = 
         raise ValueError(
             f"an example is a text (), (D,), a series (T, C) or an image (H, W, C), not {example_shape}"
         )
+    columns = data.columns if data is not None else ()
     return Signature(
         inputs=TensorSpec(datatype="FP32" if example_shape else "BYTES", shape=(-1, *example_shape)),
         targets=TensorSpec(datatype="BYTES", shape=(-1,)),
+        columns=columns if any(column.categories for column in columns) else (),
     )
 
 
@@ -50,15 +62,21 @@ def learned_signature(network: NetworkSpec, signature: Signature) -> Signature:
     return Signature(inputs=TensorSpec(datatype="FP32", shape=(-1, network.width)), targets=signature.targets)
 
 
-def max_ways_of(learner: LearnerSpec, tasks: TaskFamilySpec) -> int | None:
+def max_ways_of(
+    learner: LearnerSpec, tasks: TaskFamilySpec, signature: Signature | None = None
+) -> int | None:
     """The most classes that one task of the trained learner may have; None for no bound, and for regression.
+
+    A `signature` with classes has those, whatever the algorithm.
 
     An algorithm with an output layer has one output for each class of its training episodes; the others learn none.
     """
+    if signature is not None and signature.classes:
+        return len(signature.classes)
     if not learner.algorithm.has_output_layer:
         return None
     if isinstance(tasks, LabelledSpec):
-        return tasks.n_way
+        return tasks.most_ways
     if isinstance(tasks, TablesSpec) and tasks.task == "classification":
         return tasks.classes
     return None

@@ -12,6 +12,8 @@ from models.spec.networks import NetworkSpec
 class LearnerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What rebuilds a learner, together with the signature it was trained for.
 
+    With `normalise` a regression learner sees every task in units of its own support set: of mean 0 and
+    deviation 1, inputs and targets, column by column.
     `members` of them start apart, learn side by side and answer together (a deep ensemble). With `views` above 1
     an adapted model sees so many shifted and turned copies of each image, of its support set and of what it is
     asked alike; meta-training sees each image once.
@@ -19,5 +21,6 @@ class LearnerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     algorithm: AlgorithmSpec
     network: NetworkSpec
+    normalise: bool = False
     members: Annotated[int, Meta(ge=1, le=16)] = 1
     views: Annotated[int, Meta(ge=1, le=9)] = 1

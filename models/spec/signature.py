@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from models.spec.columns import ColumnSpec, encoded_width
 from models.spec.spaces import ActionSpace, BoxSpace, DiscreteSpace
 
 Task = Literal["regression", "classification", "policy"]
@@ -33,10 +34,17 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Targets FP32 [-1, T] for regression; BYTES [-1] (one label an example) for classification. A policy's inputs
     are its observations, and its targets its actions: FP32 [-1, A] of a box, INT64 [-1] of a discrete space;
     `actions` is that space, and None for what is no policy.
+
+    `columns` says what each of a table's D columns means, and `target_columns` each of T; empty where numbers go
+    in and come out as they are. With `classes` every task has these classes, in this order, whether its support
+    set shows them all or not; without, a task's classes are those of its support set.
     """
 
     inputs: TensorSpec
     targets: TensorSpec
+    columns: tuple[ColumnSpec, ...] = ()
+    target_columns: tuple[ColumnSpec, ...] = ()
+    classes: tuple[str, ...] = ()
     actions: ActionSpace | None = None
 
     @classmethod
@@ -67,6 +75,14 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def is_text(self) -> bool:
         return self.input_kind == "texts"
+
+    @property
+    def encoded(self) -> "Signature":
+        """What a network sees behind the columns' encoding: their width in place of D, and nothing to encode."""
+        inputs = self.inputs
+        if self.columns:
+            inputs = msgspec.structs.replace(inputs, shape=(-1, encoded_width(self.columns)))
+        return msgspec.structs.replace(self, inputs=inputs, columns=(), target_columns=())
 
     @property
     def target_width(self) -> int:

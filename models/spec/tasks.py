@@ -66,6 +66,9 @@ class LabelledSpec(
 ):
     """N-way K-shot episodes from an uploaded dataset of labelled examples.
 
+    With `max_way` an episode has `min_way` (2 unless given) to `max_way` classes in place of `n_way`, and with
+    `max_shot` a class has `min_shot` (1 unless given) to `max_shot` examples in place of `n_shot`: imbalanced, by
+    the rules of Meta-Dataset (Triantafillou et al. 2020), in meta-training and meta-test alike.
     `within_task` draws every episode's classes inside one of the dataset's tasks (an alphabet, a speaker).
     `rotations` makes each quarter turn of a class another class (images only, meta-training only).
     `dropout` of an example's numbers, drawn for every episode, become their mean (vectors and an encoder's features
@@ -83,6 +86,10 @@ class LabelledSpec(
     n_way: Ways = 5
     n_shot: Shots = 1
     n_query: Shots = 5
+    min_way: Ways | None = None
+    max_way: Ways | None = None
+    min_shot: Shots | None = None
+    max_shot: Shots | None = None
     within_task: bool = False
     rotations: bool = False
     dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
@@ -94,9 +101,84 @@ class LabelledSpec(
     test_tasks: tuple[str, ...] = ()
 
     @property
+    def is_variable(self) -> bool:
+        """Whether ways or shots are drawn anew for every episode."""
+        return self.max_way is not None or self.max_shot is not None
+
+    @property
+    def fewest_ways(self) -> int:
+        """The classes of the smallest meta-test episode."""
+        return self.n_way if self.max_way is None else self.min_way or 2
+
+    @property
+    def most_test_ways(self) -> int:
+        """The classes of the largest meta-test episode."""
+        return self.max_way or self.n_way
+
+    @property
+    def fewest_train_ways(self) -> int:
+        """The classes of the smallest meta-training episode."""
+        return self.most_ways if self.max_way is None else self.fewest_ways
+
+    @property
     def most_ways(self) -> int:
         """The classes of the largest episode."""
-        return max(self.n_way, self.train_ways or 0)
+        return max(self.most_test_ways, self.train_ways or 0)
+
+    @property
+    def fewest_shots(self) -> int:
+        """The least support examples of a class."""
+        return self.n_shot if self.max_shot is None else self.min_shot or 1
+
+    @property
+    def most_shots(self) -> int:
+        """The most support examples of a class."""
+        return self.max_shot or self.n_shot
+
+
+class GroupedSpec(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="family", tag="grouped"
+):
+    """A task is one group of an uploaded dataset's rows: a person, a school, a device (its `task` column).
+
+    An episode gives `min_shot` to `max_shot` of a group's rows and asks for up to `n_query` others; a group of
+    fewer than `min_shot` + 1 rows is left out. Targets are numbers, or classes that mean the same in every group.
+    `test_fraction` of the groups is held out for the meta-test: which ones is drawn from `split_seed`, unless
+    `test_tasks` names them. `duplicates`: of rows of one group that are equal in inputs and target all but one
+    are dropped, unless they are to be kept because each is an observation of its own.
+    """
+
+    needs_dataset: ClassVar[bool] = True
+
+    dataset: str
+    min_shot: Shots = 1
+    max_shot: Shots = 16
+    n_query: Shots = 16
+    test_fraction: Fraction = 0.2
+    split_seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+    test_tasks: tuple[str, ...] = ()
+    duplicates: Literal["drop", "keep"] = "drop"
+
+
+class SequencesSpec(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="family", tag="sequences"
+):
+    """A task is one group's rows in their order: a student's answers. The past is given, the future asked for.
+
+    An episode gives a group's first rows, `min_shot` to `max_shot` of them, and asks for the `n_query` that
+    follow. The order is that of the dataset's `order` column, else of the file. Equal rows are kept: they happened
+    at different times. Everything else is as with `grouped`.
+    """
+
+    needs_dataset: ClassVar[bool] = True
+
+    dataset: str
+    min_shot: Shots = 1
+    max_shot: Shots = 50
+    n_query: Shots = 10
+    test_fraction: Fraction = 0.2
+    split_seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+    test_tasks: tuple[str, ...] = ()
 
 
 class TablesSpec(
@@ -116,4 +198,7 @@ class TablesSpec(
     n_query: Shots = 64
 
 
-TaskFamilySpec = SinusoidSpec | FunctionsSpec | LabelledSpec | TablesSpec | EnvironmentSpec
+GroupSpec = GroupedSpec | SequencesSpec
+TaskFamilySpec = (
+    SinusoidSpec | FunctionsSpec | LabelledSpec | GroupedSpec | SequencesSpec | TablesSpec | EnvironmentSpec
+)

@@ -13,18 +13,23 @@ class EpisodeSampler:
     """
 
     def __init__(self, rows_of_class: Sequence[Tensor], pool_of_class: Tensor, n_way: int) -> None:
-        """`rows_of_class` int64 [n_c] each; `pool_of_class` int64 [C], every pool of at least `n_way` classes."""
-        self.n_way = n_way
+        """`rows_of_class` int64 [n_c] each; `pool_of_class` int64 [C], a pool number.
+
+        Episodes have `n_way` classes, or all there are where these are fewer.
+        """
+        self.n_way = min(n_way, len(rows_of_class))
         self.rows = torch.cat(list(rows_of_class))
         self.counts_C = torch.tensor([len(rows) for rows in rows_of_class])
         self.starts_C = self.counts_C.cumsum(0) - self.counts_C
         pools_P = pool_of_class.bincount().nonzero()
         self.members_PC = pools_P == pool_of_class
+        self.pool_of_class = torch.searchsorted(pools_P.flatten(), pool_of_class)
 
     def draw(self, generator: Generator, episodes: int, per_class: int) -> tuple[Tensor, Tensor]:
         """Classes int64 [M, N], and of each `per_class` rows int64 [M, N, E]; none is drawn twice.
 
-        Every class has at least `per_class` rows.
+        Of a class that has fewer, all of its rows come first, and whatever fills the rest. A pool of fewer than
+        `n_way` classes has all of them first, and then others: `available` tells how many are its own.
         """
         pools_M = torch.randint(len(self.members_PC), (episodes,), generator=generator)
         keys_MC = torch.rand(episodes, len(self.counts_C), generator=generator)
@@ -32,18 +37,32 @@ class EpisodeSampler:
         picks_MNE = draw_distinct(generator, self.counts_C[classes_MN], per_class)
         return classes_MN, self.rows[self.starts_C[classes_MN].unsqueeze(-1) + picks_MNE]
 
+    def available(self, classes: Tensor) -> Tensor:
+        """Int64 [M]: how many of the classes [M, N] that `draw` gave are of their episode's pool."""
+        return self.members_PC.sum(1)[self.pool_of_class[classes[:, 0]]].clamp(max=classes.shape[1])
+
+    def draw_examples(self, generator: Generator, size: int) -> tuple[Tensor, Tensor]:
+        """Classes int64 [size], each equally likely, and a row int64 [size] of each."""
+        classes = torch.randint(len(self.counts_C), (size,), generator=generator)
+        counts = self.counts_C[classes]
+        places = (torch.rand(size, generator=generator, dtype=torch.float64) * counts).long()
+        return classes, self.rows[self.starts_C[classes] + places]
+
 
 def draw_distinct(generator: Generator, bounds: Tensor, size: int) -> Tensor:
     """Int64 [*bounds, size]: below each bound `size` different numbers, every ordered choice equally likely.
+
+    A bound below `size` gives all of its numbers, in any order, and then whatever fills the rest.
 
     Floyd's algorithm (Bentley & Floyd 1987), which costs the same for a class of a million rows as for one of
     ten, and then a shuffle, because Floyd's choices are unordered.
     """
     chosen = torch.full((*bounds.shape, size), -1)
     for place in range(size):
-        last = bounds - size + place
+        last = torch.minimum(bounds - bounds.clamp(max=size) + place, bounds - 1)
         number = (torch.rand(bounds.shape, generator=generator, dtype=torch.float64) * (last + 1)).long()
         taken = (chosen == number.unsqueeze(-1)).any(-1)
         chosen[..., place] = torch.where(taken, last, number)
-    order = torch.rand(chosen.shape, generator=generator).argsort(-1)
+    keys = torch.rand(chosen.shape, generator=generator)
+    order = torch.where(torch.arange(size) < bounds.unsqueeze(-1), keys, 2.0).argsort(-1)
     return chosen.gather(-1, order)

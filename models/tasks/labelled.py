@@ -8,6 +8,7 @@ from models.functional import placed
 from models.spec import AugmentSpec, LabelledSpec
 from models.tasks import augmentation
 from models.tasks.episode_sampler import EpisodeSampler
+from models.tasks.episode_sizes import draw_shots, draw_ways
 from models.tasks.family import Split
 from models.tasks.labelled_data import LabelledData
 from models.tasks.split import TURNS, split_classes
@@ -30,13 +31,14 @@ class Labelled:
             raise ValueError("dropout is for vectors and features, and these are images")
         self.spec = spec
         self.data = data
-        train, test = split_classes(spec, data)
+        self.split = split_classes(spec, data)
+        train, test, _ = self.split
         turns = TURNS if spec.rotations else 1
         # A class's turns follow one another, so that a class's number tells its turn.
         turned_rows = [rows for rows in train.rows for _ in range(turns)]
         self.samplers: dict[Split, EpisodeSampler] = {
             "train": EpisodeSampler(turned_rows, train.pools.repeat_interleave(turns), spec.most_ways),
-            "test": EpisodeSampler(test.rows, test.pools, spec.n_way),
+            "test": EpisodeSampler(test.rows, test.pools, spec.most_test_ways),
         }
         self._mean = self.train_mean() if spec.dropout else None
 
@@ -47,17 +49,19 @@ class Labelled:
     def sample(self, generator: Generator, meta_batch_size: int, split: Split = "train") -> MetaBatch:
         """Support [M, N * n_shot, X] and query [M, N * n_query, X], where the data are; no example is in both.
 
-        N is `n_way`, in meta-training perhaps `train_ways`.
+        N is `n_way`, in meta-training perhaps `train_ways`. Where ways or shots vary they are padded to the most
+        of each, class by class.
         """
-        spec, device = self.spec, self.data.inputs.device
-        classes_MN, rows_MNE = self.samplers[split].draw(
-            generator, meta_batch_size, spec.n_shot + spec.n_query
-        )
+        spec, device, sampler = self.spec, self.data.inputs.device, self.samplers[split]
+        classes_MN, rows_MNE = sampler.draw(generator, meta_batch_size, spec.most_shots + spec.n_query)
         inputs_MNEX = self.data.take(rows_MNE)
         if spec.rotations and split == "train":
             inputs_MNEX = turn(inputs_MNEX, placed(classes_MN % TURNS, device))
         if split == "train":
             inputs_MNEX = self._dropped(generator, self._warped(generator, inputs_MNEX))
+        if spec.is_variable:
+            fewest = spec.fewest_train_ways if split == "train" else spec.fewest_ways
+            return self._varied(generator, sampler, fewest, classes_MN, inputs_MNEX)
         support_x, query_x = inputs_MNEX[:, :, : spec.n_shot], inputs_MNEX[:, :, spec.n_shot :]
         ways = classes_MN.shape[1]
         slots_MN = torch.arange(ways, device=device).repeat(meta_batch_size, 1)
@@ -94,6 +98,51 @@ class Labelled:
             warp = augmentation.compose(shared, warp)
         flat = images_MNEX.flatten(0, 2)
         return augmentation.apply(warp, flat).reshape(images_MNEX.shape)
+
+    def _varied(
+        self,
+        generator: Generator,
+        sampler: EpisodeSampler,
+        fewest: int,
+        classes_MN: Tensor,
+        inputs_MNEX: Tensor,
+    ) -> MetaBatch:
+        """Episodes of `fewest` ways or more, and of drawn shots, from drawn classes, their query examples first."""
+        spec, device = self.spec, inputs_MNEX.device
+        ways_M = draw_ways(generator, fewest, sampler.available(classes_MN), sampler.n_way)
+        counts_MN = sampler.counts_C[classes_MN]
+        shots_MN = placed(
+            draw_shots(generator, counts_MN, ways_M, spec.n_query, spec.fewest_shots, spec.most_shots), device
+        )
+        real_MN = shots_MN > 0
+        given_MNS = (torch.arange(spec.most_shots, device=device) < shots_MN.unsqueeze(-1)).float()
+        asked_MNQ = real_MN.float().unsqueeze(-1).expand(-1, -1, spec.n_query)
+        slots_MN = torch.arange(classes_MN.shape[1], device=device).expand_as(shots_MN)
+        query_x, support_x = inputs_MNEX[:, :, : spec.n_query], inputs_MNEX[:, :, spec.n_query :]
+
+        def masked(inputs_MNEX: Tensor, mask_MNE: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            mask_ME = mask_MNE.flatten(1)
+            inputs_MEX = inputs_MNEX.flatten(1, 2)
+            inputs_MEX = inputs_MEX * mask_ME.reshape(*mask_ME.shape, *[1] * (inputs_MEX.dim() - 2))
+            return inputs_MEX, slots_MN.repeat_interleave(mask_MNE.shape[-1], dim=1), mask_ME
+
+        return Episode(
+            SupportSet(*masked(support_x, given_MNS), real_MN.float()), QuerySet(*masked(query_x, asked_MNQ))
+        )
+
+    @property
+    def train_classes(self) -> int:
+        """Of meta-training, a class's turns counted each."""
+        return len(self.samplers["train"].counts_C)
+
+    def examples(self, generator: Generator, size: int) -> tuple[Tensor, Tensor]:
+        """Inputs [size, X] of meta-training and their classes int64 [size], every class equally likely."""
+        classes, rows = self.samplers["train"].draw_examples(generator, size)
+        inputs = self.data.take(rows)
+        if self.spec.rotations:
+            turns = placed((classes % TURNS).reshape(-1, 1), inputs.device)
+            inputs = turn(inputs[:, None, None], turns).flatten(0, 2)
+        return inputs, placed(classes, inputs.device)
 
 
 def turn(images: Tensor, turns: Tensor) -> Tensor:

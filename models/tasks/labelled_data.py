@@ -1,5 +1,6 @@
 """A labelled dataset as tensors. Knows arrays; nothing of files, episodes or learners."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,6 +9,8 @@ import torch
 from torch import Tensor
 
 from models.functional import placed
+from models.spec import Signature
+from models.tasks.duplicates import row_keys
 
 Array = np.ndarray[Any, Any]
 
@@ -22,15 +25,27 @@ class LabelledData:
     labels: Tensor  # int64 [n], 0..n_labels-1
     tasks: Tensor | None  # int64 [n], an index into task_names
     task_names: tuple[str, ...]
+    label_names: tuple[str, ...] = ()  # of every label, where they are known
+    table: Signature | None = None  # with the columns of a table
+    keys: Array | None = None  # uint64 [n], the `contents` of inputs that were moved to a device
     encoded_shape: tuple[int, ...] | None = (
         None  # where inputs are an encoder's features: of one example before
     )
 
     @classmethod
-    def from_arrays(cls, inputs: Array, targets: Array, tasks: Array | None = None) -> "LabelledData":
+    def from_arrays(
+        cls,
+        inputs: Array,
+        targets: Array,
+        tasks: Array | None = None,
+        *,
+        class_names: Sequence[str] = (),
+        table: Signature | None = None,
+    ) -> "LabelledData":
         """From inputs [n, D], [n, H, W] or [n, H, W, C], targets [n] and tasks [n] of any plain type.
 
-        Three dimensions of floating point are series [n, T, C]; of whole numbers, gray images.
+        Three dimensions of floating point are series [n, T, C]; of whole numbers, gray images. With `class_names`
+        the targets are indices into them; without, a class is called by its target.
 
         Raises ValueError where lengths or dimensions do not fit.
         """
@@ -42,18 +57,25 @@ class LabelledData:
             raise ValueError(f"{len(inputs)} inputs need one target each, not {list(targets.shape)}")
         if tasks is not None and tasks.shape != (len(inputs),):
             raise ValueError(f"{len(inputs)} inputs need one task each, not {list(tasks.shape)}")
-        _, labels = np.unique(targets, return_inverse=True)
+        kinds, labels = np.unique(targets, return_inverse=True)
+        called = tuple(class_names[int(kind)] if class_names else str(kind) for kind in kinds)
         names: tuple[str, ...] = ()
         task_codes = None
         if tasks is not None:
-            distinct, codes = np.unique(tasks, return_inverse=True)
+            distinct, of_task = np.unique(tasks, return_inverse=True)
             names = tuple(str(name) for name in distinct)
-            task_codes = torch.from_numpy(codes.astype(np.int64))
-        return cls(_tensor(inputs), torch.from_numpy(labels.astype(np.int64)), task_codes, names)
+            task_codes = torch.from_numpy(of_task.astype(np.int64))
+        codes = torch.from_numpy(labels.astype(np.int64))
+        return cls(_tensor(inputs), codes, task_codes, names, called, table)
 
     @property
     def is_image(self) -> bool:
         return self.inputs.ndim == 4
+
+    @property
+    def contents(self) -> Array:
+        """Keys uint64 [n]: the same for examples that are equal."""
+        return row_keys(self.inputs) if self.keys is None else self.keys
 
     @property
     def wire_shape(self) -> tuple[int, ...]:
@@ -67,7 +89,7 @@ class LabelledData:
 
     def to(self, device: torch.device | str) -> "LabelledData":
         """The same data with its inputs on a device: episodes are then made there. Labels and tasks stay."""
-        return replace(self, inputs=self.inputs.to(device))
+        return replace(self, inputs=self.inputs.to(device), keys=self.contents)
 
     def take(self, rows: Tensor) -> Tensor:
         """Inputs float32 [*rows, X] of the examples numbered by `rows`, where the inputs are; images in 0..1."""

@@ -8,11 +8,24 @@ from msgspec import Meta
 from models.spec import LearnerSpec, OuterSpec, TaskFamilySpec
 
 
+class PretrainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Supervised training before the outer loop: one network on all classes, or on all tasks, together.
+
+    Adam at the rate `lr` on batches of `batch_size` examples of the meta-training side; those of tasks whose
+    episodes are drawn whole are rounded to whole episodes.
+    """
+
+    iterations: Annotated[int, Meta(ge=1, le=10_000_000)] = 1000
+    batch_size: Annotated[int, Meta(ge=1, le=65_536)] = 64
+    lr: Annotated[float, Meta(gt=0.0, le=1.0)] = 1e-3
+
+
 class TrainingSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The outer loop. `meta_lr` is Adam's rate; `schedule` says how it runs over the iterations.
 
     `clip_norm` bounds the norm of the meta-gradient; `test_episodes` is the size of the meta-test, in tasks for
-    policies. `outer` is how a policy takes its outer steps (None: PPO); nothing else has a choice.
+    policies. `outer` is how a policy takes its outer steps (None: PPO); nothing else has a choice. With `pretrain`
+    there are three phases: initialise, pretrain, meta-train; each is scored on the meta-test's episodes.
     """
 
     iterations: Annotated[int, Meta(ge=1, le=10_000_000)] = 10_000
@@ -23,6 +36,12 @@ class TrainingSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     test_episodes: Annotated[int, Meta(ge=1, le=10_000)] = 600
     outer: OuterSpec | None = None
+    pretrain: PretrainSpec | None = None
+
+    @property
+    def all_iterations(self) -> int:
+        """Those of every phase."""
+        return self.iterations + (self.pretrain.iterations if self.pretrain else 0)
 
 
 class MetaTrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

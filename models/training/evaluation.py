@@ -1,7 +1,7 @@
 """The meta-test: how well adapted models answer on tasks that meta-training did not see. Changes no parameter."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 import torch
@@ -34,13 +34,15 @@ def evaluate(
     episodes: int,
     seed: int,
     device: torch.device | str = "cpu",
+    show: Callable[[Params, QuerySet], None] | None = None,
 ) -> dict[str, float]:
     """Means over held-out `episodes`, each with the half width of its 95 % interval as `<name>_ci95`.
 
     `loss` is the query's squared error or cross-entropy; classification adds `accuracy`. An algorithm that gives
     a std adds `coverage`, the share of query targets within 2 std (of a normal distribution, 0.954), and `nll`,
     their negative log density, in nats, under a normal distribution of the answer's mean and std.
-    The same seed draws the same episodes, whatever the learner.
+    The same seed draws the same episodes, whatever the learner. `show` is called with the outputs and the query of
+    every piece of them.
     """
     generator = torch.Generator().manual_seed(seed)
     params = {name: value.to(device) for name, value in meta_params.items()}
@@ -50,6 +52,8 @@ def evaluate(
         for support, query in _passes(batch, torch.device(device)):
             outputs = predict_batch(learner, params, adapt_batch(learner, params, support), query.inputs)
             parts.append(_scores(outputs, query))
+            if show is not None:
+                show(outputs, query)
     report: dict[str, float] = {}
     for name in parts[0]:
         scores = torch.cat([part[name] for part in parts]).double()

@@ -6,7 +6,8 @@ import msgspec
 import torch
 from torch import Tensor
 
-from models.algorithms.learner import MetaLearner
+from models.algorithms.learner import Trainable
+from models.functional import Params
 from models.tasks.family import TaskFamily
 from models.training.blocks import Blocks
 from models.training.config import TrainingSpec
@@ -20,11 +21,12 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")
 class DivergedError(RuntimeError):
     """Meta-training met a loss or parameters that are not finite: the configuration does not train."""
 
-    def __init__(self, iteration: int) -> None:
-        super().__init__(
-            f"numbers were not finite at iteration {iteration}: meta-training diverged; a smaller meta_lr, or "
-            "where there is one a smaller inner_lr, usually helps"
-        )
+    def __init__(
+        self,
+        iteration: int,
+        advice: str = "meta-training diverged; a smaller meta_lr, or where there is one a smaller inner_lr,",
+    ) -> None:
+        super().__init__(f"numbers were not finite at iteration {iteration}: {advice} usually helps")
         self.iteration = iteration
 
 
@@ -40,7 +42,7 @@ class MetaTrainer:
         self,
         training: TrainingSpec,
         family: TaskFamily,
-        learner: MetaLearner,
+        learner: Trainable,
         device: torch.device | str = "cpu",
     ) -> None:
         self.training = training
@@ -62,6 +64,14 @@ class MetaTrainer:
     def meta_params(self) -> dict[str, Tensor]:
         """The meta-parameters as they are now, float32 on the CPU, detached."""
         return self._named(self.outer_state.params)
+
+    def start_from(self, params: Params) -> dict[str, Tensor]:
+        """Before the first step: take over, and give, the parameters that agree in name and shape with its own."""
+        shapes = self._layout.shapes
+        taken = {name: value for name, value in params.items() if shapes.get(name) == value.shape}
+        vector = self._layout.pack({**self.meta_params, **taken}).to(self.device)
+        self.outer_state = self.outer_state._replace(params=vector)
+        return taken
 
     @property
     def finished(self) -> bool:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models.algorithms.learner import MetaLearner
+from models.algorithms.learner import Trainable
 from models.episode import Episode, MetaBatch, QuerySet, SupportSet
 from models.functional import Params
 from models.training.config import TrainingSpec
@@ -66,7 +66,7 @@ class OuterStep:
     `rates` [2] are one iteration's of `adam_rates`; `metric_names` are the K names, `meta_loss` first.
     """
 
-    def __init__(self, learner: MetaLearner, layout: Layout, clip_norm: float, example: Episode) -> None:
+    def __init__(self, learner: Trainable, layout: Layout, clip_norm: float, example: Episode) -> None:
         """`example` is any one episode: the learner is asked what metrics it has of it."""
         self.learner = learner
         self.layout = layout

@@ -11,6 +11,8 @@ from models.spec import (
     NetworkCost,
     RidgeSpec,
     Signature,
+    Sizes,
+    head_cost,
     learned_signature,
     network_cost,
     network_inputs_of,
@@ -41,10 +43,14 @@ class LearnerCost(NamedTuple):
     columns: int
     """Of a closed-form last layer."""
     regression: bool
+    targets: int
+    """Columns of a regression's targets; 0 for classification."""
 
 
 def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | None) -> LearnerCost:
     """Of one version. `max_ways` as in its manifest."""
+    signature = learned_signature(learner.network, signature).encoded
+    example = signature.inputs.example_shape
     regression = signature.task == "regression"
     outputs = 0
     if learner.algorithm.has_output_layer:
@@ -56,13 +62,18 @@ def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | Non
         weights=learner.members * network.weights,
         multiply_adds=learner.members * learner.views * network.multiply_adds,
     )
-    learned = learned_signature(learner.network, signature)
-    raw = learned.inputs.example_shape[0] if regression and learned.input_kind == "vectors" else 0
-    return LearnerCost(network, network.features * outputs, 1 + raw + network.features, regression)
+    raw = example[0] if regression and signature.input_kind == "vectors" else 0
+    columns, width = 1 + raw + network.features, signature.target_width if regression else 0
+    return LearnerCost(network, network.features * outputs, columns, regression, width)
 
 
-def call_cost(learner: LearnerCost, algorithm: AlgorithmSpec, support: int, queries: int) -> CallCost:
-    """Of adapting to `support` examples by `algorithm`, its options included, and answering `queries`."""
+def call_cost(
+    learner: LearnerCost, algorithm: AlgorithmSpec, support: int, queries: int, ways: int = 1
+) -> CallCost:
+    """Of adapting to `support` examples by `algorithm`, its options included, and answering `queries`.
+
+    `ways` are the classes of the support set, as many as are known of.
+    """
     network = learner.network
     if algorithm.backward_passes:
         # A step is forwards and backwards; at the end the support's loss is one more pass.
@@ -76,7 +87,8 @@ def call_cost(learner: LearnerCost, algorithm: AlgorithmSpec, support: int, quer
     if isinstance(algorithm, RidgeSpec):
         solving = _last_layer(learner, algorithm, support, queries)
         operations, numbers = operations + solving.operations, numbers + solving.bytes // _FLOAT
-    return CallCost(operations, _FLOAT * numbers)
+    head = head_cost(algorithm, Sizes(support, queries, learner.targets or ways, network.features))
+    return CallCost(operations + head.multiply_adds, _FLOAT * (numbers + _HELD * head.numbers))
 
 
 def check_cost(
@@ -86,9 +98,14 @@ def check_cost(
     queries: int,
     limits: Limits,
     pointer: str = "/inputs",
+    ways: int = 1,
 ) -> None:
-    """Raises Invalid, at the support or else at `pointer`, where a call is beyond the limits."""
-    cost = call_cost(learner, algorithm, support, queries)
+    """Raises Invalid, at the support or else at `pointer`, where a call is beyond the limits or the model."""
+    if algorithm.support_bound is not None and support > algorithm.support_bound:
+        raise Invalid.at(
+            "/support/inputs", f"{support} examples; this model keeps {algorithm.support_bound} at most"
+        )
+    cost = call_cost(learner, algorithm, support, queries, ways)
     if cost.operations <= limits.call_operations and cost.bytes <= limits.call_bytes:
         return
     if cost.operations > limits.call_operations:

@@ -127,6 +127,7 @@ class AdaptationService:
         prepared = await self._prepared(support, version, classes)
         if prepared.size == 0:
             raise Invalid.at("/support/episodes", "no episodes: there is nothing to adapt to")
+        check_cost(version.cost, algorithm, prepared.size, 0, self._limits, ways=prepared.ways)
         call = AdaptCall(
             version.artifact,
             prepared.support,
@@ -203,6 +204,7 @@ class AdaptationService:
         else:
             classes = earlier.classes if earlier is not None else None
             prepared = await self._prepared(support, version, classes)
+        check_cost(version.cost, algorithm, prepared.size, len(inputs), self._limits, ways=prepared.ways)
         query = await self._query(inputs, version, prepared.classes)
         call = AdaptPredictCall(
             version.artifact,

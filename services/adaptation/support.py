@@ -9,7 +9,7 @@ from services.adaptation.episodes import prepare_episodes
 from services.adaptation.inputs import engine_inputs
 from services.adaptation.limits import Limits
 from services.adaptation.records import AnySupportInput, Classes, EpisodesInput
-from services.adaptation.targets import read_labels, read_values
+from services.adaptation.targets import read_labels, read_values, typed_classes
 from services.engine.messages import AnySupport, Array, Support
 from services.errors import Fault, Invalid
 
@@ -27,6 +27,11 @@ class PreparedSupport(NamedTuple):
     def size(self) -> int:
         """Examples, or episodes."""
         return self.support.size
+
+    @property
+    def ways(self) -> int:
+        """Classes; 0 for regression."""
+        return len(self.classes or ())
 
 
 def prepare_support(
@@ -56,18 +61,21 @@ def prepare_support(
     if signature.task == "regression":
         values = read_values(given.targets, signature.target_width, _TARGETS)
         return PreparedSupport(Support(inputs, Array.of(values)), None)
-    labelled = read_labels(given.targets, _TARGETS, limits, max_ways, earlier)
+    labelled = read_labels(given.targets, _TARGETS, limits, max_ways, earlier, signature.classes)
     support = Support(inputs, Array.of(labelled.slots), n_ways=len(labelled.classes))
     return PreparedSupport(support, labelled.classes)
 
 
 def no_support(signature: Signature) -> PreparedSupport:
-    """The support set of no examples, which leaves a model as it is. Raises Invalid for classification."""
+    """The support set of no examples, which leaves a model as it is. Raises Invalid where it has no classes yet."""
     if signature.task == "policy":
         return PreparedSupport(prepare_episodes([], signature, Limits()), None)
-    if signature.task != "regression":
-        raise Invalid.at("/support", "a classifier has no classes before it has seen examples of them")
     numbers = np.zeros((0, *signature.inputs.example_shape), np.float32)
     inputs = Array.of_texts(()) if signature.is_text else Array.of(numbers)
+    if signature.classes:
+        support = Support(inputs, Array.of(np.zeros(0, np.int64)), n_ways=len(signature.classes))
+        return PreparedSupport(support, typed_classes(signature.classes, integers=True))
+    if signature.task != "regression":
+        raise Invalid.at("/support", "a classifier has no classes before it has seen examples of them")
     values = np.zeros((0, signature.target_width), np.float32)
     return PreparedSupport(Support(inputs, Array.of(values)), None)

@@ -44,15 +44,20 @@ def read_labels(
     limits: Limits,
     max_ways: int | None = None,
     earlier: Classes | None = None,
+    fixed: tuple[str, ...] = (),
 ) -> Labelled:
     """Labels as class slots; a label keeps its type and its place.
 
-    `max_ways` is the model's own bound. `earlier` are the classes of the adaptation that this one goes on from:
-    they keep their slots and no others may come. Raises Invalid.
+    `max_ways` is the model's own bound. `earlier` are the classes of the adaptation that this one goes on from,
+    and `fixed` those that every task of the model has: they keep their slots and no others may come. Raises
+    Invalid.
     """
     labels = _labels(raw, pointer, limits)
     if earlier is not None:
-        return _among(earlier, labels, pointer)
+        return _among(earlier, labels, pointer, "the adaptation that this one goes on from")
+    if fixed:
+        known = typed_classes(fixed, integers=bool(labels) and isinstance(labels[0], int))
+        return _among(known, labels, pointer, f"this model, which are {', '.join(map(repr, known[:20]))}")
     places: dict[Label, int] = {}
     slots = np.array([places.setdefault(label, len(places)) for label in labels], dtype=np.int64)
     most = min(limits.ways, max_ways or limits.ways)
@@ -82,11 +87,18 @@ def _labels(raw: Targets, pointer: str, limits: Limits) -> list[Label]:
     return list(raw)
 
 
-def _among(earlier: Classes, labels: list[Label], pointer: str) -> Labelled:
+def typed_classes(names: tuple[str, ...], *, integers: bool) -> Classes:
+    """A model's own classes as a caller writes labels: as integers, where all of them are."""
+    if integers and all(name.removeprefix("-").isdecimal() for name in names):
+        return [int(name) for name in names]
+    return list(names)
+
+
+def _among(earlier: Classes, labels: list[Label], pointer: str, whose: str) -> Labelled:
     places = {label: slot for slot, label in enumerate(earlier)}
     for index, label in enumerate(labels):
         if label not in places:
-            detail = f"{label!r} is not a class of the adaptation that this one goes on from"
+            detail = f"{label!r} is not a class of {whose}"
             raise Invalid.at(f"{pointer}/{index}", detail)
     return Labelled(list(earlier), np.array([places[label] for label in labels], dtype=np.int64))
 

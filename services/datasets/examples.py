@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from models.spec import ColumnSpec
 from services.datasets.labels import Labels, check_names
 from services.datasets.limits import DatasetLimits
 from services.datasets.records import LabelledArrays
@@ -22,6 +23,8 @@ class Examples:
     inputs: Array  # numbers [n], [n, D], [n, H, W] or [n, H, W, C]; series [n, T] or [n, T, C]; texts, objects [n]
     targets: Labels | Array  # labels, or numbers [n] or [n, T]
     tasks: Labels | None
+    columns: tuple[ColumnSpec, ...] = ()  # of a table, D of them
+    order: Array | None = None  # numbers [n]: the rows are to be kept in the order of these
     are_series: bool = False
 
 
@@ -38,12 +41,18 @@ def normalise(examples: Examples, limits: DatasetLimits) -> LabelledArrays:
         check_names(tasks, "tasks", limits.label_characters)
         _check_length("tasks", len(tasks.codes), n_examples)
     targets, classes = _targets(examples.targets, n_examples, limits)
+    codes = None if tasks is None else tasks.codes
+    if examples.order is not None:
+        places = np.argsort(_finite(examples.order, "the order", np.float64), kind="stable")
+        inputs, targets = inputs[places], targets[places]
+        codes = None if codes is None else codes[places]
     return LabelledArrays(
         inputs=inputs,
         targets=targets,
         classes=classes,
-        tasks=None if tasks is None else tasks.codes,
+        tasks=codes,
         task_names=() if tasks is None else tasks.names,
+        columns=examples.columns,
     )
 
 
@@ -134,11 +143,13 @@ def _check_length(what: str, length: int, n_examples: int) -> None:
         raise Invalid(f"{n_examples} inputs, but {length} {what}")
 
 
-def _finite(numbers: Array, what: str) -> Array:
+def _finite(numbers: Array, what: str, kind: Any = np.float32) -> Array:
     with np.errstate(over="ignore"):  # a double too large for a float becomes infinite, and is refused here
-        narrow = np.ascontiguousarray(numbers, dtype=np.float32)
+        narrow = np.ascontiguousarray(numbers, dtype=kind)
     sound = np.isfinite(narrow)
     if not sound.all():
         row = int(np.argwhere(~sound)[0][0])
-        raise Invalid(f"{what} must be finite float32 numbers; example {row} (from 0) has one that is not")
+        raise Invalid(
+            f"{what} must be finite {np.dtype(kind)} numbers; example {row} (from 0) has one that is not"
+        )
     return narrow

@@ -31,7 +31,7 @@ def check_columns(media_type: str, columns: DatasetColumns) -> None:
         if columns.target is None:
             raise Invalid("name the column to predict: ?target=…")
     elif columns != DatasetColumns():
-        raise Invalid(f"{media_type} has no columns: leave out inputs, target and task")
+        raise Invalid(f"{media_type} has no columns: leave out inputs, target, task, categorical and order")
 
 
 def read(upload: Upload, media_type: str, columns: DatasetColumns, limits: DatasetLimits) -> LabelledArrays:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
-from models.spec import Signature, TensorSpec
+from models.spec import ColumnSpec, Signature, TensorSpec
 
 Array = np.ndarray[Any, Any]
 DatasetKind = Literal["labelled", "regression"]
@@ -42,12 +42,15 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
 class DatasetColumns(msgspec.Struct, frozen=True, kw_only=True):
     """Which columns of a table are what; all empty for files that are not tables.
 
-    No `inputs` means every column that is neither target nor task.
+    No `inputs` means every column that is neither target, task nor order. Those of the inputs that `categorical`
+    names become the index of one of their values. Rows are kept in the order of the `order` column's numbers.
     """
 
     inputs: tuple[str, ...] = ()
     target: str | None = None
     task: str | None = None
+    categorical: tuple[str, ...] = ()
+    order: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class LabelledArrays:
     classes: tuple[str, ...]
     tasks: Array | None  # int64 [n], an index into task_names
     task_names: tuple[str, ...]
+    columns: tuple[ColumnSpec, ...] = ()  # of a table: the name and the categories of each of the D
 
     @property
     def is_text(self) -> bool:
@@ -83,4 +87,4 @@ class LabelledArrays:
             else TensorSpec(datatype="FP32", shape=(-1, self.targets.shape[1]))
         )
         inputs = TensorSpec(datatype="BYTES" if self.is_text else "FP32", shape=(-1, *self.inputs.shape[1:]))
-        return Signature(inputs=inputs, targets=targets)
+        return Signature(inputs=inputs, targets=targets, columns=self.columns)

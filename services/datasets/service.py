@@ -125,4 +125,11 @@ def _check_name(name: str) -> None:
 
 
 def _source_key(sha256: str, media_type: str, columns: DatasetColumns) -> str:
-    return hashlib.sha256(msgspec.json.encode((sha256, media_type, columns))).hexdigest()
+    plain = msgspec.to_builtins(columns)
+    for later in (
+        "categorical",
+        "order",
+    ):  # an upload without them has the key that it had before there were any
+        if not plain[later]:
+            del plain[later]
+    return hashlib.sha256(msgspec.json.encode((sha256, media_type, plain))).hexdigest()

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from models.spec import ColumnSpec
 from services.datasets.records import LabelledArrays
 
 Array = np.ndarray[Any, Any]
@@ -18,11 +19,12 @@ Array = np.ndarray[Any, Any]
 class _Names(msgspec.Struct, frozen=True):
     classes: tuple[str, ...]
     tasks: tuple[str, ...]
+    columns: tuple[ColumnSpec, ...] = ()
 
 
 def encode_arrays(arrays: LabelledArrays) -> bytes:
     """The npz file."""
-    names = msgspec.json.encode(_Names(arrays.classes, arrays.task_names))
+    names = msgspec.json.encode(_Names(arrays.classes, arrays.task_names, arrays.columns))
     texts = msgspec.json.encode(arrays.inputs.tolist()) if arrays.is_text else None
     members = {
         **({"inputs": arrays.inputs} if texts is None else {"texts": np.frombuffer(texts, dtype=np.uint8)}),
@@ -47,6 +49,7 @@ def decode_arrays(data: bytes) -> LabelledArrays:
         classes=names.classes,
         tasks=members.get("tasks"),
         task_names=names.tasks,
+        columns=names.columns,
     )
 
 

@@ -26,5 +26,6 @@ def canary_call(artifact: str, signature: Signature, max_ways: int | None) -> Ad
         support = Support(inputs, Array.of(np.ones((2, signature.target_width), np.float32)))
     else:
         ways = min(2, max_ways or 2)
-        support = Support(inputs, Array.of(np.arange(2, dtype=np.int64) % ways), n_ways=ways)
+        slots = np.arange(2, dtype=np.int64) % ways
+        support = Support(inputs, Array.of(slots), n_ways=len(signature.classes) or ways)
     return AdaptPredictCall(artifact, support, inputs)

@@ -105,8 +105,10 @@ class Executor:
         model = self._models.get(call.artifact)
         adapted = None
         if isinstance(call, AdaptCall | AdaptPredictCall):
-            model.spec(call.options)
-            check_support(call.support, model.signature, model.manifest.max_ways)
+            spec = model.spec(call.options)
+            check_support(
+                call.support, model.signature, model.manifest.max_ways, spec.algorithm.support_bound
+            )
         if isinstance(call, PredictCall | AdaptPredictCall):
             check_inputs(call.inputs, model.signature)
         if isinstance(call, PredictCall):

@@ -26,8 +26,13 @@ def check_inputs(array: Array, signature: Signature) -> None:
     return _check_bytes(array, 4)
 
 
-def check_support(support: AnySupport, signature: Signature, max_ways: int | None) -> None:
-    """Raises Invalid unless a support's arrays are what its class says, and fit the model."""
+def check_support(
+    support: AnySupport, signature: Signature, max_ways: int | None, most: int | None = None
+) -> None:
+    """Raises Invalid unless a support's arrays are what its class says, and fit the model.
+
+    `most` are the examples that it takes, None for no bound.
+    """
     if isinstance(support, TrajectorySupport):
         check_trajectories(support, signature)
         return
@@ -35,6 +40,8 @@ def check_support(support: AnySupport, signature: Signature, max_ways: int | Non
         raise Invalid("labelled examples; this model is a policy, and takes trajectories")
     check_inputs(support.inputs, signature)
     size = support.inputs.shape[0]
+    if most is not None and size > most:
+        raise Invalid(f"{size} examples; this model keeps {most} at most")
     targets = support.targets
     if signature.task == "regression":
         if targets.datatype != "float32" or tuple(targets.shape) != (size, signature.target_width):
@@ -47,6 +54,8 @@ def check_support(support: AnySupport, signature: Signature, max_ways: int | Non
     if max_ways is not None and support.n_ways > max_ways:
         raise Invalid(f"{support.n_ways} classes; this model takes {max_ways} at most")
     slots = targets.numpy()
+    if size == 0 and signature.classes and support.n_ways == len(signature.classes):
+        return
     if size == 0 or support.n_ways < 1 or slots.min() < 0 or slots.max() >= support.n_ways:
         raise Invalid(f"targets are not all in the class slots 0 to {support.n_ways - 1}")
 

@@ -46,7 +46,7 @@ def resolve(draft: Mapping[str, Any], recipes: Mapping[str, Recipe]) -> MetaTrai
     return _convert(merged(document(recipe.config), _with_family(overrides)), "/overrides")
 
 
-def document(config: MetaTrainingConfig) -> dict[str, Any]:
+def document(config: msgspec.Struct) -> dict[str, Any]:
     """The configuration, defaults and all, as JSON has it."""
     plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(config))
     return plain
@@ -69,7 +69,7 @@ def _same_kind(present: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
 
 
 def _with_family(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Tasks that name a dataset and no family are labelled ones: no other family takes a dataset."""
+    """Tasks that name a dataset and no family are labelled ones, the most usual of a dataset's."""
     tasks = parts.get("tasks")
     if isinstance(tasks, Mapping) and "dataset" in tasks and "family" not in tasks:
         return {**parts, "tasks": {**tasks, "family": "labelled"}}

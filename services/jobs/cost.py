@@ -9,15 +9,18 @@ import math
 from models.spec import (
     EnvironmentSpec,
     FunctionsSpec,
+    GroupSpec,
     LabelledSpec,
     MetaCurvatureSpec,
     MlpSpec,
     NetworkSpec,
     RidgeSpec,
     Signature,
+    Sizes,
     TablesSpec,
     TrpoSpec,
     curvature_numbers,
+    head_cost,
     network_cost,
     network_inputs_of,
 )
@@ -32,7 +35,8 @@ _POLICY, _TRUST_REGION = 3, 5
 
 def step_bytes(config: MetaTrainingConfig, signature: Signature) -> int:
     """Roughly the memory that one outer step needs, in bytes."""
-    support, query = _examples(config)
+    support, query = examples_of(config)
+    signature = signature.encoded
     learner, algorithm = config.learner, config.learner.algorithm
     example = network_inputs_of(learner, signature).example_shape
     network = network_cost(learner.network, example)
@@ -47,20 +51,23 @@ def step_bytes(config: MetaTrainingConfig, signature: Signature) -> int:
         floats += curvature_numbers(learner.network, example)
     if isinstance(algorithm, RidgeSpec):
         floats += _last_layer_floats(algorithm, learner.network, signature, support, query)
+    ways = config.tasks.most_ways if isinstance(config.tasks, LabelledSpec) else 1
+    outputs = signature.answer_width or ways
+    floats += head_cost(algorithm, Sizes(support, query, outputs, network.features)).numbers
     if isinstance(config.tasks, EnvironmentSpec):
         floats *= _TRUST_REGION if isinstance(config.training.outer, TrpoSpec) else _POLICY
     return floats * learner.members * config.training.meta_batch_size * _KEPT * _FLOAT
 
 
-def _examples(config: MetaTrainingConfig) -> tuple[int, int]:
+def examples_of(config: MetaTrainingConfig) -> tuple[int, int]:
     """Support and query examples of the largest episode."""
     tasks = config.tasks
     if isinstance(tasks, LabelledSpec):
-        return tasks.most_ways * tasks.n_shot, tasks.most_ways * tasks.n_query
+        return tasks.most_ways * tasks.most_shots, tasks.most_ways * tasks.n_query
     if isinstance(tasks, EnvironmentSpec):
         steps = tasks.n_trajectories * tasks.horizon
         return steps, steps
-    if isinstance(tasks, (FunctionsSpec, TablesSpec)):
+    if isinstance(tasks, FunctionsSpec | GroupSpec | TablesSpec):
         return tasks.max_shot, tasks.n_query
     return tasks.n_shot, tasks.n_query
 

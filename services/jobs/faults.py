@@ -1,10 +1,12 @@
 """Where in a request's body a configuration is wrong: msgspec's paths turned into JSON Pointers."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 
-from services.errors import Fault
+from services.errors import Fault, Invalid, NotFound
 
 _PLACE = re.compile(r"^(?P<detail>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?$", re.DOTALL)
 _STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+|\.\.\.)\]")
@@ -25,3 +27,12 @@ def fault_of(error: msgspec.ValidationError, prefix: str = "") -> Fault:
 def pointer(*steps: str | int) -> str:
     """A JSON Pointer (RFC 6901) from its unescaped steps."""
     return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in steps)
+
+
+@contextmanager
+def as_fault(pointer: str, more: str = "") -> Iterator[None]:
+    """What a body names and is not there is a fault of the body; `more` is said behind it."""
+    try:
+        yield
+    except NotFound as error:
+        raise Invalid.at(pointer, error.detail + more) from error

@@ -159,6 +159,27 @@ class Ledger:
             jobs.append(job.id, "status", ended.document, now)
         return ended
 
+    def version_file(self, model: str, version: int) -> bytes:
+        """A version that a job evaluates. Raises NotFound where it was deleted, and not NotHeld."""
+        return self._registry.artifact(model, version)
+
+    def conclude(self, job: Job, result: JobResult, progress: Progress, metrics: dict[str, Any]) -> Job:
+        """End a job that registers nothing."""
+        now = self._clock.now()
+        with self._database.write() as session:
+            jobs = JobRepository(session)
+            ended = jobs.change(
+                self._held(jobs, job),
+                JobState.SUCCEEDED,
+                worker=None,
+                progress=progress,
+                metrics=metrics,
+                result=result,
+                finished_at=now,
+            )
+            jobs.append(job.id, "status", ended.document, now)
+        return ended
+
     def fail(self, job: Job, failure: JobFailure) -> None:
         """End the job as failed."""
         now = self._clock.now()

@@ -36,9 +36,9 @@ class PolicyTraining(Training):
         except MissingPackagesError as error:
             raise Unsuitable(str(error)) from error
 
-    def meta_test(self, before_each_pass: Callable[[], None]) -> dict[str, float]:
+    def meta_test(self, before_each_pass: Callable[[], None]) -> dict[str, dict[str, float]]:
         """The mean return after 0 to 3 inner steps of 4000 environment steps each, on held-out tasks."""
-        return evaluate_policy(
+        scores = evaluate_policy(
             self._learner,
             self._trainer.meta_params,
             self._family,
@@ -47,3 +47,4 @@ class PolicyTraining(Training):
             device=self.device,
             before_each_pass=before_each_pass,
         )
+        return {"meta_test": scores}

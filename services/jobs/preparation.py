@@ -7,11 +7,11 @@ import msgspec
 import torch
 
 from models.build import build_family
-from models.encoders.stock import Encoder
-from models.encoders.text import TextEncoder
 from models.precision import Precision, set_precision
 from models.programs.folder import ProgramFolder
-from models.spec import EncoderSpec, EnvironmentSpec, LabelledSpec, MlpSpec, NetworkSpec, signature_of
+from models.spec import EncoderSpec, EnvironmentSpec, MlpSpec, NetworkSpec, TaskFamilySpec, signature_of
+from models.tasks.grouped import Grouped
+from models.tasks.grouped_data import GroupedData
 from models.tasks.labelled import Labelled
 from models.tasks.labelled_data import LabelledData
 from models.training.config import MetaTrainingConfig
@@ -20,11 +20,10 @@ from services.jobs.meta_training import MetaTraining
 from services.jobs.policy_training import PolicyTraining
 from services.jobs.settings import WorkerSettings
 from services.jobs.training import Training
-from services.jobs.tuned_training import TunedTraining
+from services.jobs.tuned_training import EncoderOf, TunedTraining, text_encoder
 
-# A dataset by its id, as the network takes it: where that is an encoder, features that the device computes.
-Load = Callable[[str, NetworkSpec, torch.device], LabelledData]
-EncoderOf = Callable[[EncoderSpec, torch.device], Encoder]
+# The data of tasks that need some, as the network takes them: where that is an encoder, the device makes features.
+Load = Callable[[TaskFamilySpec, NetworkSpec, torch.device], LabelledData | GroupedData | None]
 
 
 def prepare(
@@ -34,26 +33,31 @@ def prepare(
     programs: ProgramFolder | None = None,
     encoder_of: EncoderOf | None = None,
 ) -> Training:
-    """The training of a job's configuration; `load` gives a dataset's examples. Raises Unsuitable."""
+    """The training of a job's configuration; `load` gives the dataset of tasks that need one. Raises Unsuitable."""
     config = msgspec.convert(plain, MetaTrainingConfig)
     threads = threads_for(config, settings.worker_threads)
     device = choose_device(settings.worker_device, threads, settings.worker_precision)
     if isinstance(config.tasks, EnvironmentSpec):
         return PolicyTraining(config, config.tasks, device)
-    # Episodes are made where the device is: a GPU would wait for those that a CPU warps.
-    data = None
-    if isinstance(config.tasks, LabelledSpec):
-        data = load(config.tasks.dataset, config.learner.network, device).to(device)
     try:
+        data = load(config.tasks, config.learner.network, device)
+        if isinstance(data, LabelledData):
+            # Episodes are made where the device is: a GPU would wait for those that a CPU warps.
+            data = data.to(device)
         family = build_family(config.tasks, data)
-        signature = signature_of(config.tasks, data.wire_shape if data else None)
+        if isinstance(family, Grouped):
+            signature = family.signature
+        elif isinstance(data, LabelledData):
+            signature = signature_of(config.tasks, data.wire_shape, data.table)
+        else:
+            signature = signature_of(config.tasks)
     except ValueError as error:
         raise Unsuitable(str(error)) from error
     network = config.learner.network
     if isinstance(network, EncoderSpec) and network.is_tuned:
-        encoder = None if encoder_of is None else encoder_of(network, device)
-        if not isinstance(encoder, TextEncoder) or not isinstance(family, Labelled):
-            raise Unsuitable("only encoders of labelled texts are tuned: leave `tuning` out")
+        if not isinstance(family, Labelled):
+            raise Unsuitable("encoders are tuned to labelled texts: leave `tuning` out")
+        encoder = text_encoder(network, device, encoder_of)
         return TunedTraining(config, signature, family, encoder, device)
     return MetaTraining(config, signature, family, device, programs)
 

@@ -7,7 +7,7 @@ import msgspec
 
 from services.jobs.states import JobState
 
-JobType = Literal["meta_training"]
+JobType = Literal["meta_training", "evaluation"]
 EventType = Literal["status", "progress", "metric", "checkpoint", "log"]
 
 
@@ -38,7 +38,7 @@ class Publish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class JobResult(msgspec.Struct, frozen=True):
-    """The version that a succeeded job registered."""
+    """The version that a succeeded job registered, or that it evaluated."""
 
     model: str
     version: int
@@ -46,6 +46,8 @@ class JobResult(msgspec.Struct, frozen=True):
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One piece of background work. `config` is the resolved, complete configuration as plain data.
+
+    A meta-training makes a version of `model`; an evaluation tests one, and its report is its `metrics`.
 
     `worker` holds it while it runs; `turn` counts how often it was queued, `losses` the workers that died of it
     since its last checkpoint.
@@ -89,6 +91,37 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
             "started_at": _moment(self.started_at),
             "finished_at": _moment(self.finished_at),
         }
+
+
+def new_job(
+    job_id: str,
+    kind: JobType,
+    model: str,
+    config: dict[str, Any],
+    publish: Publish,
+    iterations: int,
+    now: datetime,
+) -> Job:
+    """A job that nobody has begun, for its first turn in the queue."""
+    return Job(
+        id=job_id,
+        type=kind,
+        status=JobState.QUEUED,
+        model=model,
+        config=config,
+        publish=publish,
+        progress=Progress(0, iterations),
+        metrics={},
+        result=None,
+        error=None,
+        attempts=0,
+        worker=None,
+        turn=1,
+        losses=0,
+        created_at=now,
+        started_at=None,
+        finished_at=None,
+    )
 
 
 class JobEvent(msgspec.Struct, frozen=True, kw_only=True):

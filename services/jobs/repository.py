@@ -167,7 +167,7 @@ class JobRepository:
 def _job(row: JobRow) -> Job:
     return Job(
         id=row.id,
-        type="meta_training",
+        type=row.type,  # type: ignore[arg-type]
         status=JobState(row.status),
         model=row.model,
         config=row.config,

@@ -5,15 +5,14 @@ second or two: a worker finds the row that no workflow carries and enqueues it i
 """
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeGuard
 
 import msgspec
 
 from models.encoders.folder import EncoderError, Modality
 from models.encoders.shelf import EncoderShelf
-from models.spec import EncoderSpec, LabelledSpec
+from models.spec import EncoderSpec, GroupSpec, LabelledSpec, TaskFamilySpec
 from models.training.config import MetaTrainingConfig
 from models.training.recipes import RECIPES, Recipe
 from services.clock import Clock
@@ -23,13 +22,16 @@ from services.errors import Conflict, Invalid, NotFound, Unavailable
 from services.ids import new_id
 from services.jobs.carrier import Carrier
 from services.jobs.configuration import document, resolve
-from services.jobs.faults import fault_of
+from services.jobs.evaluation_config import refuse_evaluation_fields
+from services.jobs.evaluation_job import new_evaluation
+from services.jobs.faults import as_fault, fault_of
 from services.jobs.liveness import SILENCE, heartbeats, is_alive
-from services.jobs.records import CheckpointRecord, Job, JobEvent, Progress, Publish
+from services.jobs.records import CheckpointRecord, Job, JobEvent, Publish, new_job
 from services.jobs.repository import JobRepository
 from services.jobs.states import JobState
 from services.jobs.suitability import Traits, check
 from services.registry.names import check_alias, check_model_name
+from services.registry.service import RegistryService
 from services.storage.database import Database
 from services.storage.paging import DEFAULT_LIMIT, Page
 
@@ -49,6 +51,7 @@ class JobService:
         database: Database,
         carrier: Carrier,
         datasets: DatasetService,
+        registry: RegistryService,
         clock: Clock,
         max_step_bytes: int,
         max_queued: int = 1000,
@@ -59,6 +62,7 @@ class JobService:
         self._database = database
         self._carrier = carrier
         self._datasets = datasets
+        self._registry = registry
         self._clock = clock
         self._max_step_bytes = max_step_bytes
         self._max_queued = max_queued
@@ -73,40 +77,42 @@ class JobService:
 
         Raises Invalid with pointers into the draft; Unavailable where too many jobs wait already.
         """
+        kind = draft.get("type") or "meta_training"
+        if kind == "evaluation":
+            made = new_evaluation(draft, token, self._registry, self._datasets, self._clock.now())
+            return self._queue(made, made.config["tasks"].get("dataset"), "/dataset")
+        if kind != "meta_training":
+            raise Invalid.at("/type", "a job is a meta_training (the default) or an evaluation")
+        refuse_evaluation_fields(draft)
         model, publish = _target(draft)
         config = resolve(draft, self._recipes)
         prefix = "" if draft.get("recipe") is None else "/overrides"
         traits = self._traits(config, prefix)
         config = self._with_encoder(config, traits, prefix)
         check(config, traits, self._max_step_bytes, prefix)
-        job = Job(
-            id=new_id("job", token),
-            type="meta_training",
-            status=JobState.QUEUED,
-            model=model,
-            config=document(config),
-            publish=publish,
-            progress=Progress(0, config.training.iterations),
-            metrics={},
-            result=None,
-            error=None,
-            attempts=0,
-            worker=None,
-            turn=1,
-            losses=0,
-            created_at=self._clock.now(),
-            started_at=None,
-            finished_at=None,
+        job = new_job(
+            new_id("job", token),
+            "meta_training",
+            model,
+            document(config),
+            publish,
+            config.training.all_iterations,
+            self._clock.now(),
         )
+        dataset = config.tasks.dataset if needs_dataset(config.tasks) else None
+        return self._queue(job, dataset, f"{prefix}/tasks/dataset")
+
+    def _queue(self, job: Job, dataset: str | None, pointer: str) -> Job:
+        """Write the job and put it into the queue, unless that was done before."""
         with self._database.write() as session:
             jobs = JobRepository(session)
             present = jobs.get(job.id)
             if present is not None:
                 return present
-            if isinstance(config.tasks, LabelledSpec):
+            if dataset is not None:
                 # Looked at again under a lock: deleting the dataset looks for this job's row.
-                with _as_fault(f"{prefix}/tasks/dataset"):
-                    dataset_row(session, config.tasks.dataset, lock=True)
+                with as_fault(pointer):
+                    dataset_row(session, dataset, lock=True)
             if jobs.counts()[JobState.QUEUED.value] >= self._max_queued:
                 raise Unavailable(f"{self._max_queued} jobs are queued already; wait for some to run", 30.0)
             jobs.add(job)
@@ -224,23 +230,31 @@ class JobService:
         return msgspec.structs.replace(config, learner=learner)
 
     def _traits(self, config: MetaTrainingConfig, prefix: str) -> Traits | None:
-        if not isinstance(config.tasks, LabelledSpec):
+        if not needs_dataset(config.tasks):
             return None
         if not config.tasks.dataset:
             detail = "these tasks come from a dataset: name one that was uploaded (GET /v1/datasets)"
             raise Invalid.at(f"{prefix}/tasks/dataset", detail)
-        with _as_fault(f"{prefix}/tasks/dataset"):
+        with as_fault(f"{prefix}/tasks/dataset"):
             dataset = self._datasets.get(config.tasks.dataset)
-        if dataset.n_classes is None:
+        if dataset.n_classes is None and isinstance(config.tasks, LabelledSpec):
             raise Invalid.at(
-                f"{prefix}/tasks/dataset", "its targets are numbers, and labelled tasks need classes"
+                f"{prefix}/tasks/dataset",
+                "its targets are numbers, and labelled tasks need classes; the families grouped and sequences take "
+                "numbers, and a task for every row",
             )
         return Traits(
             dataset.signature.inputs.example_shape,
-            dataset.n_classes,
+            dataset.n_classes or 0,
             dataset.n_tasks or 0,
             dataset.class_sizes,
+            dataset.signature,
         )
+
+
+def needs_dataset(tasks: TaskFamilySpec) -> TypeGuard[LabelledSpec | GroupSpec]:
+    """Whether the family draws from an uploaded dataset."""
+    return isinstance(tasks, LabelledSpec | GroupSpec)
 
 
 def _target(draft: Mapping[str, Any]) -> tuple[str, Publish]:
@@ -257,15 +271,6 @@ def _target(draft: Mapping[str, Any]) -> tuple[str, Publish]:
     if publish.alias is not None:
         check_alias(publish.alias, "/publish/alias")
     return model, publish
-
-
-@contextmanager
-def _as_fault(pointer: str) -> Iterator[None]:
-    """What a body names and is not there is a fault of the body."""
-    try:
-        yield
-    except NotFound as error:
-        raise Invalid.at(pointer, error.detail) from error
 
 
 def _sequence(jobs: JobRepository, job_id: str, after: int | str | None) -> int | None:

@@ -49,6 +49,7 @@ class Session:
         self._metrics = dict(job.metrics)
         self._windows = MetricWindows(job.progress.iterations)
         self._windows_told = ledger.last_metric_iteration(job)
+        self._phase = ""
         self._pace = Pace(0, monotonic())
 
     @property
@@ -93,20 +94,18 @@ class Session:
             self._ledger.save(self.job, iteration, self._training.checkpoint(), self._metrics)
             self._saved = iteration
 
-    def meta_test(self) -> dict[str, float]:
-        """Scores on held-out tasks."""
+    def meta_test(self) -> dict[str, dict[str, float]]:
+        """Scores on held-out tasks: `meta_test`, and of earlier phases where there are any."""
         self._finish()
         episodes = self.job.config["training"]["test_episodes"]
         self._tell("info", f"meta-test on {episodes} episodes")
         return self._training.meta_test(self._watch)
 
-    def publish(self, scores: dict[str, float], now: datetime) -> Job:
+    def publish(self, scores: dict[str, dict[str, float]], now: datetime) -> Job:
         """Register what was trained and end the job."""
         self._finish()
-        metrics = {**self._metrics, "meta_test": scores}
-        artifact = self._training.artifact(
-            self._record(now), {"meta_train": self._metrics, "meta_test": scores}
-        )
+        metrics = {**self._metrics, **scores}
+        artifact = self._training.artifact(self._record(now), {"meta_train": self._metrics, **scores})
         iterations = self.job.progress.iterations
         return self._ledger.succeed(self.job, artifact, Progress(iterations, iterations, 0.0), metrics)
 
@@ -131,20 +130,34 @@ class Session:
     def _advance(self) -> None:
         began = monotonic()
         count = min(self._stride, self._windows.room(self._training.iteration))
-        before = self._training.iteration
+        before, phase = self._training.iteration, self._training.phase
+        self._enter(phase)
         means = self._training.run(count)
         taken = self._training.iteration - before
         seconds = max(monotonic() - began, 1e-6)
         self._stride = max(1, min(2 * self._stride, int(count * _STRIDE_S / seconds)))
         self._windows.add(means, taken)
         self._metrics = self._windows.recent()
-        if self.finished or self._training.iteration % self._windows.length == 0:
+        ends = self.finished or self._training.phase != phase
+        if ends or self._training.iteration % self._windows.length == 0:
             self._end_window()
+
+    def _enter(self, phase: str) -> None:
+        """Another phase has other metrics: its windows are its own."""
+        if phase == self._phase:
+            return
+        if self._phase or phase == "pretraining":
+            done = self._training.iteration
+            self._tell("info", f"{phase.replace('_', '-')} from iteration {done} on")
+        if self._phase:
+            self._windows = MetricWindows(self.job.progress.iterations)
+        self._phase = phase
 
     def _end_window(self) -> None:
         iteration = self._training.iteration
         if iteration > self._windows_told:
-            data = {"iteration": iteration, **self._windows.means()}
+            phase = {"phase": self._phase} if self.job.config["training"].get("pretrain") else {}
+            data = {"iteration": iteration, **phase, **self._windows.means()}
             self._try("metric", lambda: self._ledger.note(self.job, "metric", data))
             self._windows_told = iteration
         self._windows.clear()

@@ -1,18 +1,16 @@
 """What a workflow's steps do: begin, train a chunk, meta-test, publish. Knows no DBOS; imports torch late.
 
 A step answers with plain data, which DBOS records and gives again to a workflow that goes on elsewhere. The live
-trainer stays in memory between the steps of one worker; another worker makes it anew from the last checkpoint.
+trainer stays in memory between the steps of one worker; another worker makes it anew from the last checkpoint. An
+evaluation goes through the same steps, and publishes nothing.
 """
 
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
 
 from models.programs.folder import ProgramFolder
 from models.spec import EncoderSpec, NetworkSpec
@@ -20,6 +18,7 @@ from services.clock import Clock
 from services.datasets.service import DatasetService
 from services.errors import Unavailable
 from services.jobs.encoded import FeatureFolder
+from services.jobs.evaluation_session import EvaluationSession
 from services.jobs.failures import Unsuitable, failure_of
 from services.jobs.ledger import Ledger, NotHeld
 from services.jobs.records import Job
@@ -30,13 +29,17 @@ from services.storage.artifacts import ArtifactStore
 if TYPE_CHECKING:
     import torch
 
+    from models.spec import TaskFamilySpec
+    from models.tasks.grouped_data import GroupedData
     from models.tasks.labelled_data import LabelledData
+    from services.jobs.preparation import Load
 
 # How often a job tells how far it is with encoding its dataset.
 _TELL_S = 2.0
 
 Outcome = Literal["more", "trained", "over"]
-Scores = dict[str, float]
+Scores = dict[str, Any]
+AnySession = Session | EvaluationSession
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +62,7 @@ class Steps:
         features: FeatureFolder | None = None,
     ) -> None:
         self._features = features
+        self._encoder = None if features is None else features.encoder
         self._ledger = ledger
         self._artifacts = artifacts
         self._datasets = datasets
@@ -67,7 +71,7 @@ class Steps:
         self._programs = programs if settings.worker_plans == "measured" else None
         self._leaving = Event()
         self._taken: dict[str, Job] = {}
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, AnySession] = {}
 
     @property
     def active(self) -> set[str]:
@@ -83,29 +87,29 @@ class Steps:
         return not self._leaving.is_set() and self._take(job_id, turn) is not None
 
     def train(self, job_id: str, turn: int) -> Outcome:
-        """Train until the next checkpoint, and save that."""
+        """Train until the next checkpoint, and save that; an evaluation goes on for as long."""
 
-        def chunk(session: Session) -> Outcome:
+        def chunk(session: AnySession) -> Outcome:
             session.train(self._settings.worker_checkpoint_seconds)
             return "trained" if session.finished else "more"
 
         return self._on(job_id, turn, chunk) or "over"
 
     def evaluate(self, job_id: str, turn: int) -> Scores | None:
-        """The meta-test's scores; None where the turn is over."""
+        """The meta-test's scores, or an evaluation's whole report; None where the turn is over."""
         scores: Scores | None = self._on(job_id, turn, lambda session: session.meta_test())
         return scores
 
     def publish(self, job_id: str, turn: int, scores: Scores) -> None:
-        """Register the version and end the job."""
+        """Register the version, where one was made, and end the job."""
         ended: Job | None = self._on(job_id, turn, lambda session: session.publish(scores, self._clock.now()))
         if ended is not None:
             self._forget(job_id, turn)
             self._ledger.let_go(ended)
 
-    def _on(self, job_id: str, turn: int, work: Callable[[Session], Any]) -> Any:
+    def _on(self, job_id: str, turn: int, work: Callable[[AnySession], Any]) -> Any:
         """The work's answer, or None where the job is not, or no longer, this worker's to do."""
-        session: Session | None = None
+        session: AnySession | None = None
         try:
             session = self._session(job_id, turn)
             if session is None:
@@ -121,7 +125,7 @@ class Steps:
             self._fail(job_id, turn, error)
         return None
 
-    def _set_down(self, job_id: str, turn: int, session: Session | None, *, hand_back: bool) -> None:
+    def _set_down(self, job_id: str, turn: int, session: AnySession | None, *, hand_back: bool) -> None:
         """Save what was reached, for whoever takes the job up again; a job that has ended needs nothing."""
         job = self._forget(job_id, turn)
         with suppress(NotHeld):
@@ -132,7 +136,7 @@ class Steps:
         if job is not None:
             self._ledger.let_go(job)
 
-    def _session(self, job_id: str, turn: int) -> Session | None:
+    def _session(self, job_id: str, turn: int) -> AnySession | None:
         session = self._sessions.get(job_id)
         if session is not None and session.job.turn == turn:
             return session
@@ -144,15 +148,22 @@ class Steps:
         # Importing torch takes seconds, in which the worker has to give signs of life and take jobs already.
         from services.jobs.preparation import prepare
 
-        def load(dataset_id: str, network: NetworkSpec, device: "torch.device") -> "LabelledData":
-            return self._load(job, dataset_id, network, device)
-
-        encoder = None if self._features is None else self._features.encoder
-        training = prepare(job.config, load, self._settings, self._programs, encoder)
-        session = Session(job, training, self._ledger, self._leaving, self._settings.worker_report_seconds)
+        report_seconds = self._settings.worker_report_seconds
+        if job.type == "evaluation":
+            self._sessions[job_id] = self._evaluation(job, report_seconds)
+            return self._sessions[job_id]
+        training = prepare(job.config, self._loader(job), self._settings, self._programs, self._encoder)
+        session = Session(job, training, self._ledger, self._leaving, report_seconds)
         session.restore(self._artifacts)
         self._sessions[job_id] = session
         return session
+
+    def _evaluation(self, job: Job, report_seconds: float) -> EvaluationSession:
+        from services.jobs.evaluation import prepare_evaluation
+
+        file = self._ledger.version_file(job.config["model"], job.config["version"])
+        examination = prepare_evaluation(job.config, file, self._loader(job), self._settings, self._encoder)
+        return EvaluationSession(job, examination, self._ledger, self._leaving, report_seconds)
 
     def _take(self, job_id: str, turn: int) -> Job | None:
         taken = self._taken.get(job_id)
@@ -163,24 +174,30 @@ class Steps:
             self._taken[job_id] = job
         return job
 
-    def _load(
-        self, job: Job, dataset_id: str, network: NetworkSpec, device: "torch.device"
-    ) -> "LabelledData":
-        from models.tasks.labelled_data import LabelledData
+    def _loader(self, job: Job) -> "Load":
+        """What gives the job its data."""
 
-        arrays = self._datasets.load(dataset_id)
-        tasks = None if arrays.tasks is None else np.array(arrays.task_names)[arrays.tasks]
-        if not isinstance(network, EncoderSpec):
-            return LabelledData.from_arrays(arrays.inputs, arrays.targets, tasks)
-        if self._features is None:
-            raise Unsuitable("this worker has no folder of encoders")
-        if network.is_tuned:
-            inputs = self._features.tokens(arrays, network, device)
-        else:
-            watch = self._watched(job, len(arrays.inputs))
-            inputs = self._features.features(dataset_id, arrays, network, device, watch)
-        data = LabelledData.from_arrays(inputs, arrays.targets, tasks)
-        return replace(data, encoded_shape=arrays.signature.inputs.example_shape)
+        def load(
+            tasks: "TaskFamilySpec", network: NetworkSpec, device: "torch.device"
+        ) -> "LabelledData | GroupedData | None":
+            from models.spec import GroupSpec, LabelledSpec
+            from services.jobs.training_data import training_data
+
+            if not isinstance(tasks, LabelledSpec | GroupSpec):
+                return None
+            arrays = self._datasets.load(tasks.dataset)
+            if not isinstance(network, EncoderSpec) or not isinstance(tasks, LabelledSpec):
+                return training_data(tasks, arrays)
+            if self._features is None:
+                raise Unsuitable("this worker has no folder of encoders")
+            if network.is_tuned:
+                encoded = self._features.tokens(arrays, network, device)
+            else:
+                watch = self._watched(job, len(arrays.inputs))
+                encoded = self._features.features(tasks.dataset, arrays, network, device, watch)
+            return training_data(tasks, arrays, encoded)
+
+        return load
 
     def _watched(self, job: Job, examples: int) -> Callable[[int], None]:
         """What encoding a dataset calls between two passes: stops where the worker leaves, tells how far it is."""

@@ -9,6 +9,7 @@ import msgspec
 
 from models.spec import (
     EncoderSpec,
+    GroupSpec,
     InputKind,
     LabelledSpec,
     PriorFittedSpec,
@@ -19,7 +20,7 @@ from models.spec import (
 )
 from models.training.config import MetaTrainingConfig
 from services.errors import Fault, Invalid
-from services.jobs.cost import step_bytes
+from services.jobs.cost import examples_of, step_bytes
 
 _NETWORKS: dict[InputKind, str] = {
     "texts": "encoder",
@@ -38,13 +39,15 @@ _TURNS = 4  # `rotations` makes this many classes of one
 class Traits(msgspec.Struct, frozen=True):
     """What has to be known of a dataset: one example's shape, (), (D,), (T, C) or (H, W, C), and how many.
 
-    `class_sizes` says of how many examples how many classes are; empty where that is not known.
+    `class_sizes` says of how many examples how many classes are; empty where that is not known. `signature` is
+    that of a table, with its columns.
     """
 
     example_shape: tuple[int, ...]
     n_classes: int
     n_tasks: int
     class_sizes: tuple[tuple[int, int], ...] = ()
+    signature: Signature | None = None
 
 
 def check(
@@ -56,7 +59,13 @@ def check(
 
     Raises Invalid with every fault, pointers below `prefix`.
     """
-    signature = signature_of(config.tasks, traits.example_shape if traits else None)
+    if isinstance(config.tasks, GroupSpec) and traits is not None:
+        faults = list(_group_faults(config.tasks, traits))
+        if faults:
+            raise _invalid(faults, prefix)
+    signature = signature_of(
+        config.tasks, *((traits.example_shape, traits.signature) if traits else (None, None))
+    )
     faults = list(_faults(config, signature))
     if isinstance(config.tasks, LabelledSpec) and traits is not None:
         if config.tasks.train_ways is not None and config.learner.algorithm.has_output_layer:
@@ -73,9 +82,13 @@ def check(
             )
         )
     if faults:
-        placed = [Fault(prefix + fault.pointer, fault.detail) for fault in faults]
-        raise Invalid(f"the configuration does not fit together: {placed[0].detail}", placed)
+        raise _invalid(faults, prefix)
     return signature
+
+
+def _invalid(faults: list[Fault], prefix: str) -> Invalid:
+    placed = [Fault(prefix + fault.pointer, fault.detail) for fault in faults]
+    return Invalid(f"the configuration does not fit together: {placed[0].detail}", placed)
 
 
 def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]:
@@ -93,6 +106,10 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
             "/learner/network/name",
             f"{name} needs images of at least {side}x{side} pixels; resnet12 takes any",
         )
+    if config.learner.normalise and (signature.task != "regression" or kind != "vectors"):
+        yield Fault(
+            "/learner/normalise", "only regression on vectors is normalised by a task's own support set"
+        )
     if config.learner.views > 1 and kind != "images":
         yield Fault("/learner/views", f"only images have several views, and these inputs are {kind}")
     if isinstance(network, TableTransformerSpec) != isinstance(algorithm, PriorFittedSpec):
@@ -103,10 +120,46 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
         yield from _tuning_faults(config, signature)
     if config.training.outer is not None and signature.task != "policy":
         yield Fault("/training/outer", "only policies have a choice of outer steps: leave it out")
+    if config.training.pretrain is not None and signature.task == "policy":
+        yield Fault("/training/pretrain", "policies are not pretrained: leave it out")
     if signature.task not in algorithm.tasks:
         yield Fault(
             "/learner/algorithm/name", _MISMATCHES[signature.task].format(tasks=" and ".join(algorithm.tasks))
         )
+    elif (
+        isinstance(config.tasks, GroupSpec)
+        and signature.task == "classification"
+        and not algorithm.has_output_layer
+    ):
+        yield Fault(
+            "/learner/algorithm/name",
+            "the classes of these tasks are always the same, and a support set need not show them all: this "
+            "algorithm knows a class only from its examples; use maml, or the family labelled within_task",
+        )
+
+    support, _ = examples_of(config)
+    if algorithm.support_bound is not None and support > algorithm.support_bound:
+        yield Fault(
+            "/learner/algorithm/max_support",
+            f"an episode has up to {support} support examples, and this learner keeps {algorithm.support_bound}",
+        )
+
+
+def _group_faults(tasks: GroupSpec, traits: Traits) -> Iterator[Fault]:
+    if traits.signature is None or len(traits.example_shape) != 1:
+        yield Fault(
+            "/tasks/family", "grouped tasks take rows of numbers and categories, not images or series"
+        )
+    elif traits.n_tasks < 2:
+        yield Fault(
+            "/tasks/dataset",
+            "the dataset needs at least two tasks, one of them held out for the meta-test: name the column that "
+            "tells them apart when you upload it (task=…)",
+        )
+    elif len(tasks.test_tasks) >= traits.n_tasks:
+        yield Fault("/tasks/test_tasks", "no task is left for meta-training")
+    if tasks.min_shot > tasks.max_shot:
+        yield Fault("/tasks/min_shot", f"min_shot {tasks.min_shot} is above max_shot {tasks.max_shot}")
 
 
 def _tuning_faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]:
@@ -117,6 +170,8 @@ def _tuning_faults(config: MetaTrainingConfig, signature: Signature) -> Iterator
         yield Fault(pointer, "a tuned encoder is the same for all tasks: use auto, protonet or ridge")
     if config.learner.members > 1:
         yield Fault("/learner/members", "the members of an ensemble would each need an encoder of their own")
+    if config.training.pretrain is not None:
+        yield Fault("/training/pretrain", "a tuned encoder was pretrained by others: leave it out")
     if isinstance(config.tasks, LabelledSpec) and config.tasks.dropout:
         yield Fault("/tasks/dropout", "tokens have no mean to become: dropout is for features")
 
@@ -128,7 +183,15 @@ def _dataset_faults(tasks: LabelledSpec, traits: Traits) -> Iterator[Fault]:
     for name in ("augment", "task_augment"):
         if getattr(tasks, name) is not None and len(shape) != 3:
             yield Fault(f"/tasks/{name}", "only images can be warped")
-    taken = tasks.n_shot + tasks.n_query
+    shots, ways = tasks.fewest_shots, tasks.fewest_ways
+    taken = shots + tasks.n_query
+    for what, low, high, given in (
+        ("way", ways, tasks.most_test_ways, tasks.max_way or tasks.min_way),
+        ("shot", shots, tasks.most_shots, tasks.max_shot or tasks.min_shot),
+    ):
+        if given and (getattr(tasks, f"max_{what}") is None or low > high):
+            yield Fault(f"/tasks/min_{what}", f"min_{what} goes with a max_{what} that is not below it")
+            return
     usable = sum(classes for size, classes in traits.class_sizes if size >= taken)
     if traits.class_sizes and not usable:
         largest = max(size for size, _ in traits.class_sizes)
@@ -148,12 +211,13 @@ def _dataset_faults(tasks: LabelledSpec, traits: Traits) -> Iterator[Fault]:
         return
     if tasks.test_tasks:
         yield Fault("/tasks/test_tasks", "tasks are held out only where within_task is true")
-    needed = tasks.n_way + (-(-tasks.most_ways // _TURNS) if tasks.rotations else tasks.most_ways)
+    train_ways = tasks.fewest_train_ways
+    needed = ways + (-(-train_ways // _TURNS) if tasks.rotations else train_ways)
     classes = usable if traits.class_sizes else traits.n_classes
     if classes < needed:
         small = f" of at least n_shot + n_query = {taken} examples" if classes < traits.n_classes else ""
         yield Fault(
             "/tasks/n_query" if small and traits.n_classes >= needed else "/tasks/n_way",
-            f"{tasks.most_ways}-way episodes need {needed} classes{small}, {tasks.n_way} of them held out for the "
+            f"{train_ways}-way episodes need {needed} classes{small}, {ways} of them held out for the "
             f"meta-test, and the dataset has {classes}",
         )

@@ -13,6 +13,7 @@ from models.spec import Signature
 from models.training.checkpoint import decode_checkpoint, encode_checkpoint
 from models.training.config import MetaTrainingConfig
 from models.training.meta_trainer import DivergedError
+from models.training.phases import Phase
 from models.training.trainer import Trainer
 from services.jobs.failures import Diverged
 from services.storage.manifest import Manifest, encode_artifact
@@ -40,12 +41,17 @@ class Training:
 
     @property
     def iteration(self) -> int:
-        """Outer steps taken."""
+        """Iterations taken, of all phases."""
         return self._trainer.iteration
 
     @property
     def finished(self) -> bool:
         return self._trainer.finished
+
+    @property
+    def phase(self) -> Phase:
+        """What the next iteration belongs to."""
+        return "meta_training"
 
     @property
     def plan(self) -> str:
@@ -57,7 +63,7 @@ class Training:
         return TEST_SEED + self.config.training.seed
 
     def run(self, iterations: int) -> dict[str, float]:
-        """Take outer steps; the mean of every metric over them. Raises Diverged."""
+        """Take iterations, of one phase; the mean of every metric over them. Raises Diverged."""
         try:
             return self._trainer.run(iterations)
         except DivergedError as error:
@@ -74,8 +80,11 @@ class Training:
         """Go on from a checkpoint. Raises ValueError where it is none of this training."""
         self._trainer.restore(decode_checkpoint(data))
 
-    def meta_test(self, before_each_pass: Callable[[], None]) -> dict[str, float]:
-        """Scores on held-out tasks; `before_each_pass` may raise to break off."""
+    def meta_test(self, before_each_pass: Callable[[], None]) -> dict[str, dict[str, float]]:
+        """Scores on held-out tasks, by what was tested: `meta_test` is the trained model.
+
+        `before_each_pass` may raise to break off.
+        """
         raise NotImplementedError
 
     def artifact(self, record: Mapping[str, Any], metrics: Mapping[str, Any]) -> bytes:

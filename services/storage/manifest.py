@@ -5,13 +5,14 @@ not where it is kept, nor how to rebuild a learner from it.
 """
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 from msgspec import Meta
 
-from models.spec import INPUT_KINDS, ActionSpace, BoxSpace, LearnerSpec, Signature
+from models.spec import INPUT_KINDS, ActionSpace, BoxSpace, LearnerSpec, Signature, encoded_width
 from services.errors import Invalid
 from services.storage.free_form import MAX_DEPTH, is_too_deep
 from services.storage.tensor_file import Tensors, decode_tensors, encode_tensors, read_metadata
@@ -60,6 +61,8 @@ def read_manifest(data: bytes) -> Manifest:
     except (msgspec.DecodeError, RecursionError) as error:
         raise Invalid(f"the file's manifest cannot be read: {error}") from error
     _check_signature(manifest.signature)
+    if manifest.signature.classes and manifest.max_ways != len(manifest.signature.classes):
+        raise Invalid("the file's manifest has classes, and another number of ways")
     _check_record("training", manifest.training)
     _check_record("metrics", manifest.metrics)
     return manifest
@@ -96,10 +99,22 @@ def _check_signature(signature: Signature) -> None:
     else:
         sound = sound and targets.datatype == "FP32" and len(targets.shape) == 2
         sound = sound and 1 <= targets.shape[1] <= _MAX_COLUMNS
-    if not sound:
+    if not (sound and _columns_are_sound(signature)):
         raise Invalid("the file's manifest has a signature that no model here can have")
 
 
 def _is_sound(actions: ActionSpace) -> bool:
     """A box has an inside; that its numbers are finite, JSON sees to."""
     return not isinstance(actions, BoxSpace) or actions.low < actions.high
+
+
+def _columns_are_sound(signature: Signature) -> bool:
+    """One for each number of an input and of a target, and classes that can be told apart."""
+    columns, targets, classes = signature.columns, signature.target_columns, signature.classes
+    fits = not columns or (len(columns),) == signature.inputs.example_shape
+    fits = fits and encoded_width(columns) <= _MAX_EXAMPLE_NUMBERS
+    fits = fits and (not targets or len(targets) == signature.target_width)
+    fits = fits and all(column.scale > 0 and not column.categories for column in targets)
+    finite = all(isfinite(column.mean) and isfinite(column.scale) for column in (*columns, *targets))
+    told_apart = signature.task == "classification" and 2 <= len(set(classes)) == len(classes) <= _MOST_WAYS
+    return fits and finite and (not classes or told_apart)

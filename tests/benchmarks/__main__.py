@@ -28,6 +28,8 @@ SUITES = (
     "million",
     "invariance",
     "soak",
+    "four_points",
+    "students",
     "sinusoid_quality",
     "omniglot",
     "digits",
@@ -38,8 +40,10 @@ SUITES = (
 )
 OWN_COMMANDS = ("meta_training", "meta_training_gpu")
 """Suites that write their own JSON when they are run as modules."""
+NEED_DATA = ("students",)
+"""Suites that are run where --data is given."""
 NAMED = ("gpu", "meta_training_gpu", "omniglot", "digits", "clinc")
-"""Suites that are run when they are named: on a GPU, or with a folder of data."""
+"""Suites that are run when they are named: on a GPU, or for long with a folder of data."""
 
 
 def run_here(suite: str, options: Options) -> Report:
@@ -89,7 +93,9 @@ def main() -> None:
     given = parser.parse_args()
     if unknown := set(given.suites) - set(known):
         parser.error(f"no suite {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    options, wanted = options_of(given), given.suites or [suite for suite in known if suite not in NAMED]
+    options = options_of(given)
+    left_out = (*NAMED, *(() if options.data else NEED_DATA))
+    wanted = given.suites or [suite for suite in known if suite not in left_out]
     with ending_on_signals(), TemporaryDirectory() as scratch:
         if given.alone:
             sys.exit(0 if run_here(wanted[0], options).held else 1)

@@ -18,6 +18,8 @@ ORDER = (
     "million",
     "invariance",
     "soak",
+    "four_points",
+    "students",
     "tables",
     "navigation",
     "meta_training",

@@ -101,6 +101,7 @@ class Service:
         registry.publish("steps", small_models.regression_maml())
         registry.publish("points", small_models.points_protonet())
         registry.publish("few-ways", small_models.points_maml(max_ways=3))
+        registry.publish("answers", small_models.answers_maml())
         registry.publish("pictures", small_models.pictures_protonet())
         registry.publish("steering", small_models.steering_policy())
         registry.publish("choosing", small_models.choosing_policy())

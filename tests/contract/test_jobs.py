@@ -50,6 +50,8 @@ def test_recipes_are_listed_in_full(http: httpx.Client) -> None:
         assert recipe["description"]
         assert recipe["created_at"].endswith("Z")
         assert set(recipe["config"]) == {"learner", "tasks", "training"}
+        assert set(recipe["takes"]) == {"cpu", "gpu"}
+        assert {"needs", "reaches"} <= set(recipe)
 
 
 def test_recipes_come_by_the_page(http: httpx.Client) -> None:
@@ -132,3 +134,11 @@ def test_a_job_on_a_dataset_that_is_not_there_is_422(http: httpx.Client) -> None
         "tasks": {"dataset": "ds_nope"},
     }
     check_problem(http.post("/v1/jobs", json=body), 422, "/tasks/dataset")
+
+
+def test_recipes_say_what_they_need_reach_and_take(http: httpx.Client) -> None:
+    of_name = {recipe["name"]: recipe for recipe in check_list(http.get("/v1/recipes?limit=100"))}
+    assert of_name["sinusoid-maml"]["needs"] is None
+    assert of_name["sinusoid-maml"]["takes"] == {"cpu": "30 s", "gpu": None}
+    assert "Omniglot" in of_name["omniglot-maml"]["needs"]
+    assert "98.30" in of_name["omniglot-maml"]["reaches"]

@@ -177,6 +177,21 @@ class AsyncClient:
         )
         return AsyncJob(await self._connection.send(call), self._connection)
 
+    async def evaluate(
+        self, model: str, episodes: int | None = None, *, seed: int = 0, dataset: str | None = None
+    ) -> AsyncJob:
+        """Test a version in the background on tasks that it was not trained on; the report is `job.metrics`.
+
+        `model` is a reference (`letters`, `letters@3`); `episodes` is 600 unless given (40 for a policy). The tasks
+        are those of the version's own record, of its held-out classes, or those of another `dataset`.
+
+        >>> job = await client.evaluate("sinusoid@1", episodes=200)        # doctest: +SKIP
+        >>> (await job.wait()).metrics["loss"]              # doctest: +SKIP
+        0.34
+        """
+        call = jobs.evaluate(model, episodes=episodes, seed=seed, dataset=dataset)
+        return AsyncJob(await self._connection.send(call), self._connection)
+
     def recipes(self) -> AsyncIterator[RecipeResponse]:
         """The built-in recipes, each with its full configuration."""
         return async_pages(self._connection, jobs.recipes)

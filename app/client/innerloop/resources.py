@@ -97,11 +97,14 @@ class Datasets:
         inputs: str | None = None,
         target: str | None = None,
         task: str | None = None,
+        categorical: str | None = None,
+        order: str | None = None,
     ) -> DatasetResponse:
         """Upload a .zip (one folder of images a class), .parquet, .csv or .npz file, streamed from disk.
 
-        `inputs` (comma-separated), `target` and `task` name a table's columns. The same bytes and columns again
-        give the dataset that is there.
+        `inputs` and `categorical` (comma-separated), `target`, `task` and `order` name a table's columns:
+        `categorical` the inputs whose values are kinds, `order` what puts rows into order. The same bytes and
+        columns again give the dataset that is there.
         """
         content = source if isinstance(source, bytes) else Path(source)
         call = datasets.upload(
@@ -111,6 +114,8 @@ class Datasets:
             inputs=inputs,
             target=target,
             task=task,
+            categorical=categorical,
+            order=order,
         )
         return self._connection.send(call)
 

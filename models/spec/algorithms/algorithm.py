@@ -45,3 +45,8 @@ class Algorithm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def further_inputs(self) -> int:
         """Columns, or channels, that the network takes beside those of an example."""
         return 0
+
+    @property
+    def support_bound(self) -> int | None:
+        """The most examples that one adaptation may have; None where the algorithm sets no bound."""
+        return None

@@ -15,7 +15,15 @@ import pyarrow.csv as pv
 from services.datasets.examples import Examples
 from services.datasets.labels import Labels
 from services.datasets.limits import DatasetLimits
-from services.datasets.readers.tables import check_filled, check_size, choose, inputs_of, is_text, labels_of
+from services.datasets.readers.tables import (
+    InputColumns,
+    check_filled,
+    check_size,
+    choose,
+    is_text,
+    labels_of,
+    order_of,
+)
 from services.datasets.records import DatasetColumns
 from services.datasets.upload import Upload
 from services.errors import Invalid
@@ -30,25 +38,26 @@ def read_csv(upload: Upload, columns: DatasetColumns, limits: DatasetLimits) -> 
             chosen = choose(columns, reader.schema.names, limits)
             # A single column that does not begin with numbers is one of texts.
             texts = len(chosen.inputs) == 1 and is_text(reader.schema.field(chosen.inputs[0]).type)
-        kind = pa.string() if texts else pa.float64()
-        types = dict.fromkeys(chosen.inputs, kind) | dict.fromkeys(chosen.label_columns, pa.string())
+        types = dict.fromkeys(chosen.inputs, pa.string() if texts else pa.float64())
+        types |= dict.fromkeys((*chosen.label_columns, *chosen.categorical), pa.string())
         # By default words like NA and null are missing values too; here they may be labels.
         options = pv.ConvertOptions(
             include_columns=chosen.all, column_types=types, null_values=[""], strings_can_be_null=True
         )
-        inputs, kept, n_rows = [], [], 0
+        inputs, kept, n_rows = InputColumns(chosen, limits), [], 0
         with upload.open() as file, pv.open_csv(file, convert_options=options) as reader:
             for batch in reader:
                 n_rows += batch.num_rows
                 check_size(n_rows, len(chosen.inputs), limits)
-                inputs.append(inputs_of(batch, chosen, n_rows - batch.num_rows))
-                kept.append(batch.select(chosen.label_columns))
+                inputs.take(batch)
+                kept.append(batch.select(chosen.kept))
         if n_rows == 0:
             raise Invalid("the table has no rows")
         rest = pa.Table.from_batches(kept)
         targets = _targets(rest.column(chosen.target), chosen.target)
         tasks = None if chosen.task is None else labels_of(rest.column(chosen.task), chosen.task)
-        return Examples(np.concatenate(inputs), targets, tasks)
+        numbers, meanings = inputs.finish()
+        return Examples(numbers, targets, tasks, meanings, order_of(rest, chosen))
 
 
 def _targets(column: pa.ChunkedArray, name: str) -> Labels | Array:

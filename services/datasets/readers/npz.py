@@ -41,7 +41,7 @@ def read_npz(upload: Upload, limits: DatasetLimits) -> Examples:
             raise Invalid(f"the npz file has no array {name!r}; it has {found}")
     tasks = from_array(arrays["tasks"], "tasks") if "tasks" in arrays else None
     inputs = arrays["series" if are_series else "inputs"]
-    return Examples(inputs, _targets(arrays["targets"]), tasks, are_series)
+    return Examples(inputs, _targets(arrays["targets"]), tasks, are_series=are_series)
 
 
 def _targets(targets: Array) -> Labels | Array:

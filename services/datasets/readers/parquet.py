@@ -6,7 +6,6 @@ A target column of floating point is a number to predict; strings, whole numbers
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -14,12 +13,13 @@ from services.datasets.examples import Examples
 from services.datasets.limits import DatasetLimits
 from services.datasets.readers.tables import (
     Chosen,
+    InputColumns,
     check_filled,
     check_size,
     choose,
-    inputs_of,
     is_text,
     labels_of,
+    order_of,
 )
 from services.datasets.records import DatasetColumns
 from services.datasets.upload import Upload
@@ -35,19 +35,20 @@ def read_parquet(upload: Upload, columns: DatasetColumns, limits: DatasetLimits)
         with pq.ParquetFile(file) as table:
             chosen = choose(columns, table.schema_arrow.names, limits)
             _check_declared(table.metadata, chosen, limits)
-            strings = [name for name in chosen.label_columns if is_text(table.schema_arrow.field(name).type)]
+            worded = (*chosen.label_columns, *chosen.categorical)
+            strings = [name for name in worded if is_text(table.schema_arrow.field(name).type)]
         file.seek(0)
         with pq.ParquetFile(file, read_dictionary=strings) as table:
             return _read(table, chosen, limits)
 
 
 def _read(table: pq.ParquetFile, chosen: Chosen, limits: DatasetLimits) -> Examples:
-    inputs, kept, n_rows = [], [], 0
+    inputs, kept, n_rows = InputColumns(chosen, limits), [], 0
     for batch in table.iter_batches(_ROWS_AT_ONCE, columns=chosen.all):
         n_rows += batch.num_rows
         check_size(n_rows, len(chosen.inputs), limits)
-        inputs.append(inputs_of(batch, chosen, n_rows - batch.num_rows))
-        kept.append(batch.select(chosen.label_columns))
+        inputs.take(batch)
+        kept.append(batch.select(chosen.kept))
     if not kept:
         raise Invalid("the table has no rows")
     rest = pa.Table.from_batches(kept)
@@ -58,7 +59,8 @@ def _read(table: pq.ParquetFile, chosen: Chosen, limits: DatasetLimits) -> Examp
     else:
         targets = labels_of(target, chosen.target)
     tasks = None if chosen.task is None else labels_of(rest.column(chosen.task), chosen.task)
-    return Examples(np.concatenate(inputs), targets, tasks)
+    numbers, meanings = inputs.finish()
+    return Examples(numbers, targets, tasks, meanings, order_of(rest, chosen))
 
 
 def _check_declared(metadata: pq.FileMetaData, chosen: Chosen, limits: DatasetLimits) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tests.benchmarks.figures import Report
 from tests.benchmarks.pictures import (
+    four_points,
     gates,
     gpu,
     invariance,
@@ -12,6 +13,7 @@ from tests.benchmarks.pictures import (
     navigation,
     serving,
     soak,
+    students,
     tables,
     tiers,
 )
@@ -22,6 +24,8 @@ _OWN = {
     "million": million.draw,
     "invariance": invariance.draw,
     "soak": soak.draw,
+    "four_points": four_points.draw,
+    "students": students.draw,
     "tables": tables.draw,
     "navigation": navigation.draw,
     "meta_training": meta_training.draw,

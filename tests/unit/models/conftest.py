@@ -12,12 +12,16 @@ from models.episode import SupportSet
 from models.spec import (
     AlgorithmSpec,
     AnilSpec,
+    AnpSpec,
     AutoSpec,
     BoilSpec,
     CaviaSpec,
+    CnpSpec,
     ImamlSpec,
     LearnerSpec,
+    LogisticSpec,
     MamlSpec,
+    MatchingNetSpec,
     MetaCurvatureSpec,
     MlpSpec,
     NetworkSpec,
@@ -26,6 +30,7 @@ from models.spec import (
     ReptileSpec,
     RidgeSpec,
     Signature,
+    SvmSpec,
     TableTransformerSpec,
     TensorSpec,
 )
@@ -69,6 +74,11 @@ LEARNERS: dict[str, tuple[AlgorithmSpec, Signature]] = {
     "ridge-regression": (RidgeSpec(), REGRESSION),
     "ridge-mixture": (RidgeSpec(components=3), REGRESSION),
     "ridge-classification": (RidgeSpec(), CLASSIFICATION),
+    "logistic": (LogisticSpec(), CLASSIFICATION),
+    "svm": (SvmSpec(), CLASSIFICATION),
+    "matchingnet": (MatchingNetSpec(max_support=10), CLASSIFICATION),
+    "cnp": (CnpSpec(representation=8), REGRESSION),
+    "anp": (AnpSpec(representation=8, heads=2, max_support=10), REGRESSION),
 }
 
 Draw = Callable[..., SupportSet]

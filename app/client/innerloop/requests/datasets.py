@@ -18,14 +18,23 @@ def upload(
     inputs: str | None = None,
     target: str | None = None,
     task: str | None = None,
+    categorical: str | None = None,
+    order: str | None = None,
 ) -> Call[DatasetResponse]:
-    """`inputs` (comma-separated), `target` and `task` name a table's columns."""
+    """`inputs` and `categorical` (comma-separated), `target`, `task` and `order` name a table's columns."""
     return post(
         "/v1/datasets",
         body_of(DatasetResponse),
         content=content,
         headers={"Content-Type": media_type},
-        params={"name": name, "inputs": inputs, "target": target, "task": task},
+        params={
+            "name": name,
+            "inputs": inputs,
+            "target": target,
+            "task": task,
+            "categorical": categorical,
+            "order": order,
+        },
         patience=READING_S,
     )
 

@@ -36,6 +36,14 @@ def create(
     return post("/v1/jobs", body_of(JobResponse), content=body.content, headers=body.headers)
 
 
+def evaluate(model: str, *, episodes: int | None, seed: int, dataset: str | None) -> Call[JobResponse]:
+    """A job that tests a version, by its reference."""
+    optional = {"episodes": episodes, "dataset": dataset}
+    present = {name: value for name, value in optional.items() if value is not None}
+    body = wire.encode({"type": "evaluation", "model": model, "seed": seed, **present})
+    return post("/v1/jobs", body_of(JobResponse), content=body.content, headers=body.headers)
+
+
 def get(job: str) -> Call[JobResponse]:
     return fetch(f"/v1/jobs/{segment(job)}", body_of(JobResponse))
 

@@ -18,6 +18,22 @@ class SignatureTensor(ResponseBody):
     shape: list[int]
 
 
+def _is_empty(given: list[Any]) -> bool:
+    return not given
+
+
+_WHERE_THERE_ARE_ANY = pydantic.Field(exclude_if=_is_empty)
+
+
+class ColumnResponse(ResponseBody):
+    """Of a table: `mean` and `scale` standardise a number; a category is sent as its index in `categories`."""
+
+    name: str = ""
+    mean: float = 0.0
+    scale: float = 1.0
+    categories: list[str] = []
+
+
 class BoxResponse(ResponseBody):
     """Vectors of `shape`, each number between `low` and `high`."""
 
@@ -35,10 +51,17 @@ class DiscreteResponse(ResponseBody):
 
 
 class SignatureResponse(ResponseBody):
-    """What a version takes and gives; -1 is the number of examples."""
+    """What a version takes and gives; -1 is the number of examples.
+
+    `columns` says what each number of an input means, where that is known; `classes` are those of every task,
+    where they are always the same.
+    """
 
     inputs: SignatureTensor
     targets: SignatureTensor
+    columns: Annotated[list[ColumnResponse], _WHERE_THERE_ARE_ANY] = []
+    target_columns: Annotated[list[ColumnResponse], _WHERE_THERE_ARE_ANY] = []
+    classes: Annotated[list[str], _WHERE_THERE_ARE_ANY] = []
 
 
 class PolicySignatureResponse(ResponseBody):

@@ -93,7 +93,9 @@ def test_a_table_needs_a_target(innerloop, service, tmp_path):
 
 
 def test_recipes(innerloop):
-    assert "Lines and curves" in innerloop("recipes")
+    printed = innerloop("recipes")
+    for said in ("Lines and curves", "error below 1", "30 s", "not measured"):
+        assert said in printed
     assert json.loads(innerloop("recipes", "functions"))["training"] == {"iterations": 100}
     assert json.loads(innerloop("recipes", "--json"))[0]["name"] == "functions"
     assert "there are functions" in innerloop("recipes", "nope", status=1)

@@ -10,6 +10,7 @@ import torch
 from models.build import build_environments, build_family, build_learner, build_policy_learner
 from models.spec import (
     CheetahSpec,
+    ColumnSpec,
     EncoderSpec,
     EnvironmentSpec,
     LabelledSpec,
@@ -21,14 +22,17 @@ from models.spec import (
     max_ways_of,
     signature_of,
 )
+from models.tasks.grouped import Grouped
+from models.tasks.grouped_data import GroupedData
 from models.tasks.labelled_data import LabelledData
 from models.training.meta_trainer import MetaTrainer
 from models.training.policies.trainer import PolicyTrainer
+from models.training.recipe_figures import FIGURES
 from models.training.recipes import RECIPES, Recipe
 
 POLICIES = [recipe for recipe in RECIPES if isinstance(recipe.config.tasks, EnvironmentSpec)]
 ALONE = [recipe for recipe in RECIPES if not recipe.needs and recipe not in POLICIES]
-OF_DATA = [recipe for recipe in RECIPES if recipe.needs]
+OF_CLASSES = [recipe for recipe in RECIPES if isinstance(recipe.config.tasks, LabelledSpec)]
 WIDTH = 384  # of an encoder's features
 
 
@@ -80,8 +84,8 @@ def _learner_spec(recipe: Recipe) -> LearnerSpec:
     return learner
 
 
-@pytest.mark.parametrize("recipe", OF_DATA, ids=lambda recipe: recipe.name)
-def test_a_recipe_of_data_fits_what_it_needs(recipe: Recipe) -> None:
+@pytest.mark.parametrize("recipe", OF_CLASSES, ids=lambda recipe: recipe.name)
+def test_a_recipe_of_classes_fits_what_it_needs(recipe: Recipe) -> None:
     config, data = recipe.config, _examples(recipe)
     assert isinstance(config.tasks, LabelledSpec)
     assert config.tasks.dataset == ""
@@ -94,9 +98,33 @@ def test_a_recipe_of_data_fits_what_it_needs(recipe: Recipe) -> None:
     assert losses.isfinite().all()
 
 
-def test_names_are_their_own() -> None:
+def test_the_students_recipe_fits_answers() -> None:
+    config = next(recipe.config for recipe in RECIPES if recipe.name == "students")
+    draws = np.random.default_rng(0)
+    skills = ColumnSpec(name="skill", categories=("add", "divide"))
+    inputs = np.stack([draws.integers(0, 2, 400), *draws.random((2, 400))], axis=1)
+    data = GroupedData.from_arrays(
+        inputs,
+        draws.integers(0, 2, 400),
+        np.arange(4).repeat(100),
+        columns=(skills, ColumnSpec(name="place"), ColumnSpec(name="attempt")),
+        classes=("0", "1"),
+    )
+    family = build_family(config.tasks, data)
+    assert isinstance(family, Grouped)
+    learner = build_learner(config.learner, family.signature, 2)
+    metrics = MetaTrainer(config.training, family, learner).run(1)
+    assert metrics["loss"] > 0
+
+
+def test_every_recipe_of_data_says_what_it_needs() -> None:
+    for recipe in RECIPES:
+        assert bool(recipe.needs) == (getattr(recipe.config.tasks, "dataset", None) == "")
+
+
+def test_names_are_their_own_and_sorted() -> None:
     names = [recipe.name for recipe in RECIPES]
-    assert names == sorted(set(names), key=names.index)
+    assert names == sorted(set(names))
     assert {"functions", "sinusoid-maml", "sinusoid-ridge"} <= set(names)
 
 
@@ -116,3 +144,8 @@ def test_the_starter_gives_a_std() -> None:
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 def test_a_recipe_reads_back_as_plain_json(recipe: Recipe) -> None:
     assert msgspec.json.decode(msgspec.json.encode(recipe), type=Recipe) == recipe
+
+
+def test_every_recipe_has_its_figures_even_where_nothing_was_measured() -> None:
+    assert set(FIGURES) == {recipe.name for recipe in RECIPES}
+    assert FIGURES["small-tables"].reaches is None

@@ -5,14 +5,18 @@ import pytest
 from models.spec import (
     AlgorithmSpec,
     AnilSpec,
+    AnpSpec,
     Conv4Spec,
     LearnerSpec,
+    LogisticSpec,
     MamlSpec,
+    MatchingNetSpec,
     MlpSpec,
     NetworkSpec,
     ProtoNetSpec,
     RidgeSpec,
     Signature,
+    SvmSpec,
     TensorSpec,
 )
 from services.adaptation.cost import CallCost, call_cost, check_cost, learner_cost
@@ -52,6 +56,10 @@ def cost(
         (ProtoNetSpec(), images(*OMNIGLOT), 4096, 0),
         (ProtoNetSpec(), images(*MINI_IMAGENET), 100, 500),
         (RidgeSpec(), images(*OMNIGLOT), 1000, 1000),
+        (LogisticSpec(), images(*OMNIGLOT), 1000, 1000),
+        (SvmSpec(), images(*OMNIGLOT), 100, 1000),
+        (MatchingNetSpec(), images(*OMNIGLOT), 100, 1000),
+        (AnpSpec(), small_models.LINE, 128, 16384),
         (RidgeSpec(components=4), small_models.LINE, 4096, 16384),
     ],
 )
@@ -104,3 +112,24 @@ def test_steps_of_the_last_layer_alone_cost_little_and_more_the_more_there_are()
     whole = cost(MamlSpec(inner_steps=10), images(*OMNIGLOT), 100)
     assert few.operations < many.operations < whole.operations
     assert many.bytes == few.bytes < whole.bytes
+
+
+def test_what_a_fit_costs_grows_with_examples_and_classes() -> None:
+    points = images(*OMNIGLOT)
+    learner = learner_cost(LearnerSpec(algorithm=SvmSpec(), network=Conv4Spec()), points, None)
+    few, many = (call_cost(learner, SvmSpec(), 100, 0, ways) for ways in (5, 100))
+    assert few.operations < many.operations
+    assert few.bytes < many.bytes
+    check_cost(learner, SvmSpec(), 500, 0, LIMITS, ways=5)
+    with pytest.raises(Invalid, match="multiply-adds"):
+        check_cost(learner, SvmSpec(), 4096, 0, LIMITS, ways=5)
+    # A logistic fit has the smaller of two forms, which examples beyond the features do not make larger.
+    check_cost(learner, LogisticSpec(), 4096, 0, LIMITS, ways=5)
+
+
+def test_no_more_examples_are_taken_than_are_kept() -> None:
+    kept = MatchingNetSpec(max_support=10)
+    assert cost(kept, images(*OMNIGLOT), 10).operations > 0
+    with pytest.raises(Invalid, match="11 examples; this model keeps 10") as refused:
+        cost(kept, images(*OMNIGLOT), 11)
+    assert refused.value.faults[0].pointer == "/support/inputs"

@@ -38,6 +38,15 @@ def test_labels_keep_their_type() -> None:
     assert [type(label) for label in read_labels(np.array([3, 1]), AT, LIMITS).classes] == [int, int]
 
 
+def test_a_models_own_classes_keep_their_slots_whatever_is_shown() -> None:
+    shown = read_labels(["no", "no"], AT, LIMITS, 2, fixed=("no", "yes"))
+    assert (shown.classes, shown.slots.tolist()) == (["no", "yes"], [0, 0])
+    assert read_labels([1, 1], AT, LIMITS, 2, fixed=("0", "1")).classes == [0, 1]
+    assert read_labels(["1"], AT, LIMITS, 2, fixed=("0", "1")).classes == ["0", "1"]
+    with pytest.raises(Invalid, match="'maybe' is not a class of this model, which are 'no', 'yes'"):
+        read_labels(["maybe"], AT, LIMITS, 2, fixed=("no", "yes"))
+
+
 @pytest.mark.parametrize(
     ("labels", "pointer"),
     [

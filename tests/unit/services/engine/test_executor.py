@@ -38,6 +38,11 @@ MODELS = [
     (small_models.points_ridge, POINTS),
     (small_models.points_anil, POINTS),
     (small_models.regression_cavia, LINE),
+    (small_models.points_logistic, POINTS),
+    (small_models.points_svm, POINTS),
+    (small_models.points_matchingnet, POINTS),
+    (small_models.regression_cnp, LINE),
+    (small_models.regression_anp, LINE),
     (small_models.pictures_protonet, PICTURES),
 ]
 every_model = pytest.mark.parametrize(
@@ -354,3 +359,16 @@ def test_a_lost_device_is_not_contained(bench: Bench, monkeypatch: pytest.Monkey
     _clumsy(monkeypatch, torch.AcceleratorError("device-side assert"))
     with pytest.raises(torch.AcceleratorError):
         bench.run(AdaptCall(model, LINE_OF_FOUR, {"inner_steps": 2}))
+
+
+@pytest.mark.parametrize(
+    ("make", "signature"), [(small_models.points_matchingnet, POINTS), (small_models.regression_anp, LINE)]
+)
+def test_more_examples_than_a_model_keeps_are_refused(
+    bench: Bench, make: Callable[[], bytes], signature: Signature
+) -> None:
+    model = bench.store.put(make())
+    fits, fails = bench.run(*(AdaptCall(model, _support(signature, rows, 3, 0)) for rows in (16, 17)))
+    assert isinstance(fits, AdaptReply)
+    assert isinstance(fails, EngineFault)
+    assert "17 examples; this model keeps 16 at most" in fails.detail

@@ -77,7 +77,7 @@ class Bench:
         self.registry = RegistryService(self.database, self.artifacts, clock)
         self.datasets = DatasetService(self.database, self.artifacts, clock, DatasetLimits())
         self.carrier = carrier
-        self.jobs = JobService(self.database, carrier, self.datasets, clock, 8 << 30)
+        self.jobs = JobService(self.database, carrier, self.datasets, self.registry, clock, 8 << 30)
 
     def close(self) -> None:
         self.carrier.close()

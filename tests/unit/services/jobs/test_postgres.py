@@ -34,7 +34,7 @@ class Place:
         self.carrier = Carrier(storage.jobs_url)
         self.registry = RegistryService(self.database, artifacts, clock)
         datasets = DatasetService(self.database, artifacts, clock, DatasetLimits())
-        self.jobs = JobService(self.database, self.carrier, datasets, clock, 8 << 30)
+        self.jobs = JobService(self.database, self.carrier, datasets, self.registry, clock, 8 << 30)
         self.ledger = Ledger(self.database, artifacts, self.registry, clock, "me")
 
 

@@ -194,7 +194,9 @@ def test_events_go_on_behind_a_sequence_or_an_id(bench: Bench) -> None:
 
 
 def test_a_full_queue_asks_to_come_back_later(bench: Bench) -> None:
-    service = JobService(bench.database, bench.carrier, bench.datasets, bench.clock, 8 << 30, max_queued=1)
+    service = JobService(
+        bench.database, bench.carrier, bench.datasets, bench.registry, bench.clock, 8 << 30, max_queued=1
+    )
     service.submit(small())
     with pytest.raises(Unavailable):
         service.submit(small())

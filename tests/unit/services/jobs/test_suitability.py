@@ -226,6 +226,7 @@ def test_an_environment_gives_a_policys_signature() -> None:
         (NAVIGATION, "maml", {}, "/learner/algorithm/name"),
         ({"family": "sinusoid"}, "maml_policy", {}, "/learner/algorithm/name"),
         ({"family": "sinusoid"}, "maml", {"outer": {"name": "ppo"}}, "/training/outer"),
+        (NAVIGATION, "maml_policy", {"pretrain": {}}, "/training/pretrain"),
         (NAVIGATION, "maml_policy", {"meta_batch_size": 4096}, "/training/meta_batch_size"),
     ],
 )
@@ -236,3 +237,33 @@ def test_policies_need_environments_and_the_other_way_round(
     with pytest.raises(Invalid) as refused:
         check(config(wide, tasks, algorithm, **training), None)
     assert [fault.pointer for fault in refused.value.faults] == [pointer]
+
+
+def test_an_episode_has_no_more_examples_than_a_learner_keeps() -> None:
+    plain = {
+        "learner": {"algorithm": {"name": "matchingnet", "max_support": 20}, "network": MLP},
+        "tasks": labelled(n_way=5, n_shot=4),
+    }
+    check(msgspec.convert(plain, MetaTrainingConfig), VECTORS)
+    plain["tasks"] = labelled(n_way=5, n_shot=5)
+    with pytest.raises(Invalid, match="25 support examples, and this learner keeps 20") as refused:
+        check(msgspec.convert(plain, MetaTrainingConfig), VECTORS)
+    assert [fault.pointer for fault in refused.value.faults] == ["/learner/algorithm/max_support"]
+
+
+@pytest.mark.parametrize("algorithm", ["cnp", "anp"])
+def test_a_neural_process_takes_numbers_alone(algorithm: str) -> None:
+    assert check(config(MLP, {"family": "sinusoid"}, algorithm), None).task == "regression"
+    with pytest.raises(Invalid, match="this algorithm learns regression"):
+        check(config(MLP, labelled(), algorithm), VECTORS)
+
+
+@pytest.mark.parametrize("algorithm", ["logistic", "svm", "matchingnet"])
+def test_what_a_fit_keeps_is_part_of_its_cost(algorithm: str) -> None:
+    def cost(ways: int) -> int:
+        configuration = config(MLP, labelled(n_way=ways, n_shot=1), algorithm)
+        return step_bytes(configuration, check(configuration, VECTORS))
+
+    assert cost(10) < cost(50)
+    plain = config(MLP, labelled(n_way=50, n_shot=1))
+    assert step_bytes(plain, check(plain, VECTORS)) < cost(50)

@@ -1,0 +1,74 @@
+"""What an algorithm takes beside its network, estimated from its description. Pure, and rough on purpose.
+
+Of those that fit a last layer to the optimum, keep the support set, or read it by networks of their own. The closed
+forms of ridge regression are counted where they are used.
+"""
+
+from typing import NamedTuple
+
+from models.spec.algorithms import AlgorithmSpec, AnpSpec, CnpSpec, LogisticSpec, MatchingNetSpec, SvmSpec
+from models.spec.algorithms.logistic import NEWTON_STEPS
+from models.spec.algorithms.svm import INTERIOR_STEPS
+
+_DOUBLE = 2  # float32 numbers that one of float64 takes
+
+
+class HeadCost(NamedTuple):
+    """Float32 numbers that are held at once, and multiply-adds; both of adapting and of answering together."""
+
+    numbers: int
+    multiply_adds: int
+
+
+class Sizes(NamedTuple):
+    """Of one task: S, Q, N (regression: T), and F."""
+
+    support: int
+    query: int
+    outputs: int
+    features: int
+
+
+def head_cost(algorithm: AlgorithmSpec, sizes: Sizes) -> HeadCost:
+    """Of one task; nothing for an algorithm that is its network's steps, or ridge regression's closed form."""
+    match algorithm:
+        case LogisticSpec():
+            side = min(sizes.support, 1 + sizes.features)
+            return _fits(sizes, side, NEWTON_STEPS + 1, sizes.support)
+        case SvmSpec():
+            # An S x S matrix a class is factored, and inverted.
+            return _fits(sizes, sizes.support, INTERIOR_STEPS + 1, 2 * sizes.support)
+        case MatchingNetSpec():
+            return _attention(sizes, algorithm.max_support, sizes.features, sizes.outputs, 1)
+        case CnpSpec():
+            return _networks(sizes, algorithm.representation)
+        case AnpSpec():
+            read, width = _networks(sizes, algorithm.representation), algorithm.representation
+            attended = _attention(sizes, algorithm.max_support, width, width, algorithm.heads)
+            projected = (sizes.features + width) * width * (sizes.support + sizes.query)
+            return HeadCost(
+                read.numbers + attended.numbers, read.multiply_adds + attended.multiply_adds + projected
+            )
+        case _:
+            return HeadCost(0, 0)
+
+
+def _fits(sizes: Sizes, side: int, steps: int, further: int) -> HeadCost:
+    """Of systems of `side` equations for every class in every step, each of so many products a number of it."""
+    products = sizes.outputs * side * side * (side + further)
+    held = sizes.outputs * side * (side + sizes.support) + sizes.support * sizes.features
+    return HeadCost(_DOUBLE * held, steps * products)
+
+
+def _attention(sizes: Sizes, places: int, keys: int, values: int, heads: int) -> HeadCost:
+    """Of queries to every place, whether it is used or not."""
+    kept = places * (keys + values)
+    return HeadCost(kept + heads * sizes.query * places, sizes.query * kept)
+
+
+def _networks(sizes: Sizes, width: int) -> HeadCost:
+    """An encoder's of the support set and a decoder's of the queries, of two hidden layers each."""
+    encoder = width * (sizes.features + sizes.outputs + 2 * width)
+    decoder = width * (sizes.features + 2 * width + 2 * sizes.outputs)
+    activations = (sizes.support + sizes.query) * (sizes.features + 4 * width)
+    return HeadCost(activations + encoder + decoder, sizes.support * encoder + sizes.query * decoder)

@@ -1,0 +1,190 @@
+"""An evaluation from its draft to its report, by the same steps as a training; no queue, no HTTP."""
+
+import io
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from services.datasets.records import DatasetColumns
+from services.errors import Invalid
+from services.jobs.ledger import Ledger
+from services.jobs.records import Job
+from services.jobs.settings import WorkerSettings
+from services.jobs.states import JobState
+from services.jobs.steps import Steps
+from services.jobs.workflow import carry
+from tests.unit.services.jobs.conftest import Bench, small
+
+SETTINGS = WorkerSettings(worker_device="cpu", worker_threads=1, worker_plans="vmap")
+LETTERS: dict[str, Any] = {
+    "learner": {"algorithm": {"name": "protonet"}, "network": {"name": "mlp", "hidden": [8]}},
+    "training": {"iterations": 5, "meta_batch_size": 2, "test_episodes": 10},
+}
+POLICY: dict[str, Any] = {
+    "learner": {"algorithm": {"name": "maml_policy"}, "network": {"name": "mlp", "hidden": [4]}},
+    "tasks": {"family": "navigation", "n_trajectories": 2, "horizon": 5},
+    "training": {"iterations": 1, "meta_batch_size": 2, "test_episodes": 2},
+}
+
+
+def run(bench: Bench, draft: dict[str, Any], settings: WorkerSettings = SETTINGS) -> Job:
+    """The job, ended."""
+    job = bench.jobs.submit(draft)
+    ledger = Ledger(bench.database, bench.artifacts, bench.registry, bench.clock, "me")
+    steps = Steps(ledger, bench.artifacts, bench.datasets, bench.clock, settings)
+    carry(steps, lambda _, work, *arguments: work(*arguments), job.id, job.turn)
+    assert steps.active == set()
+    return bench.jobs.job(job.id)
+
+
+def dataset(bench: Bench, classes: int, width: int = 4, seed: int = 0) -> str:
+    labels = np.arange(classes).repeat(8)
+    rng = np.random.default_rng(seed)
+    inputs = 3 * rng.normal(size=(classes, width))[labels] + rng.normal(size=(len(labels), width))
+    file = io.BytesIO()
+    np.savez(file, inputs=inputs.astype(np.float32), targets=labels.astype(str))
+    return bench.datasets.create("letters", "application/x-npz", file.getvalue())[0].id
+
+
+def letters(bench: Bench, dataset_id: str) -> Job:
+    tasks = {"dataset": dataset_id, "n_way": 3, "n_query": 3, "test_fraction": 0.4}
+    return run(bench, {"model": "letters", **LETTERS, "tasks": tasks})
+
+
+def test_a_version_is_evaluated_and_none_is_made(bench: Bench) -> None:
+    run(bench, small())
+    queued = bench.jobs.submit({"type": "evaluation", "model": "m", "episodes": 30, "seed": 5})
+    assert (queued.type, queued.model, queued.progress.iterations) == ("evaluation", "m", 30)
+    bench.jobs.cancel(queued.id)
+    job = run(bench, {"type": "evaluation", "model": "m", "episodes": 30, "seed": 5})
+    assert job.status is JobState.SUCCEEDED, job.error
+    assert msgspec.to_builtins(job.result) == {"model": "m", "version": 1}
+    assert bench.registry.model("m").latest_version == 1
+    assert [row["shots"] for row in job.metrics["per_shot"]] == [1, 2, 3, 5, 10]
+    assert [row["steps"] for row in job.metrics["per_step"]] == [0, 1, 5, 10]
+    assert job.progress.iteration == job.progress.iterations == 30 * 10
+    assert bench.jobs.checkpoints(job.id) == []
+    kinds = [event.type for event in bench.jobs.events(job.id).data]
+    assert kinds.count("progress") >= 10
+    assert kinds[-1] == "status"
+
+
+def test_it_may_take_several_turns_of_a_chunk(bench: Bench) -> None:
+    run(bench, small())
+    chopped = SETTINGS.model_copy(update={"worker_checkpoint_seconds": 1e-6})
+    draft = {"type": "evaluation", "model": "m@1", "episodes": 10}
+    assert run(bench, draft, chopped).metrics == run(bench, draft).metrics
+
+
+def test_labelled_tasks_are_those_that_were_held_out(bench: Bench) -> None:
+    own = dataset(bench, 10)
+    letters(bench, own)
+    job = run(bench, {"type": "evaluation", "model": "letters", "episodes": 20})
+    assert job.status is JobState.SUCCEEDED, job.error
+    assert (job.config["tasks"]["dataset"], job.config["whole"]) == (own, False)
+    assert [row["shots"] for row in job.metrics["per_shot"]] == [1, 2, 3, 5]
+    assert job.metrics["calibration"]["error"] >= 0
+    named = run(bench, {"type": "evaluation", "model": "letters", "episodes": 20, "dataset": own})
+    assert named.metrics == job.metrics
+
+
+def test_another_dataset_is_drawn_from_as_a_whole(bench: Bench) -> None:
+    letters(bench, dataset(bench, 10))
+    other = dataset(bench, 3, seed=1)
+    job = run(bench, {"type": "evaluation", "model": "letters", "episodes": 20, "dataset": other})
+    assert job.status is JobState.SUCCEEDED, job.error
+    assert (job.config["tasks"]["n_way"], job.config["whole"]) == (3, True)
+    assert job.metrics["accuracy"] > 1 / 3
+
+
+def test_groups_are_those_that_were_held_out(bench: Bench) -> None:
+    """Held-out groups of five rows give up to four; those of another dataset are no groups of this version's."""
+    rows = "".join(f"{x},{2 * x + who},p{who}\n" for who in range(8) for x in range(5))
+    made, _ = bench.datasets.create(
+        "people", "text/csv", f"x,y,who\n{rows}".encode(), DatasetColumns(target="y", task="who")
+    )
+    learner = {"algorithm": {"name": "maml"}, "network": {"name": "mlp", "hidden": [8]}}
+    tasks = {"family": "grouped", "dataset": made.id, "max_shot": 3, "n_query": 2}
+    trained = run(bench, {"model": "people", **LETTERS, "learner": learner, "tasks": tasks})
+    assert trained.status is JobState.SUCCEEDED, trained.error
+    job = run(bench, {"type": "evaluation", "model": "people", "episodes": 20})
+    assert job.status is JobState.SUCCEEDED, job.error
+    assert [row["shots"] for row in job.metrics["per_shot"]] == [1, 2, 3]
+    with pytest.raises(Invalid) as caught:
+        bench.jobs.submit({"type": "evaluation", "model": "people", "dataset": dataset(bench, 4)})
+    assert "groups" in caught.value.faults[0].detail
+
+
+def test_a_policy_has_a_return_for_every_step(bench: Bench) -> None:
+    trained = run(bench, {"model": "walker", **POLICY})
+    assert trained.status is JobState.SUCCEEDED, trained.error
+    job = run(bench, {"type": "evaluation", "model": "walker", "episodes": 3})
+    assert job.status is JobState.SUCCEEDED, job.error
+    assert [row["steps"] for row in job.metrics["per_step"]] == [0, 1, 2, 3]
+    assert job.metrics["per_step"][2]["return"] == job.metrics["return_step_2"]
+    assert job.config["shots"] == []
+
+
+def test_a_version_that_was_deleted_meanwhile_fails_its_job(bench: Bench) -> None:
+    run(bench, small())
+    job = bench.jobs.submit({"type": "evaluation", "model": "m@1"})
+    bench.registry.delete_version("m", 1)
+    ledger = Ledger(bench.database, bench.artifacts, bench.registry, bench.clock, "me")
+    steps = Steps(ledger, bench.artifacts, bench.datasets, bench.clock, SETTINGS)
+    carry(steps, lambda _, work, *arguments: work(*arguments), job.id, job.turn)
+    error = bench.jobs.job(job.id).error
+    assert error is not None
+    assert (error.code, error.fault) == ("missing", "user")
+
+
+@pytest.mark.parametrize(
+    ("draft", "pointer", "detail"),
+    [
+        ({"model": "nope"}, "/model", "nope"),
+        ({"model": "m@7"}, "/model", "7"),
+        ({}, "/model", "name the version"),
+        ({"model": "m", "recipe": "functions"}, "/recipe", "meta_training"),
+        ({"model": "m", "publish": {"alias": "a"}}, "/publish", "meta_training"),
+        ({"model": "m", "episodes": 0}, "/episodes", ">= 1"),
+        ({"model": "m", "seed": -1}, "/seed", ">= 0"),
+        ({"model": "m", "nope": 1}, "/nope", "unknown"),
+        ({"model": "m", "dataset": "ds_nope"}, "/dataset", "ds_nope"),
+        (
+            {"type": "meta_training", "model": "m", "recipe": "functions", "episodes": 5},
+            "/episodes",
+            "evaluation",
+        ),
+        ({"type": "other", "model": "m"}, "/type", "evaluation"),
+    ],
+)
+def test_what_is_wrong_with_a_draft_is_said_where_it_is(
+    bench: Bench, draft: dict[str, Any], pointer: str, detail: str
+) -> None:
+    run(bench, small())
+    before = bench.jobs.counts()
+    with pytest.raises(Invalid) as caught:
+        bench.jobs.submit({"type": "evaluation", **draft})
+    fault = caught.value.faults[0]
+    assert fault.pointer == pointer
+    assert detail in fault.detail
+    assert bench.jobs.counts() == before
+
+
+def test_a_dataset_has_to_fit_the_version(bench: Bench) -> None:
+    first = dataset(bench, 10)
+    letters(bench, first)
+    run(bench, small())
+    for draft, detail in (
+        ({"model": "m", "dataset": first}, "learns regression"),
+        ({"model": "letters", "dataset": dataset(bench, 4, width=5)}, "takes [4]"),
+    ):
+        with pytest.raises(Invalid) as caught:
+            bench.jobs.submit({"type": "evaluation", **draft})
+        assert caught.value.faults[0].pointer == "/dataset"
+        assert detail in caught.value.faults[0].detail
+    bench.datasets.delete(first)
+    with pytest.raises(Invalid) as caught:
+        bench.jobs.submit({"type": "evaluation", "model": "letters"})
+    assert "letters@1 was trained on it" in caught.value.faults[0].detail
