@@ -48,6 +48,8 @@ FIGURES: dict[str, RecipeFigures] = {
         gpu="183 s (members 4, network.width 0.5, 4,268 iterations)",
     ),
     "digits-speakers": RecipeFigures(reaches="85.8 ± 0.4 %", cpu="127 s"),
+    "clinc-minilm": RecipeFigures(reaches="94.6 / 98.7 % 5-way at 1 / 5 shots, 90.0 % 75-way at 5"),
+    "clinc-minilm-lora": _UNSEEN,
     "students": RecipeFigures(
         reaches="AUC of a student's next answer 0.736 / 0.725 / 0.705 after 5 / 20 / 50 answers (assist2009)"
     ),

@@ -69,7 +69,7 @@ def test_what_is_no_text_is_refused(texts: list[object], words: str) -> None:
 
 def test_texts_beside_other_inputs_are_refused() -> None:
     columns = DatasetColumns(inputs=("text", "more"), target="label")
-    with pytest.raises(Invalid, match="one column of texts"):
+    with pytest.raises(Invalid, match="texts are taken as the only input"):
         read_bytes(parquet(text=TEXTS, more=TEXTS, label=LABELS), PARQUET, columns)
 
     lines = "text,more,label\none,two,a\nthree,four,b"
