@@ -20,8 +20,8 @@ from models.trajectory import Trajectories
 
 SETTINGS: tuple[AdaptedName, ...] = ("discount", "gae_lambda", "inner_lr")
 
-# Logits stay within these, 0.0025 to 0.9975: further out nothing would move them back. Rates within 1e-5 and 10.
-_LOGIT = 6.0
+# Logits stay within these, 0.018 to 0.982: further out little would move them back. Rates within 1e-5 and 10.
+_LOGIT = 4.0
 _LOG_RATE = (math.log(1e-5), math.log(10.0))
 
 
@@ -85,15 +85,18 @@ class Lifetime:
         self, params: Tensor, trace: Tensor, free: Tensor, initial: Tensor, seen: Trajectories
     ) -> tuple[Tensor, Tensor]:
         """The policy [P] after one update, and the trace mu (I + df/dtheta) z + df/deta [E, P] there."""
-        after = self.update(params, free, initial, seen)
-        traces = []
-        # Not a vmap: in one within another, torch 2.13 gives a linear solve no finite tangent.
-        for moves, turns in zip(self.spec.trace_decay * trace, torch.eye(len(free)).to(free), strict=True):
-            after, moved = torch.func.jvp(
-                lambda at, eta: self.update(at, eta, initial, seen), (params, free), (moves, turns)
-            )
-            traces.append(moved)
-        return after, torch.stack(traces) if traces else trace
+
+        def step(at: Tensor, eta: Tensor) -> Tensor:
+            return self.update(at, eta, initial, seen)
+
+        # Forward derivatives by two backward ones: back is linear, and its transpose is what pushes moves forwards.
+        after, back = torch.func.vjp(step, params, free)
+        if not len(free):
+            return after, trace
+        _, forth = torch.func.vjp(back, torch.zeros_like(after))
+        turns = torch.eye(len(free), dtype=free.dtype, device=free.device)
+        moved: tuple[Tensor] = torch.vmap(lambda *moves: forth(moves))(self.spec.trace_decay * trace, turns)
+        return after, moved[0]
 
     def meta_gradient(self, params: Tensor, trace: Tensor, seen: Trajectories) -> Tensor:
         """Of minus the reference's objective by the adapted settings [E]: its gradient at theta' times the trace."""
