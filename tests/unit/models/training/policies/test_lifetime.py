@@ -105,7 +105,9 @@ def test_after_one_update_it_is_the_finite_difference(scene: Scene) -> None:
 
 
 def test_an_exact_trace_carries_the_jacobian_and_the_papers_forgets(scene: Scene) -> None:
-    before = torch.randn(scene.life.trace.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    before = torch.randn(
+        scene.life.trace.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2)
+    )
     first = scene.fresh(scene.life.params, scene.first)
     _, trace = scene.lifetime.moved(scene.life.params, before, scene.free, scene.initial, first)
     by_settings = torch.func.jacrev(lambda free: scene.after(scene.life.params, free))(scene.free).T
