@@ -1,4 +1,4 @@
-"""Harvesting and sowing: a family whose tasks differ in how far it pays to look ahead. Knows nothing of policies."""
+"""Harvest or sow: a family whose tasks differ in how far it pays to look ahead. Knows nothing of policies."""
 
 import torch
 from torch import Generator, Tensor

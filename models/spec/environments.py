@@ -77,7 +77,7 @@ class CheetahSpec(
 class SeasonsSpec(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="family", tag="seasons"
 ):
-    """Harvest or sow, by the cue that is seen: half of the tasks pay at once, the other half for the most part later.
+    """Harvest or sow, by the cue that is seen: half of the tasks pay at once, the other half mostly later.
 
     Which action does what is drawn for each of the `cues`. `noise` scales the noise on every reward, which makes
     it costly to look further ahead than need be (`models.environments.seasons` has the numbers).

@@ -56,8 +56,8 @@ class LifetimeSpec(
     values on, by Adam at `meta_lr` in logits (a rate: in its logarithm). Each moves by what it did to the policy,
     as told by the next trajectories under the reference's discount and lambda, which stay as they are.
 
-    What it did is a trace: `trace_decay` 0 keeps the last step's part alone, as the paper in the end does; 1 follows
-    all steps exactly. The family's next task comes after every `task_iterations`, and nobody tells the agent.
+    What it did is a trace: `trace_decay` 0 keeps the last step's part alone, as the paper ends up with;
+    1 follows all steps exactly. The family's next task comes after every `task_iterations`, and nobody tells the agent.
     """
 
     adapt: Annotated[tuple[AdaptedName, ...], Meta(max_length=3)] = ("discount", "gae_lambda")

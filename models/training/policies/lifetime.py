@@ -99,7 +99,7 @@ class Lifetime:
         return after, moved[0]
 
     def meta_gradient(self, params: Tensor, trace: Tensor, seen: Trajectories) -> Tensor:
-        """Of minus the reference's objective by the adapted settings [E]: its gradient at theta' times the trace."""
+        """Of minus the reference's objective by the adapted settings [E]: the trace times its gradient there."""
         signal = signal_of(seen, self.spec.reference_discount, self.spec.reference_lambda)
 
         def loss(at: Tensor) -> Tensor:

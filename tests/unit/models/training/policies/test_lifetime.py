@@ -1,6 +1,6 @@
 """Hyperparameters along the meta-gradient: it is the derivative it claims to be, and a life resumes bit for bit."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -81,8 +81,8 @@ class Scene:
 
 
 @pytest.fixture(params=[0.0, 1.0], ids=["mu=0", "mu=1"])
-def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
-    yield Scene(msgspec.structs.replace(ALL, trace_decay=request.param))
+def scene(request: pytest.FixtureRequest) -> Scene:
+    return Scene(msgspec.structs.replace(ALL, trace_decay=request.param))
 
 
 def differences(function: Callable[[Tensor], Tensor], at: Tensor, step: float = 1e-5) -> Tensor:
