@@ -57,7 +57,7 @@ class LifetimeSpec(
     as told by the next trajectories under the reference's discount and lambda, which stay as they are.
 
     What it did is a trace: `trace_decay` 0 keeps the last step's part alone, as the paper ends up with;
-    1 follows all steps exactly. The family's next task comes after every `task_iterations`, and nobody tells the agent.
+    1 follows all steps exactly. The family's next task comes after every `task_iterations`; nobody tells the agent.
     """
 
     adapt: Annotated[tuple[AdaptedName, ...], Meta(max_length=3)] = ("discount", "gae_lambda")

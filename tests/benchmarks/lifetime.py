@@ -1,6 +1,6 @@
 """One agent's life on tasks whose best discount changes: the adapted run against every fixed discount of a grid.
 
-Seasons change as they are drawn, and with each the aims; nobody tells the agent. All lives of a kind are one tensor
+Seasons take turns, and the aims change more often; nobody tells the agent. All lives of a kind are one tensor
 program. Every contender, the adapted one as well, has the best of the same inner rates, chosen on other seeds.
 """
 
@@ -23,17 +23,21 @@ from tests.benchmarks.options import Options
 from tests.benchmarks.progress import say
 
 DISCOUNTS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99)
-INNER_RATES = (0.03, 0.1, 0.2)
+INNER_RATES = (0.1, 0.2)
 FIRST_DISCOUNT = 0.9
 SEEDS = 10
-TUNING_SEEDS = 4
+TUNING_SEEDS = 3
+SEASON = 150
+"""Iterations of each; of aims, `task_iterations`."""
+SEASONS = 4
 
 TASKS = SeasonsSpec(n_trajectories=10, horizon=20)
 LEARNER = LearnerSpec(
     algorithm=MamlPolicySpec(initial_std=0.4, min_std=0.4), network=MlpSpec(hidden=(32,), activation="tanh")
 )
-ADAPTED = LifetimeSpec(adapt=("discount",), trace_decay=0.9, task_iterations=150)
-TRAINING = TrainingSpec(iterations=8 * ADAPTED.task_iterations, meta_batch_size=1, meta_lr=0.1)
+ADAPTED = LifetimeSpec(adapt=("discount", "inner_lr"), trace_decay=0.9, task_iterations=30)
+FIXED = LifetimeSpec(adapt=(), task_iterations=ADAPTED.task_iterations)
+TRAINING = TrainingSpec(iterations=SEASONS * SEASON, meta_batch_size=1, meta_lr=0.1)
 
 
 class Lived(NamedTuple):
@@ -45,14 +49,21 @@ class Lived(NamedTuple):
 
 
 def measure(options: Options) -> Report:
-    tuning = range(options.seed + 1000, options.seed + 1000 + TUNING_SEEDS)
-    seeds = range(options.seed, options.seed + SEEDS)
-    fixed_rates = _best(LifetimeSpec(adapt=(), task_iterations=ADAPTED.task_iterations), DISCOUNTS, tuning)
-    own_rate = _best(ADAPTED, (FIRST_DISCOUNT,), tuning)
-    say(f"best inner rates: fixed {fixed_rates}, adapted {own_rate}")
+    return report(*(lives_of(name, options.seed) for name in ("fixed", "adapted")), options.seed)
+
+
+def lives_of(name: str, seed: int) -> Lived:
+    """All of one contender, at every inner rate: the seeds that are told, then those that choose the rate."""
+    say(f"lives: {name}")
+    spec, discounts = (FIXED, DISCOUNTS) if name == "fixed" else (ADAPTED, (FIRST_DISCOUNT,))
+    kinds = [(discount, rate) for discount in discounts for rate in INNER_RATES]
+    return live(spec, kinds, range(seed, seed + SEEDS + TUNING_SEEDS))
+
+
+def report(every_fixed: Lived, every_adapted: Lived, seed: int) -> Report:
+    fixed, fixed_rates = _best(every_fixed)
+    adapted, own_rate = _best(every_adapted)
     pairs = list(zip(DISCOUNTS, fixed_rates, strict=True))
-    fixed = live(LifetimeSpec(adapt=(), task_iterations=ADAPTED.task_iterations), pairs, seeds)
-    adapted = live(ADAPTED, [(FIRST_DISCOUNT, own_rate[0])], seeds)
     each, ours = fixed.returns.mean(0), adapted.returns.mean(0)[0]
     figures = [
         Figure(
@@ -73,7 +84,7 @@ def measure(options: Options) -> Report:
     )
     figures += [
         Figure(
-            what=f"adapted discount in {name}, second half of a season's tasks",
+            what=f"adapted discount in {name}, second half of the season",
             value=_late(adapted.discounts[:, 0], adapted.seasons, season),
         )
         for name, season in (("winter", WINTER), ("summer", SUMMER))
@@ -83,13 +94,14 @@ def measure(options: Options) -> Report:
         title="A discount that follows the meta-gradient through one life",
         how=(
             f"`SeasonsSpec` (`models/environments/seasons.py`): in winter all is paid at once amid much noise, in "
-            f"summer most of it later; season and aims are drawn anew every {ADAPTED.task_iterations} iterations "
-            f"of {TASKS.n_trajectories} trajectories. Mean undiscounted return of all trajectories of a life, "
-            f"{SEEDS} seeds; differences are paired by seed. Each contender has the best of the inner rates "
-            f"{', '.join(f'{rate:g}' for rate in INNER_RATES)} on {TUNING_SEEDS} other seeds. The adapted discount "
-            f"begins at {FIRST_DISCOUNT:g}; trace decay {ADAPTED.trace_decay:g}, meta rate {TRAINING.meta_lr:g}."
+            f"summer most of it later. A season is {SEASON} iterations, aims are drawn anew every "
+            f"{ADAPTED.task_iterations}, an iteration is {TASKS.n_trajectories} trajectories. Mean undiscounted "
+            f"return of all trajectories of a life, {SEEDS} seeds; differences are paired by seed. Each contender "
+            f"has the best of the inner rates {', '.join(f'{rate:g}' for rate in INNER_RATES)} on {TUNING_SEEDS} "
+            f"other seeds. Adapted are {' and '.join(ADAPTED.adapt)}, the discount from {FIRST_DISCOUNT:g} on; "
+            f"trace decay {ADAPTED.trace_decay:g}, meta rate {TRAINING.meta_lr:g}."
         ),
-        seed=options.seed,
+        seed=seed,
         scale={"iterations": TRAINING.iterations, "seeds": SEEDS, "threads": torch.get_num_threads()},
         figures=figures,
         series=_series(pairs, each, ours, adapted, fixed),
@@ -116,6 +128,7 @@ def live(spec: LifetimeSpec, kinds: list[tuple[float, float]], seeds: range) -> 
     for iteration in range(TRAINING.iterations):
         if iteration % spec.task_iterations == 0:
             drawn_NG = torch.cat([family.sample(fate, 1) for fate in fates])
+            drawn_NG[:, 0] = iteration // SEASON % 2
         policies = torch.vmap(layout.unpack)(lives.params)
         tasks = drawn_NG.repeat(len(kinds), 1)
         seen = collect(learner.policy, policies, family, tasks, TASKS.n_trajectories, acting)
@@ -127,11 +140,17 @@ def live(spec: LifetimeSpec, kinds: list[tuple[float, float]], seeds: range) -> 
     return Lived(torch.stack(earned), torch.stack(discounts), torch.stack(seasons))
 
 
-def _best(spec: LifetimeSpec, discounts: tuple[float, ...], seeds: range) -> list[float]:
-    """For each discount, the inner rate with the best mean return."""
-    kinds = [(discount, rate) for discount in discounts for rate in INNER_RATES]
-    scores = live(spec, kinds, seeds).returns.mean((0, 2)).view(len(discounts), len(INNER_RATES))
-    return [INNER_RATES[place] for place in scores.argmax(1).tolist()]
+def _best(lived: Lived) -> tuple[Lived, list[float]]:
+    """Of each discount the lives at the inner rate that is best on the last seeds, those seeds left out."""
+    rates = len(INNER_RATES)
+    returns_IDRN, discounts_IDRN = (
+        values.unflatten(1, (-1, rates)) for values in (lived.returns, lived.discounts)
+    )
+    best = returns_IDRN[..., SEEDS:].mean((0, 3)).argmax(1)
+    chosen = range(len(best)), best
+    return Lived(
+        returns_IDRN[:, *chosen, :SEEDS], discounts_IDRN[:, *chosen, :SEEDS], lived.seasons[:, :SEEDS]
+    ), [INNER_RATES[place] for place in best.tolist()]
 
 
 def _told(ours: Tensor, theirs: Tensor, rate: float) -> str:
@@ -144,9 +163,8 @@ def _told(ours: Tensor, theirs: Tensor, rate: float) -> str:
 
 
 def _late(discounts_IN: Tensor, seasons_IN: Tensor, season: int) -> float:
-    """The mean discount in the later half of every task of a season."""
-    place = torch.arange(len(discounts_IN)) % ADAPTED.task_iterations
-    late = (place >= ADAPTED.task_iterations // 2).unsqueeze(1)
+    """The mean discount in the later half of a season."""
+    late = (torch.arange(len(discounts_IN)) % SEASON >= SEASON // 2).unsqueeze(1)
     return discounts_IN[late & (seasons_IN == season)].mean().item()
 
 
