@@ -89,11 +89,13 @@ class Lifetime:
         def step(at: Tensor, eta: Tensor) -> Tensor:
             return self.update(at, eta, initial, seen)
 
-        # Forward derivatives by two backward ones: back is linear, and its transpose is what pushes moves forwards.
-        after, back = torch.func.vjp(step, params, free)
+        # Forward derivatives by two backward ones: the first is linear in what it
+        # carries back, and its transpose carries moves forwards.
+        there = torch.func.vjp(step, params, free)
+        after: Tensor = there[0]
         if not len(free):
             return after, trace
-        _, forth = torch.func.vjp(back, torch.zeros_like(after))
+        forth = torch.func.vjp(there[1], torch.zeros_like(after))[1]
         turns = torch.eye(len(free), dtype=free.dtype, device=free.device)
         moved: tuple[Tensor] = torch.vmap(lambda *moves: forth(moves))(self.spec.trace_decay * trace, turns)
         return after, moved[0]
