@@ -34,6 +34,7 @@ from models.spec.environments import (
     CheetahSpec,
     EnvironmentSpec,
     NavigationSpec,
+    SeasonsSpec,
     TabularMdpSpec,
     action_space,
     observation_width,
@@ -49,7 +50,7 @@ from models.spec.networks import (
     SeriesTransformerSpec,
     TableTransformerSpec,
 )
-from models.spec.outer import OuterSpec, PolicyGradientSpec, PpoSpec, TrpoSpec
+from models.spec.outer import AdaptedName, LifetimeSpec, OuterSpec, PolicyGradientSpec, PpoSpec, TrpoSpec
 from models.spec.signature import INPUT_KINDS, Datatype, InputKind, Signature, Task, TensorSpec
 from models.spec.spaces import ActionSpace, BoxSpace, DiscreteSpace
 from models.spec.tasks import (
@@ -68,6 +69,7 @@ from models.spec.tasks import (
 __all__ = [
     "INPUT_KINDS",
     "ActionSpace",
+    "AdaptedName",
     "AlgorithmSpec",
     "AnilSpec",
     "AnpSpec",
@@ -94,6 +96,7 @@ __all__ = [
     "InvalidOption",
     "LabelledSpec",
     "LearnerSpec",
+    "LifetimeSpec",
     "LogisticSpec",
     "MamlPolicySpec",
     "MamlSpec",
@@ -111,6 +114,7 @@ __all__ = [
     "ReptileSpec",
     "ResNet12Spec",
     "RidgeSpec",
+    "SeasonsSpec",
     "SequencesSpec",
     "SeriesTransformerSpec",
     "Signature",
