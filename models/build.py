@@ -42,6 +42,7 @@ from models.environments.bandit import Bandit
 from models.environments.environment import EnvironmentFamily
 from models.environments.half_cheetah import HalfCheetah
 from models.environments.navigation import Navigation
+from models.environments.seasons import Seasons
 from models.environments.tabular_mdp import TabularMdp
 from models.functional import Network, Params
 from models.networks.conv1d import Conv1d
@@ -89,6 +90,7 @@ from models.spec import (
     ReptileSpec,
     ResNet12Spec,
     RidgeSpec,
+    SeasonsSpec,
     SequencesSpec,
     SeriesTransformerSpec,
     Signature,
@@ -347,6 +349,8 @@ def build_environments(spec: EnvironmentSpec) -> EnvironmentFamily:
             return TabularMdp(spec)
         case CheetahSpec():
             return HalfCheetah(spec)
+        case SeasonsSpec():
+            return Seasons(spec)
 
 
 def check_params(learner: AnyLearner, meta_params: Params) -> None:

@@ -25,8 +25,11 @@ class Signal(NamedTuple):
     unit: Tensor  # [...], that std, in units of the reward
 
 
-def signal_of(trajectories: Trajectories, discount: float, gae_lambda: float) -> Signal:
-    """Standardised advantages over a baseline fitted to these trajectories, and rewards of the same unit."""
+def signal_of(trajectories: Trajectories, discount: float | Tensor, gae_lambda: float | Tensor) -> Signal:
+    """Standardised advantages over a baseline fitted to these trajectories, and rewards of the same unit.
+
+    Differentiable in discount and lambda where they are scalar tensors.
+    """
     mask = trajectories.mask
     rewards = trajectories.rewards * mask
     values = baseline(trajectories, discount)
@@ -39,7 +42,7 @@ def signal_of(trajectories: Trajectories, discount: float, gae_lambda: float) ->
     return Signal(rewards * discount**steps / std, centred / std, std[..., 0, 0])
 
 
-def baseline(trajectories: Trajectories, discount: float) -> Tensor:
+def baseline(trajectories: Trajectories, discount: float | Tensor) -> Tensor:
     """Expected returns to go [..., R, L]: ridge regression on [o, o², t, t², t³, 1], t in hundreds of steps."""
     features = _features(trajectories.observations) * trajectories.mask.unsqueeze(-1)
     goes = discounted_sums(trajectories.rewards * trajectories.mask, discount)
@@ -52,7 +55,7 @@ def baseline(trajectories: Trajectories, discount: float) -> Tensor:
 
 
 def generalized_advantages(
-    rewards: Tensor, values: Tensor, mask: Tensor, discount: float, gae_lambda: float
+    rewards: Tensor, values: Tensor, mask: Tensor, discount: float | Tensor, gae_lambda: float | Tensor
 ) -> Tensor:
     """GAE (Schulman et al. 2016) [..., R, L] from rewards and values that are 0 in padding."""
     following = torch.nn.functional.pad(values[..., 1:], (0, 1))
@@ -60,7 +63,7 @@ def generalized_advantages(
     return discounted_sums(surprises, discount * gae_lambda) * mask
 
 
-def discounted_sums(values: Tensor, discount: float) -> Tensor:
+def discounted_sums(values: Tensor, discount: float | Tensor) -> Tensor:
     """At each t, the sum of discount^(k-t) values_k over k from t on; [..., L] both."""
     steps = torch.arange(values.shape[-1], device=values.device)
     ahead = steps.unsqueeze(-1) - steps  # [k, t]

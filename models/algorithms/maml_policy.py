@@ -64,12 +64,14 @@ class MamlPolicy:
         signal = signal_of(support, self.spec.discount, self.spec.gae_lambda)
         return self.inner_loss(adapted_params, self.with_log_probs(adapted_params, support), signal)
 
-    def step(self, params: Params, support: Trajectories, signal: Signal, rate: float) -> dict[str, Tensor]:
+    def step(
+        self, params: Params, support: Trajectories, signal: Signal, rate: float | Tensor
+    ) -> dict[str, Tensor]:
         """The parameters after one inner step at that rate; of trajectories whose `log_probs` are all set."""
         return self.step_and_look(params, support, signal, rate)[0]
 
     def step_and_look(
-        self, params: Params, support: Trajectories, signal: Signal, rate: float
+        self, params: Params, support: Trajectories, signal: Signal, rate: float | Tensor
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """`step`, and the distribution before it for every action: the same pass over the network gives both."""
 

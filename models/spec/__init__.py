@@ -35,6 +35,7 @@ from models.spec.environments import (
     CheetahSpec,
     EnvironmentSpec,
     NavigationSpec,
+    SeasonsSpec,
     TabularMdpSpec,
     action_space,
     observation_width,
@@ -52,7 +53,7 @@ from models.spec.networks import (
     SeriesTransformerSpec,
     TableTransformerSpec,
 )
-from models.spec.outer import OuterSpec, PolicyGradientSpec, PpoSpec, TrpoSpec
+from models.spec.outer import AdaptedName, LifetimeSpec, OuterSpec, PolicyGradientSpec, PpoSpec, TrpoSpec
 from models.spec.signature import INPUT_KINDS, Datatype, InputKind, Signature, Task, TensorSpec
 from models.spec.spaces import ActionSpace, BoxSpace, DiscreteSpace
 from models.spec.tasks import (
@@ -72,6 +73,7 @@ __all__ = [
     "ENCODER_NAME",
     "INPUT_KINDS",
     "ActionSpace",
+    "AdaptedName",
     "AlgorithmSpec",
     "AnilSpec",
     "AnpSpec",
@@ -100,6 +102,7 @@ __all__ = [
     "InvalidOption",
     "LabelledSpec",
     "LearnerSpec",
+    "LifetimeSpec",
     "LogisticSpec",
     "MamlPolicySpec",
     "MamlSpec",
@@ -117,6 +120,7 @@ __all__ = [
     "ReptileSpec",
     "ResNet12Spec",
     "RidgeSpec",
+    "SeasonsSpec",
     "SequencesSpec",
     "SeriesTransformerSpec",
     "Signature",

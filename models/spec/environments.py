@@ -74,7 +74,22 @@ class CheetahSpec(
     horizon: Horizon = 200
 
 
-EnvironmentSpec = NavigationSpec | BanditSpec | TabularMdpSpec | CheetahSpec
+class SeasonsSpec(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="family", tag="seasons"
+):
+    """Harvest or sow, by the cue that is seen: half of the tasks pay at once, the other half mostly later.
+
+    Which action does what is drawn for each of the `cues`. `noise` scales the noise on every reward, which makes
+    it costly to look further ahead than need be (`models.environments.seasons` has the numbers).
+    """
+
+    cues: Annotated[int, Meta(ge=1, le=1000)] = 4
+    noise: Annotated[float, Meta(ge=0.0, le=1000.0)] = 1.0
+    n_trajectories: TrajectoryCount = 4
+    horizon: Horizon = 20
+
+
+EnvironmentSpec = NavigationSpec | BanditSpec | TabularMdpSpec | CheetahSpec | SeasonsSpec
 
 
 def observation_width(environment: EnvironmentSpec) -> int:
@@ -88,6 +103,8 @@ def observation_width(environment: EnvironmentSpec) -> int:
             return environment.states
         case CheetahSpec():
             return 20
+        case SeasonsSpec():
+            return environment.cues
 
 
 def action_space(environment: EnvironmentSpec) -> ActionSpace:
@@ -101,3 +118,5 @@ def action_space(environment: EnvironmentSpec) -> ActionSpace:
             return DiscreteSpace(n=environment.actions)
         case CheetahSpec():
             return BoxSpace(shape=(6,), low=-1.0, high=1.0)
+        case SeasonsSpec():
+            return BoxSpace(shape=(1,), low=-1.0, high=1.0)

@@ -1,6 +1,6 @@
 """How a policy's outer step is taken: what the meta-gradient of the collected trajectories is used for."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -44,4 +44,27 @@ class PolicyGradientSpec(
     """One Adam step on the policy gradient after adapting."""
 
 
-OuterSpec = PpoSpec | TrpoSpec | PolicyGradientSpec
+AdaptedName = Literal["discount", "gae_lambda", "inner_lr"]
+
+
+class LifetimeSpec(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="name", tag="lifetime"
+):
+    """One agent's life (Xu, van Hasselt & Silver 2018): an iteration is one inner step of one policy, on one task.
+
+    What is meta-learned is not where the policy starts but the hyperparameters in `adapt`, from the algorithm's own
+    values on, by Adam at `meta_lr` in logits (a rate: in its logarithm). Each moves by what it did to the policy,
+    as told by the next trajectories under the reference's discount and lambda, which stay as they are.
+
+    What it did is a trace: `trace_decay` 0 keeps the last step's part alone, as the paper ends up with;
+    1 follows all steps exactly. The family's next task comes after every `task_iterations`; nobody tells the agent.
+    """
+
+    adapt: Annotated[tuple[AdaptedName, ...], Meta(max_length=3)] = ("discount", "gae_lambda")
+    trace_decay: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.0
+    reference_discount: Annotated[float, Meta(ge=0.0, le=1.0)] = 1.0
+    reference_lambda: Annotated[float, Meta(ge=0.0, le=1.0)] = 1.0
+    task_iterations: Annotated[int, Meta(ge=1, le=10_000_000)] = 200
+
+
+OuterSpec = PpoSpec | TrpoSpec | PolicyGradientSpec | LifetimeSpec

@@ -46,7 +46,8 @@ class Examination:
         shots: Sequence[int] = (),
         device: torch.device | str = "cpu",
     ) -> None:
-        """`shots` are those to draw the curve at, as far as the family has them.
+        """`shots` are those to draw the curve at, as far as the family has them and the learner
+        takes them.
 
         Raises ValueError where learner and signature do not fit.
         """
@@ -59,10 +60,11 @@ class Examination:
         self._device = device
         self._calibration: dict[str, Any] | None = None
         self._done: dict[Part, dict[str, float]] = {}
+        most = spec.algorithm.support_bound
         steps = INNER_STEPS if "inner_steps" in spec.algorithm.adjustable else ()
         self.parts = (
             Part("score"),
-            *(Part("shots", number) for number in shots if at_shots(family, number) is not None),
+            *(Part("shots", number) for number in shots if at_shots(family, number, most) is not None),
             *(Part("steps", number) for number in steps),
         )
 

@@ -224,7 +224,8 @@ RECIPES: tuple[Recipe, ...] = (
         name="rml-mg-functions-wide",
         description=(
             "The same three phases by a wider network on the mixture of lines, parabolas, sinusoids and "
-            "exponentials."
+            "exponentials; on those four points it depends on the seed: errors of 0.08 and 0.03 at seed 0, of 0.28 "
+            "and 0.57 at seed 1."
         ),
         created_at=datetime(2026, 11, 26, tzinfo=UTC),
         config=MetaTrainingConfig(

@@ -11,13 +11,17 @@ from models.tasks.grouped import Grouped
 from models.tasks.labelled import Labelled
 
 
-def at_shots(family: TaskFamily, shots: int) -> TaskFamily | None:
+def at_shots(family: TaskFamily, shots: int, most: int | None = None) -> TaskFamily | None:
     """The family where every episode gives exactly so many: of each class where an episode has its own classes,
     else in all.
 
-    None where a held-out class has too few examples, or every held-out group too few rows; groups that have too
+    None where a held-out class has too few examples, every held-out group too few rows, or an episode would give
+    more than the `most` support examples that a learner keeps; groups that have too
     few are not drawn. Not built anew: what is held out is drawn from what is large enough for the recorded shots.
     """
+    each = family.spec.most_test_ways if isinstance(family, Labelled) else 1
+    if most is not None and shots * each > most:
+        return None
     changed: Any = copy.copy(family)
     changes: dict[str, int | None] = {"min_shot": shots, "max_shot": shots}
     if isinstance(family, Labelled):

@@ -6,10 +6,12 @@ import torch
 
 from models.build import build_environments, build_policy_learner
 from models.environments.environment import MissingPackagesError
-from models.spec import EnvironmentSpec, signature_of
+from models.spec import EnvironmentSpec, LifetimeSpec, signature_of
 from models.training.config import MetaTrainingConfig
 from models.training.policies.evaluation import evaluate_policy
+from models.training.policies.lifetime_trainer import LifetimeTrainer
 from models.training.policies.trainer import PolicyTrainer
+from models.training.trainer import Trainer
 from services.jobs.failures import Unsuitable
 from services.jobs.training import Training
 
@@ -26,7 +28,12 @@ class PolicyTraining(Training):
             raise Unsuitable(str(error)) from error
         self._learner = learner
         self._family = build_environments(tasks)
-        trainer = PolicyTrainer(config.training, self._family, learner, tasks.n_trajectories, device)
+        training, outer, count = config.training, config.training.outer, tasks.n_trajectories
+        trainer: Trainer = (
+            LifetimeTrainer(training, outer, self._family, learner, count, device)
+            if isinstance(outer, LifetimeSpec)
+            else PolicyTrainer(training, self._family, learner, count, device)
+        )
         super().__init__(config, signature, None, trainer, device)
 
     def run(self, iterations: int) -> dict[str, float]:

@@ -12,6 +12,7 @@ from models.spec import (
     GroupSpec,
     InputKind,
     LabelledSpec,
+    LifetimeSpec,
     PriorFittedSpec,
     Signature,
     TableTransformerSpec,
@@ -122,6 +123,8 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
         yield Fault("/training/outer", "only policies have a choice of outer steps: leave it out")
     if config.training.pretrain is not None and signature.task == "policy":
         yield Fault("/training/pretrain", "policies are not pretrained: leave it out")
+    if isinstance(config.training.outer, LifetimeSpec) and config.training.meta_batch_size != 1:
+        yield Fault("/training/meta_batch_size", "a lifetime has one task at a time: set it to 1")
     if signature.task not in algorithm.tasks:
         yield Fault(
             "/learner/algorithm/name", _MISMATCHES[signature.task].format(tasks=" and ".join(algorithm.tasks))

@@ -36,6 +36,7 @@ SUITES = (
     "clinc",
     "tables",
     "navigation",
+    "lifetime",
     "gpu",
 )
 OWN_COMMANDS = ("meta_training", "meta_training_gpu")

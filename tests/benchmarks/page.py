@@ -22,6 +22,7 @@ ORDER = (
     "students",
     "tables",
     "navigation",
+    "lifetime",
     "meta_training",
     "gpu",
     "meta_training_gpu",

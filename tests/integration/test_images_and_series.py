@@ -20,11 +20,11 @@ def _series() -> tuple[Array, Array]:
 
 
 def _images() -> tuple[Array, Array]:
-    """A bar for each class, wider from one to the next."""
+    """A bar for each class, wider from one to the next; no two are equally bright, for equal ones would be one."""
     labels = np.arange(CLASSES).repeat(OF_EACH)
     images = np.zeros((len(labels), 20, 20), np.uint8)
-    for image, label in zip(images, labels, strict=True):
-        image[4:16, 3 : 5 + 2 * label] = 255
+    for number, (image, label) in enumerate(zip(images, labels, strict=True)):
+        image[4:16, 3 : 5 + 2 * label] = 255 - number
     return images, labels
 
 

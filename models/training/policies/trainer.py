@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.algorithms.maml_policy import MamlPolicy
 from models.environments.environment import EnvironmentFamily
-from models.spec import PpoSpec, TrpoSpec
+from models.spec import PolicyGradientSpec, PpoSpec, TrpoSpec
 from models.training.config import TrainingSpec
 from models.training.meta_trainer import DivergedError
 from models.training.outer_step import BETAS, Layout, OuterState, meta_lr
@@ -50,7 +50,10 @@ class PolicyTrainer:
         self.learner = learner
         self.n_trajectories = n_trajectories
         self.device = torch.device(device)
-        self.outer = training.outer or PpoSpec()
+        outer = training.outer or PpoSpec()
+        if not isinstance(outer, PpoSpec | TrpoSpec | PolicyGradientSpec):
+            raise ValueError("a lifetime is trained by LifetimeTrainer")
+        self.outer = outer
         self.iteration = 0
         self._generator = torch.Generator().manual_seed(training.seed)
         initial = learner.init(self._generator)

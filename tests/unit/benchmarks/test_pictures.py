@@ -44,6 +44,13 @@ SERIES: dict[str, dict[str, Any]] = {
     "navigation": {
         "runs": [{"scores": RETURNS, "curve": [{"iteration": 10 * number, **RETURNS} for number in range(3)]}]
     },
+    "lifetime": {
+        "discounts": [[0.9, 0.5, 0.4], [0.9, 0.95, 0.97]],
+        "seasons": [[0, 0, 1], [1, 1, 1]],
+        "every": 10,
+        "adapted": {"returns": [30.0, 31.0], "by_season": [30.0, 31.0]},
+        "fixed": [{"discount": 0.9, "inner_lr": 0.1, "returns": [29.0, 30.0], "by_season": [25.0, 31.0]}],
+    },
     "soak": {"memory": {"api": [1e8, 1.01e8], "engine": [3e8, 3e8]}, "minutes": 1.0},
 }
 

@@ -9,6 +9,7 @@ from models.spec import (
     BoxSpace,
     EnvironmentSpec,
     NavigationSpec,
+    SeasonsSpec,
     TabularMdpSpec,
     action_space,
     observation_width,
@@ -18,6 +19,7 @@ SPECS: tuple[EnvironmentSpec, ...] = (
     NavigationSpec(horizon=5),
     BanditSpec(arms=3, horizon=5),
     TabularMdpSpec(states=4, actions=3, horizon=5),
+    SeasonsSpec(cues=3, horizon=5),
 )
 
 
@@ -88,3 +90,17 @@ def test_an_mdp_moves_and_pays_by_its_task() -> None:
         torch.testing.assert_close(moved, transitions[state, 1, 1], rtol=0, atol=0.06)
         earned = torch.tensor(paid)[torch.tensor(seen) == state].mean()
         torch.testing.assert_close(earned, rewards[state, 1], rtol=0, atol=0.15)
+
+
+def test_seasons_pay_at_once_or_later() -> None:
+    family = build_environments(SeasonsSpec(cues=1, noise=0.0, horizon=60))
+    seasons, aims = family.sample(seeded(), 400).split(1, 1)
+    assert 0.4 < seasons.mean() < 0.6
+    assert set(aims.flatten().tolist()) == {-0.5, 0.5}
+    environment = family.start(torch.tensor([[0.0, 0.5], [1.0, 0.5]]), 2, seeded())
+    # One copy harvests, the other sows; then both do what pays nothing at once and sows nothing.
+    first = environment.step(torch.tensor([[[0.5], [-0.5]]] * 2)).rewards
+    torch.testing.assert_close(first, torch.tensor([[3.0, 0.0], [1.0, 0.0]]))
+    later = [environment.step(torch.tensor([[[0.5], [0.5]]] * 2)).rewards for _ in range(59)]
+    torch.testing.assert_close(sum(later) - 59 * first[:, :1], torch.tensor([[0.0, 0.0], [0.0, 3.0]]))
+    torch.testing.assert_close(later[0][1] - first[1, 0], torch.tensor([0.0, 0.6]))

@@ -12,6 +12,7 @@ from models.spec import (
     LabelledSpec,
     LearnerSpec,
     MamlSpec,
+    MatchingNetSpec,
     MlpSpec,
     ProtoNetSpec,
     RidgeSpec,
@@ -124,6 +125,14 @@ def test_more_shots_leave_the_split_as_it_is() -> None:
     assert family.spec.n_shot == 1
     assert changed.sample(torch.Generator(), 1, "test").support.targets.shape == (1, 2 * (least - 2))
     assert at_shots(family, least - 1) is None
+
+
+def test_no_more_is_given_than_a_learner_keeps() -> None:
+    """Of more it would keep the first, and forget the classes that come last."""
+    learner = LearnerSpec(algorithm=MatchingNetSpec(max_support=16), network=MLP)
+    tasks = LabelledSpec(dataset="d", n_way=3, n_query=4, test_fraction=0.5)
+    examination = _examination(learner, tasks, _data((14,) * 12), shots=(1, 5, 6, 10))
+    assert [part.number for part in examination.parts if part.kind == "shots"] == [1, 5]
 
 
 def test_the_whole_of_a_dataset_is_drawn_from() -> None:

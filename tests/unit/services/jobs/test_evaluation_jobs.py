@@ -15,6 +15,7 @@ from services.jobs.settings import WorkerSettings
 from services.jobs.states import JobState
 from services.jobs.steps import Steps
 from services.jobs.workflow import carry
+from tests import small_models
 from tests.unit.services.jobs.conftest import Bench, small
 
 SETTINGS = WorkerSettings(worker_device="cpu", worker_threads=1, worker_plans="vmap")
@@ -29,11 +30,15 @@ POLICY: dict[str, Any] = {
 }
 
 
+def worker(bench: Bench, settings: WorkerSettings = SETTINGS, name: str = "me") -> Steps:
+    ledger = Ledger(bench.database, bench.artifacts, bench.registry, bench.clock, name)
+    return Steps(ledger, bench.artifacts, bench.datasets, bench.clock, settings)
+
+
 def run(bench: Bench, draft: dict[str, Any], settings: WorkerSettings = SETTINGS) -> Job:
     """The job, ended."""
     job = bench.jobs.submit(draft)
-    ledger = Ledger(bench.database, bench.artifacts, bench.registry, bench.clock, "me")
-    steps = Steps(ledger, bench.artifacts, bench.datasets, bench.clock, settings)
+    steps = worker(bench, settings)
     carry(steps, lambda _, work, *arguments: work(*arguments), job.id, job.turn)
     assert steps.active == set()
     return bench.jobs.job(job.id)
@@ -76,6 +81,35 @@ def test_it_may_take_several_turns_of_a_chunk(bench: Bench) -> None:
     chopped = SETTINGS.model_copy(update={"worker_checkpoint_seconds": 1e-6})
     draft = {"type": "evaluation", "model": "m@1", "episodes": 10}
     assert run(bench, draft, chopped).metrics == run(bench, draft).metrics
+
+
+def test_what_a_leaving_worker_did_another_does_again(bench: Bench) -> None:
+    run(bench, small())
+    draft = {"type": "evaluation", "model": "m", "episodes": 10}
+    job = bench.jobs.submit(draft)
+    steps = worker(bench, SETTINGS.model_copy(update={"worker_checkpoint_seconds": 1e-6}))
+    assert steps.begin(job.id, job.turn)
+    assert steps.train(job.id, job.turn) == "more"
+    steps.leave()
+    assert steps.train(job.id, job.turn) == "over"
+    handed_back = bench.jobs.job(job.id)
+    assert (handed_back.status, handed_back.turn) == (JobState.QUEUED, 2)
+    other = worker(bench, name="other")
+    carry(other, lambda _, work, *arguments: work(*arguments), job.id, 2)
+    ended = bench.jobs.job(job.id)
+    assert ended.status is JobState.SUCCEEDED, ended.error
+    assert ended.metrics == run(bench, draft).metrics
+
+
+def test_a_cancelled_one_stays_cancelled(bench: Bench) -> None:
+    run(bench, small())
+    job = bench.jobs.submit({"type": "evaluation", "model": "m", "episodes": 10})
+    steps = worker(bench)
+    assert steps.begin(job.id, job.turn)
+    bench.jobs.cancel(job.id)
+    assert steps.train(job.id, job.turn) == "over"
+    assert steps.active == set()
+    assert bench.jobs.job(job.id).status is JobState.CANCELLED
 
 
 def test_labelled_tasks_are_those_that_were_held_out(bench: Bench) -> None:
@@ -131,8 +165,7 @@ def test_a_version_that_was_deleted_meanwhile_fails_its_job(bench: Bench) -> Non
     run(bench, small())
     job = bench.jobs.submit({"type": "evaluation", "model": "m@1"})
     bench.registry.delete_version("m", 1)
-    ledger = Ledger(bench.database, bench.artifacts, bench.registry, bench.clock, "me")
-    steps = Steps(ledger, bench.artifacts, bench.datasets, bench.clock, SETTINGS)
+    steps = worker(bench)
     carry(steps, lambda _, work, *arguments: work(*arguments), job.id, job.turn)
     error = bench.jobs.job(job.id).error
     assert error is not None
@@ -162,7 +195,7 @@ def test_a_version_that_was_deleted_meanwhile_fails_its_job(bench: Bench) -> Non
 def test_what_is_wrong_with_a_draft_is_said_where_it_is(
     bench: Bench, draft: dict[str, Any], pointer: str, detail: str
 ) -> None:
-    run(bench, small())
+    bench.registry.publish("m", small_models.regression_maml())
     before = bench.jobs.counts()
     with pytest.raises(Invalid) as caught:
         bench.jobs.submit({"type": "evaluation", **draft})

@@ -239,6 +239,14 @@ def test_a_policy_is_trained_saved_tested_and_published_like_everything_else(han
     assert params.keys() == learner.init(torch.Generator()).keys()
 
 
+def test_a_lifetime_is_a_job_as_well(hand: Hand) -> None:
+    training = {"iterations": 4, "meta_batch_size": 1, "test_episodes": 2, "outer": {"name": "lifetime"}}
+    ended = hand.carry(hand.bench.jobs.submit(POLICY | {"training": training}))
+    assert ended.status is JobState.SUCCEEDED, ended.error
+    assert {"return_step_0", "discount", "gae_lambda", "inner_lr"} <= ended.metrics.keys()
+    assert hand.bench.registry.resolve("walker").task == "policy"
+
+
 def test_an_environment_without_its_packages_is_told(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gymnasium", None)
     monkeypatch.setitem(sys.modules, "gymnasium.vector", None)

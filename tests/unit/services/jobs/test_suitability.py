@@ -228,6 +228,7 @@ def test_an_environment_gives_a_policys_signature() -> None:
         ({"family": "sinusoid"}, "maml", {"outer": {"name": "ppo"}}, "/training/outer"),
         (NAVIGATION, "maml_policy", {"pretrain": {}}, "/training/pretrain"),
         (NAVIGATION, "maml_policy", {"meta_batch_size": 4096}, "/training/meta_batch_size"),
+        (NAVIGATION, "maml_policy", {"outer": {"name": "lifetime"}}, "/training/meta_batch_size"),
     ],
 )
 def test_policies_need_environments_and_the_other_way_round(
