@@ -83,6 +83,13 @@ def train(service: Service, body: dict[str, Any]) -> dict[str, Any]:
     return dict(httpx.get(f"{service.url}/v1/jobs/{job.id}").json())
 
 
+def evaluated(service: Service, model: str) -> dict[str, Any]:
+    """The report of a model's only version on what it was not trained on."""
+    job = train(service, {"type": "evaluation", "model": f"{model}@1", "episodes": 6})
+    assert job["status"] == "succeeded", job["error"]
+    return dict(job["metrics"])
+
+
 def test_a_table_of_texts_is_a_dataset(service: Service) -> None:
     dataset = dataset_of(service)
     assert (dataset["kind"], dataset["n_examples"], dataset["n_classes"]) == ("labelled", 60, 10)
@@ -180,6 +187,12 @@ def test_numbers_models_refuse_texts_and_texts_refuse_other_networks(service: Se
     ]
 
 
+def test_a_model_of_texts_is_evaluated(trained: Service) -> None:
+    report = evaluated(trained, "intents")
+    assert report["accuracy"] > 1 / 3
+    assert [row["shots"] for row in report["per_shot"]][:2] == [1, 2]
+
+
 @pytest.mark.parametrize("tuning", ["lora", "layer_norm"])
 def test_a_version_carries_what_tunes_its_encoder(trained: Service, tuning: str) -> None:
     body = draft(dataset_of(trained))
@@ -195,6 +208,7 @@ def test_a_version_carries_what_tunes_its_encoder(trained: Service, tuning: str)
         assert answer.status_code == 200, answer.text
         made[model] = [one["probabilities"]["meow"] for one in answer.json()["predictions"]]
     assert made[body["model"]] != pytest.approx(made["intents"], abs=1e-6)
+    assert 0 <= evaluated(trained, body["model"])["accuracy"] <= 1
     # Its weights travel with it, and are its own: the other model answers as before beside it.
     artifact = httpx.get(f"{trained.url}/v1/models/{body['model']}/versions/1/artifact").content
     url = f"{trained.url}/v1/models/copy-{tuning}/versions"
