@@ -13,8 +13,8 @@ from torch import Generator, Tensor, nn
 from models.encoders.folder import EncoderError
 from models.spec import EncoderSpec
 
-PREFIX = "encoder."
-"""Before the names of learned differences, among a version's parameters."""
+PREFIX = "pretrained."
+"""Before the names of learned differences, among a version's parameters; no network has names of this kind."""
 
 # BERT's `encoder.layer.5.attention.self.query`, DistilBERT's `transformer.layer.5.attention.q_lin`, and their like.
 _LAYER = re.compile(r"\.(\d+)\.")
