@@ -3,15 +3,15 @@
 import torch
 from torch import Generator, Tensor
 
+from models.algorithms.classifier import Classifier
 from models.algorithms.leave_one_out import (
     LinearHead,
     calibrate,
     chosen_ridge_head,
     prototype_head,
 )
-from models.episode import Episode, SupportSet
-from models.functional import Network, Params, accuracy, cross_entropy, one_hot, only_real_classes
-from models.spec import Task
+from models.episode import SupportSet
+from models.functional import Params, one_hot, only_real_classes
 
 # From so many examples a class on, on average, a fitted head is better than class means.
 FITTED_FROM = 3.0
@@ -21,7 +21,7 @@ PENALTIES = (-3.0, -1.5, 0.0, 1.5, 3.0)
 DEVIATION = 0.5
 
 
-class DefaultHead:
+class DefaultHead(Classifier):
     """Class means at one or two shots; above, ridge regression where it makes the left-out labels likelier.
 
     Both are linear, so an adaptation is one matrix, the inverse temperature in it: calibrated on the answers to
@@ -29,12 +29,6 @@ class DefaultHead:
     class means Snell et al. 2017, ridge Bertinetto et al. 2019). Which head a task gets is decided by masks, so
     tasks of all shots share a pass. Solved in float64.
     """
-
-    task: Task = "classification"
-    max_ways = None
-
-    def __init__(self, backbone: Network) -> None:
-        self.backbone = backbone
 
     def init(self, generator: Generator) -> dict[str, Tensor]:
         params = self.backbone.init(generator)
@@ -57,17 +51,6 @@ class DefaultHead:
         weights = adapted_params["weights"]
         logits = weights[0] + self.backbone(meta_params, query_inputs) @ weights[1:]
         return {"logits": only_real_classes(logits, adapted_params["class_mask"])}
-
-    def support_loss(self, meta_params: Params, adapted_params: Params, support: SupportSet) -> Tensor:
-        logits = self.predict(meta_params, adapted_params, support.inputs)["logits"]
-        return cross_entropy(logits, support.targets, support.mask)
-
-    def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
-        query = episode.query
-        adapted = self.adapt(meta_params, episode.support)
-        logits = self.predict(meta_params, adapted, query.inputs)["logits"]
-        loss = cross_entropy(logits, query.targets, query.mask)
-        return loss, {"loss": loss.detach(), "accuracy": accuracy(logits.detach(), query.targets, query.mask)}
 
     def _weights(self, meta_params: Params, features: Tensor, support: SupportSet) -> Tensor:
         """Float64 [F + 1, N]."""

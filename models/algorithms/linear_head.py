@@ -1,28 +1,25 @@
 """What classifiers have in common that fit a linear last layer to each task. Knows no fit: each has its own."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from models.episode import Episode, SupportSet
-from models.functional import Network, Params, accuracy, cross_entropy, one_hot, only_real_classes
-from models.spec import Task
+from models.algorithms.classifier import Classifier
+from models.episode import SupportSet
+from models.functional import Network, Params, one_hot, only_real_classes
 
 
-class LinearHead(ABC):
+class LinearHead(Classifier):
     """A convex fit on learned features [1, backbone(x)], the same for every order of examples and classes.
 
     The scale of the logits is learned (Bertinetto et al. 2019). The intercept is the weight of a constant column,
     and so is penalised as the others are. A fit is solved in float64, and a task may have any number of classes.
     """
 
-    task: Task = "classification"
-    max_ways = None
-
     def __init__(self, backbone: Network, scale_name: str) -> None:
         """`scale_name` is the name of the scale's logarithm among the meta-parameters."""
-        self.backbone = backbone
+        super().__init__(backbone)
         self._scale_name = scale_name
 
     @abstractmethod
@@ -32,9 +29,6 @@ class LinearHead(ABC):
         Columns [S, P] and one-hot labels [S, N] are zero where an example is padding, labels where a class slot is
         unused (`class_mask` [N]) too.
         """
-
-    def init(self, generator: Generator) -> dict[str, Tensor]:
-        return self.backbone.init(generator)
 
     def adapt(
         self, meta_params: Params, support: SupportSet, start: Params | None = None
@@ -58,17 +52,6 @@ class LinearHead(ABC):
         scores_QN = self._columns(meta_params, query_inputs) @ adapted_params["weights"]
         logits = torch.exp(meta_params[self._scale_name]) * scores_QN
         return {"logits": only_real_classes(logits, adapted_params["class_mask"])}
-
-    def support_loss(self, meta_params: Params, adapted_params: Params, support: SupportSet) -> Tensor:
-        logits = self.predict(meta_params, adapted_params, support.inputs)["logits"]
-        return cross_entropy(logits, support.targets, support.mask)
-
-    def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
-        query = episode.query
-        adapted = self.adapt(meta_params, episode.support)
-        logits = self.predict(meta_params, adapted, query.inputs)["logits"]
-        loss = cross_entropy(logits, query.targets, query.mask)
-        return loss, {"loss": loss.detach(), "accuracy": accuracy(logits.detach(), query.targets, query.mask)}
 
     def _columns(self, meta_params: Params, inputs: Tensor) -> Tensor:
         features = self.backbone(meta_params, inputs)

@@ -6,10 +6,11 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import normalize
 
+from models.algorithms.classifier import Classifier
 from models.algorithms.places import order_of, placed
-from models.episode import Episode, SupportSet
-from models.functional import Network, Params, accuracy, cross_entropy, one_hot, only_real_classes
-from models.spec import MatchingNetSpec, Task
+from models.episode import SupportSet
+from models.functional import Network, Params, one_hot, only_real_classes
+from models.spec import MatchingNetSpec
 
 # The paper's cosines are between -1 and 1 as they are, too close for its softmax to tell 20 classes apart: how much
 # they count is learned, from a start at 10 (Gidaris & Komodakis 2018), and below what float32 can add up.
@@ -19,7 +20,7 @@ _SMALLEST = 1e-37
 _UNUSED = -1e30
 
 
-class MatchingNet:
+class MatchingNet(Classifier):
     """A query's class probabilities are the labels of the support, by attention to its cosine similarities.
 
     Vinyals et al. 2016, without full-context embeddings (their LSTMs over the support set): those make an example's
@@ -27,12 +28,9 @@ class MatchingNet:
     Nothing is learned per class, so a task may have any number of classes.
     """
 
-    task: Task = "classification"
-    max_ways = None
-
     def __init__(self, spec: MatchingNetSpec, backbone: Network) -> None:
         self.spec = spec
-        self.backbone = backbone
+        super().__init__(backbone)
 
     def init(self, generator: Generator) -> dict[str, Tensor]:
         params = self.backbone.init(generator)
@@ -67,14 +65,3 @@ class MatchingNet:
         labels_KN = one_hot(slots_K - 1, (slots_K > 0).to(slots_K.dtype), class_mask.shape[-1])
         chances_QN = attention_QK @ labels_KN
         return {"logits": only_real_classes(chances_QN.clamp(min=_SMALLEST).log(), class_mask)}
-
-    def support_loss(self, meta_params: Params, adapted_params: Params, support: SupportSet) -> Tensor:
-        logits = self.predict(meta_params, adapted_params, support.inputs)["logits"]
-        return cross_entropy(logits, support.targets, support.mask)
-
-    def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
-        query = episode.query
-        adapted = self.adapt(meta_params, episode.support)
-        logits = self.predict(meta_params, adapted, query.inputs)["logits"]
-        loss = cross_entropy(logits, query.targets, query.mask)
-        return loss, {"loss": loss.detach(), "accuracy": accuracy(logits.detach(), query.targets, query.mask)}

@@ -1,26 +1,17 @@
 """Prototypical networks. Knows the backbone as a pure function; nothing of task families or training."""
 
-from torch import Generator, Tensor
+from torch import Tensor
 
-from models.episode import Episode, SupportSet
-from models.functional import Network, Params, accuracy, cross_entropy, one_hot, only_real_classes
-from models.spec import Task
+from models.algorithms.classifier import Classifier
+from models.episode import SupportSet
+from models.functional import Params, one_hot, only_real_classes
 
 
-class ProtoNet:
+class ProtoNet(Classifier):
     """A class is the mean of its embedded support examples, a logit the negative squared Euclidean distance.
 
     Snell, Swersky & Zemel 2017. Nothing is learned per class, so a task may have any number of classes.
     """
-
-    task: Task = "classification"
-    max_ways = None
-
-    def __init__(self, backbone: Network) -> None:
-        self.backbone = backbone
-
-    def init(self, generator: Generator) -> dict[str, Tensor]:
-        return self.backbone.init(generator)
 
     def adapt(
         self, meta_params: Params, support: SupportSet, start: Params | None = None
@@ -41,17 +32,6 @@ class ProtoNet:
         features_QF = self.backbone(meta_params, query_inputs)
         distances_QN = squared_distances(features_QF, adapted_params["prototypes"])
         return {"logits": only_real_classes(-distances_QN, adapted_params["class_mask"])}
-
-    def support_loss(self, meta_params: Params, adapted_params: Params, support: SupportSet) -> Tensor:
-        logits = self.predict(meta_params, adapted_params, support.inputs)["logits"]
-        return cross_entropy(logits, support.targets, support.mask)
-
-    def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
-        query = episode.query
-        adapted = self.adapt(meta_params, episode.support)
-        logits = self.predict(meta_params, adapted, query.inputs)["logits"]
-        loss = cross_entropy(logits, query.targets, query.mask)
-        return loss, {"loss": loss.detach(), "accuracy": accuracy(logits.detach(), query.targets, query.mask)}
 
 
 def squared_distances(points: Tensor, centres: Tensor) -> Tensor:
