@@ -8,15 +8,19 @@ from tests.benchmarks.figures import Figure, Report
 from tests.benchmarks.pictures.style import GOOD, GREY, INK, MISSED, picture
 
 _LEAST = 1e-3
+_WIDE = 5.0  # beyond which the axis is a logarithmic one
 
 
 def draw(report: Report, path: Path) -> None:
     gated = [one for one in report.figures if one.at_least is not None or one.at_most is not None][::-1]
     with picture(path, 11, 1.6 + 0.42 * len(gated), report.title, report.circumstances) as figure:
         axes: Any = figure.subplots()
-        axes.set_xscale("log")
-        for place, one in enumerate(gated):
-            room = _room(one)
+        rooms = [_room(one) for one in gated]
+        if max(rooms, default=1.0) / min(rooms, default=1.0) > _WIDE:
+            axes.set_xscale("log")
+        else:
+            axes.locator_params(axis="x", nbins=4)
+        for place, (one, room) in enumerate(zip(gated, rooms, strict=True)):
             axes.plot(
                 [1, room],
                 [place, place],
