@@ -113,7 +113,8 @@ def check_cost(
     else:
         found = f"about {cost.bytes >> 20} MiB of memory; one call may take {limits.call_bytes >> 20} MiB"
     fewer = ", or take fewer inner_steps" if support and algorithm.gradient_steps > 1 else ""
-    place = "/support/inputs" if support else pointer
+    given = "/support/episodes" if "policy" in algorithm.tasks else "/support/inputs"
+    place = given if support else pointer
     raise Invalid.at(place, f"this would take {found} (GET /v1/limits): send fewer examples at a time{fewer}")
 
 

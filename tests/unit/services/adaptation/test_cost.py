@@ -1,14 +1,17 @@
 """A call that would keep the engine to itself is refused; the usual ones are far from it."""
 
+import numpy as np
 import pytest
 
 from models.spec import (
     AlgorithmSpec,
     AnilSpec,
     AnpSpec,
+    BoxSpace,
     Conv4Spec,
     LearnerSpec,
     LogisticSpec,
+    MamlPolicySpec,
     MamlSpec,
     MatchingNetSpec,
     MlpSpec,
@@ -21,6 +24,7 @@ from models.spec import (
 )
 from services.adaptation.cost import CallCost, call_cost, check_cost, learner_cost
 from services.adaptation.limits import Limits
+from services.adaptation.records import EpisodeInput, EpisodesInput
 from services.errors import Invalid
 from tests import small_models
 
@@ -133,3 +137,18 @@ def test_no_more_examples_are_taken_than_are_kept() -> None:
     with pytest.raises(Invalid, match="11 examples; this model keeps 10") as refused:
         cost(kept, images(*OMNIGLOT), 11)
     assert refused.value.faults[0].pointer == "/support/inputs"
+
+
+def test_one_long_episode_costs_what_all_are_padded_to() -> None:
+    def episode(steps: int) -> EpisodeInput:
+        return EpisodeInput(np.zeros((steps, 2)), np.zeros((steps, 2)), np.zeros(steps))
+
+    box = Signature.of_policy(2, BoxSpace(shape=(2,), low=-1.0, high=1.0))
+    learner = LearnerSpec(algorithm=MamlPolicySpec(), network=MlpSpec(hidden=(1024, 1024)))
+    costs = learner_cost(learner, box, None)
+    short = EpisodesInput([episode(32)] * 128)
+    check_cost(costs, learner.algorithm, short.size, 0, LIMITS)
+    uneven = EpisodesInput([*short.episodes[1:], episode(4096)])
+    with pytest.raises(Invalid) as caught:
+        check_cost(costs, learner.algorithm, uneven.size, 0, LIMITS)
+    assert [fault.pointer for fault in caught.value.faults] == ["/support/episodes"]
