@@ -7,6 +7,7 @@ worker's memory: widths, ways, shots and inner steps each have sane bounds, and 
 import math
 
 from models.spec import (
+    CheetahSpec,
     EnvironmentSpec,
     FunctionsSpec,
     GroupSpec,
@@ -18,6 +19,7 @@ from models.spec import (
     Signature,
     Sizes,
     TablesSpec,
+    TabularMdpSpec,
     TrpoSpec,
     curvature_numbers,
     head_cost,
@@ -28,6 +30,7 @@ from models.training.config import MetaTrainingConfig
 
 _FLOAT = 4
 _KEPT = 4  # copies of every activation and parameter that autograd keeps, as measured with conv4
+_SIMULATOR = 1 << 17  # floats of one half cheetah, as measured with MuJoCo 3
 # So many times more for a policy, as measured on navigation: log-probabilities, ratios and divergences have
 # derivatives of their own, and a trust region differentiates once more.
 _POLICY, _TRUST_REGION = 3, 5
@@ -56,7 +59,20 @@ def step_bytes(config: MetaTrainingConfig, signature: Signature) -> int:
     floats += head_cost(algorithm, Sizes(support, query, outputs, network.features)).numbers
     if isinstance(config.tasks, EnvironmentSpec):
         floats *= _TRUST_REGION if isinstance(config.training.outer, TrpoSpec) else _POLICY
-    return floats * learner.members * config.training.meta_batch_size * _KEPT * _FLOAT
+    kept = floats * learner.members * config.training.meta_batch_size * _KEPT
+    return (kept + _environment_floats(config)) * _FLOAT
+
+
+def _environment_floats(config: MetaTrainingConfig) -> int:
+    """What the environments themselves hold, whatever the policy: tasks as they are drawn, and simulators."""
+    tasks, training = config.tasks, config.training
+    if isinstance(tasks, TabularMdpSpec):
+        # All tasks of the meta-test are drawn together; what is drawn, its shares, and both put together.
+        transitions = tasks.states * tasks.actions * tasks.states
+        return 3 * transitions * max(training.meta_batch_size, training.test_episodes)
+    if isinstance(tasks, CheetahSpec):
+        return _SIMULATOR * training.meta_batch_size * tasks.n_trajectories
+    return 0
 
 
 def examples_of(config: MetaTrainingConfig) -> tuple[int, int]:

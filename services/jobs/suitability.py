@@ -79,7 +79,8 @@ def check(
                 "/training/meta_batch_size",
                 f"one outer step would take about {needed / 2**30:.1f} GiB, more than the "
                 f"{max_step_bytes / 2**30:.1f} GiB that a worker has for it: "
-                "lower meta_batch_size, n_way, n_shot, n_query, n_trajectories, horizon or inner_steps",
+                "lower meta_batch_size, n_way, n_shot, n_query, n_trajectories, horizon or inner_steps, or take "
+                "smaller tasks",
             )
         )
     if faults:

@@ -123,6 +123,24 @@ def test_a_step_that_no_machine_could_take_is_refused() -> None:
     assert "GiB" in fault.detail
 
 
+@pytest.mark.parametrize(
+    ("tasks", "training"),
+    [
+        ({"family": "tabular_mdp", "states": 1000, "actions": 1000}, {"meta_batch_size": 1}),
+        ({"family": "tabular_mdp", "states": 100, "actions": 1000}, {"meta_batch_size": 1}),
+        ({"family": "cheetah", "goal": "velocity", "horizon": 1, "n_trajectories": 1000}, {}),
+    ],
+)
+def test_an_environment_that_no_machine_could_hold_is_refused(
+    tasks: dict[str, Any], training: dict[str, Any]
+) -> None:
+    small = {"name": "mlp", "hidden": [8]}
+    usual = {**tasks, "n_trajectories": 20, **({"states": 10, "actions": 5} if "states" in tasks else {})}
+    suitability.check(config(small, usual, "maml_policy", **training), None, 16 << 30)
+    with pytest.raises(Invalid, match="one outer step would take"):
+        suitability.check(config(small, tasks, "maml_policy", **training), None, 8 << 30)
+
+
 def test_what_a_step_may_take_is_the_workers() -> None:
     usual = config(CONV4, labelled(n_way=20), "maml", meta_batch_size=4)
     needed = step_bytes(usual, check(usual, IMAGES))
