@@ -20,6 +20,7 @@ from models.spec import (
     Sizes,
     TablesSpec,
     TabularMdpSpec,
+    TaskFamilySpec,
     TrpoSpec,
     curvature_numbers,
     head_cost,
@@ -30,7 +31,9 @@ from models.training.config import MetaTrainingConfig
 
 _FLOAT = 4
 _KEPT = 4  # copies of every activation and parameter that autograd keeps, as measured with conv4
-_SIMULATOR = 1 << 17  # floats of one half cheetah, as measured with MuJoCo 3
+# A policy's meta-test: tasks at a time, and environment steps of each.
+META_TEST_TASKS, META_TEST_STEPS = 40, 4000
+_SIMULATOR_BYTES = 1 << 19  # of one half cheetah, as measured with MuJoCo 4
 # So many times more for a policy, as measured on navigation: log-probabilities, ratios and divergences have
 # derivatives of their own, and a trust region differentiates once more.
 _POLICY, _TRUST_REGION = 3, 5
@@ -60,18 +63,22 @@ def step_bytes(config: MetaTrainingConfig, signature: Signature) -> int:
     if isinstance(config.tasks, EnvironmentSpec):
         floats *= _TRUST_REGION if isinstance(config.training.outer, TrpoSpec) else _POLICY
     kept = floats * learner.members * config.training.meta_batch_size * _KEPT
-    return (kept + _environment_floats(config)) * _FLOAT
+    training = config.training
+    drawn = max(training.meta_batch_size, training.test_episodes)
+    return kept * _FLOAT + environment_bytes(config.tasks, drawn, training.meta_batch_size)
 
 
-def _environment_floats(config: MetaTrainingConfig) -> int:
-    """What the environments themselves hold, whatever the policy: tasks as they are drawn, and simulators."""
-    tasks, training = config.tasks, config.training
+def environment_bytes(tasks: TaskFamilySpec, drawn: int, meta_batch_size: int = 0) -> int:
+    """What environments themselves hold, whatever the policy, in bytes; 0 for other families.
+
+    `drawn` tasks of a meta-test are drawn together; it then has as many simulators as make its steps.
+    """
     if isinstance(tasks, TabularMdpSpec):
-        # All tasks of the meta-test are drawn together; what is drawn, its shares, and both put together.
-        transitions = tasks.states * tasks.actions * tasks.states
-        return 3 * transitions * max(training.meta_batch_size, training.test_episodes)
+        # Weights, the shares that they are, and these once more with the rewards.
+        return _FLOAT * 3 * tasks.states * tasks.actions * tasks.states * drawn
     if isinstance(tasks, CheetahSpec):
-        return _SIMULATOR * training.meta_batch_size * tasks.n_trajectories
+        tested = META_TEST_TASKS * max(1, META_TEST_STEPS // tasks.horizon)
+        return _SIMULATOR_BYTES * max(meta_batch_size * tasks.n_trajectories, tested)
     return 0
 
 

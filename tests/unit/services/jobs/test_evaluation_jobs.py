@@ -169,6 +169,16 @@ def test_a_policy_has_a_return_for_every_step(bench: Bench) -> None:
     assert job.config["shots"] == []
 
 
+def test_more_tasks_than_a_worker_can_hold_are_refused(bench: Bench) -> None:
+    tasks = {"family": "tabular_mdp", "states": 200, "actions": 10, "n_trajectories": 1, "horizon": 1}
+    trained = run(bench, {"model": "walker", **POLICY, "tasks": tasks})
+    assert trained.status is JobState.SUCCEEDED, trained.error
+    with pytest.raises(Invalid) as caught:
+        bench.jobs.submit({"type": "evaluation", "model": "walker", "episodes": 10_000})
+    assert [fault.pointer for fault in caught.value.faults] == ["/episodes"]
+    bench.jobs.submit({"type": "evaluation", "model": "walker", "episodes": 1})
+
+
 def test_packages_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("gymnasium", "gymnasium.vector", "mujoco"):
         monkeypatch.setitem(sys.modules, name, None)
