@@ -142,10 +142,11 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
         )
 
     support, _ = examples_of(config)
-    if algorithm.support_bound is not None and support > algorithm.support_bound:
+    bound = config.learner.support_bound
+    if bound is not None and support > bound:
         yield Fault(
             "/learner/algorithm/max_support",
-            f"an episode has up to {support} support examples, and this learner keeps {algorithm.support_bound}",
+            f"an episode has up to {support} support examples, and this learner keeps {bound}",
         )
 
 

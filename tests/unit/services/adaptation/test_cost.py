@@ -1,5 +1,6 @@
 """A call that would keep the engine to itself is refused; the usual ones are far from it."""
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -152,3 +153,22 @@ def test_one_long_episode_costs_what_all_are_padded_to() -> None:
     with pytest.raises(Invalid) as caught:
         check_cost(costs, learner.algorithm, uneven.size, 0, LIMITS)
     assert [fault.pointer for fault in caught.value.faults] == ["/support/episodes"]
+
+
+@pytest.mark.parametrize("algorithm", [SvmSpec(), LogisticSpec(), RidgeSpec()])
+def test_a_last_layer_is_fitted_to_every_view(algorithm: AlgorithmSpec) -> None:
+    spec = LearnerSpec(algorithm=algorithm, network=Conv4Spec(), views=9)
+    views = learner_cost(spec, images(*OMNIGLOT), None)
+    plain = learner_cost(msgspec.structs.replace(spec, views=1), images(*OMNIGLOT), None)
+    fitted = call_cost(views, algorithm, 400, 0, 5)
+    assert fitted.operations >= call_cost(plain, algorithm, 9 * 400, 0, 5).operations
+    assert fitted.bytes >= call_cost(plain, algorithm, 9 * 400, 0, 5).bytes
+
+
+def test_every_view_is_kept_or_the_call_refused() -> None:
+    algorithm = MatchingNetSpec(max_support=64)
+    spec = LearnerSpec(algorithm=algorithm, network=Conv4Spec(), views=9)
+    learner = learner_cost(spec, images(*OMNIGLOT), None)
+    check_cost(learner, algorithm, 7, 0, LIMITS)
+    with pytest.raises(Invalid, match="keeps 7 at most"):
+        check_cost(learner, algorithm, 8, 0, LIMITS)
