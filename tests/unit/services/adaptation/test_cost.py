@@ -8,6 +8,7 @@ from models.spec import (
     AlgorithmSpec,
     AnilSpec,
     AnpSpec,
+    AutoSpec,
     BoxSpace,
     Conv4Spec,
     LearnerSpec,
@@ -16,6 +17,7 @@ from models.spec import (
     MamlSpec,
     MatchingNetSpec,
     MlpSpec,
+    NetworkCost,
     NetworkSpec,
     ProtoNetSpec,
     RidgeSpec,
@@ -23,7 +25,7 @@ from models.spec import (
     SvmSpec,
     TensorSpec,
 )
-from services.adaptation.cost import CallCost, call_cost, check_cost, learner_cost
+from services.adaptation.cost import CallCost, LearnerCost, call_cost, check_cost, learner_cost
 from services.adaptation.limits import Limits
 from services.adaptation.records import EpisodeInput, EpisodesInput
 from services.errors import Invalid
@@ -155,7 +157,7 @@ def test_one_long_episode_costs_what_all_are_padded_to() -> None:
     assert [fault.pointer for fault in caught.value.faults] == ["/support/episodes"]
 
 
-@pytest.mark.parametrize("algorithm", [SvmSpec(), LogisticSpec(), RidgeSpec()])
+@pytest.mark.parametrize("algorithm", [SvmSpec(), LogisticSpec(), RidgeSpec(), AutoSpec()])
 def test_a_last_layer_is_fitted_to_every_view(algorithm: AlgorithmSpec) -> None:
     spec = LearnerSpec(algorithm=algorithm, network=Conv4Spec(), views=9)
     views = learner_cost(spec, images(*OMNIGLOT), None)
@@ -172,3 +174,11 @@ def test_every_view_is_kept_or_the_call_refused() -> None:
     check_cost(learner, algorithm, 7, 0, LIMITS)
     with pytest.raises(Invalid, match="keeps 7 at most"):
         check_cost(learner, algorithm, 8, 0, LIMITS)
+
+
+def test_the_default_head_on_wide_features_is_no_gift() -> None:
+    wide = NetworkCost(activations=4096, widest=4096, features=4096, weights=0, multiply_adds=0)
+    learner = LearnerCost(wide, last_layer=0, columns=4097, regression=False, targets=0)
+    check_cost(learner, AutoSpec(), 1000, 0, LIMITS, ways=100)
+    with pytest.raises(Invalid, match="multiply-adds"):
+        check_cost(learner, AutoSpec(), 4096, 0, LIMITS, ways=1024)
