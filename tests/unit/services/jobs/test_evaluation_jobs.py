@@ -22,7 +22,7 @@ from services.jobs.settings import WorkerSettings
 from services.jobs.states import JobState
 from services.jobs.steps import Steps
 from services.jobs.workflow import carry
-from services.storage.manifest import Manifest, encode_artifact
+from services.storage.manifest import Manifest, decode_artifact, encode_artifact
 from tests import small_models
 from tests.unit.services.jobs.conftest import Bench, small
 
@@ -177,6 +177,16 @@ def test_more_tasks_than_a_worker_can_hold_are_refused(bench: Bench) -> None:
         bench.jobs.submit({"type": "evaluation", "model": "walker", "episodes": 10_000})
     assert [fault.pointer for fault in caught.value.faults] == ["/episodes"]
     bench.jobs.submit({"type": "evaluation", "model": "walker", "episodes": 1})
+
+
+def test_a_record_that_is_not_of_the_version_is_refused(bench: Bench) -> None:
+    run(bench, small())
+    manifest, params = decode_artifact(bench.artifacts.read(bench.registry.resolve("m").artifact_sha256))
+    other = msgspec.structs.replace(manifest, training={"tasks": {"family": "navigation"}})
+    bench.registry.publish("odd", encode_artifact(params, other))
+    with pytest.raises(Invalid) as caught:
+        bench.jobs.submit({"type": "evaluation", "model": "odd"})
+    assert [fault.pointer for fault in caught.value.faults] == ["/model"]
 
 
 def test_packages_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
