@@ -12,12 +12,13 @@ from models.algorithms.leave_one_out import (
 )
 from models.episode import SupportSet
 from models.functional import Params, one_hot, only_real_classes
+from models.spec.algorithms.auto import PENALTIES
 
 # From so many examples a class on, on average, a fitted head is better than class means.
 FITTED_FROM = 3.0
 
 # Penalties that are tried, in e-folds about the learned one; and how far a support set may move the calibration.
-PENALTIES = (-3.0, -1.5, 0.0, 1.5, 3.0)
+OFFSETS = tuple(1.5 * (place - PENALTIES // 2) for place in range(PENALTIES))
 DEVIATION = 0.5
 
 
@@ -66,7 +67,7 @@ class DefaultHead(Classifier):
         )
         if len(support.targets) < FITTED_FROM:
             return means
-        offsets = torch.tensor(PENALTIES, dtype=torch.float64, device=features.device)
+        offsets = torch.tensor(OFFSETS, dtype=torch.float64, device=features.device)
         penalties_G = torch.exp(meta_params["head.log_penalty"].double() + offsets)
         ridge = chosen_ridge_head(features_SF, labels_SN, penalties_G)
         fitted, fitted_likelihood = scaled(ridge, meta_params["head.log_scale_ridge"])

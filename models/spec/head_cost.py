@@ -6,7 +6,16 @@ forms of ridge regression are counted where they are used.
 
 from typing import NamedTuple
 
-from models.spec.algorithms import AlgorithmSpec, AnpSpec, CnpSpec, LogisticSpec, MatchingNetSpec, SvmSpec
+from models.spec.algorithms import (
+    AlgorithmSpec,
+    AnpSpec,
+    AutoSpec,
+    CnpSpec,
+    LogisticSpec,
+    MatchingNetSpec,
+    SvmSpec,
+)
+from models.spec.algorithms.auto import PENALTIES
 from models.spec.algorithms.logistic import NEWTON_STEPS
 from models.spec.algorithms.svm import INTERIOR_STEPS
 
@@ -38,6 +47,8 @@ def head_cost(algorithm: AlgorithmSpec, sizes: Sizes) -> HeadCost:
         case SvmSpec():
             # An S x S matrix a class is factored, and inverted.
             return _fits(sizes, sizes.support, INTERIOR_STEPS + 1, 2 * sizes.support)
+        case AutoSpec():
+            return _penalties(sizes)
         case MatchingNetSpec():
             return _attention(sizes, algorithm.max_support, sizes.features, sizes.outputs, 1)
         case CnpSpec():
@@ -58,6 +69,16 @@ def _fits(sizes: Sizes, side: int, steps: int, further: int) -> HeadCost:
     products = sizes.outputs * side * side * (side + further)
     held = sizes.outputs * side * (side + sizes.support) + sizes.support * sizes.features
     return HeadCost(_DOUBLE * held, steps * products)
+
+
+def _penalties(sizes: Sizes) -> HeadCost:
+    """Of a ridge regression for each penalty, every one kept with its answers to what was left out."""
+    support, _, outputs, features = sizes
+    side = min(support, features)
+    products = 2 * support * features * (side + outputs) + side**3
+    kept = PENALTIES * (support + features) * outputs
+    held = kept + side * side + 3 * support * features + 4 * support * outputs
+    return HeadCost(_DOUBLE * held, PENALTIES * products)
 
 
 def _attention(sizes: Sizes, places: int, keys: int, values: int, heads: int) -> HeadCost:

@@ -24,3 +24,12 @@ class LearnerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     normalise: bool = False
     members: Annotated[int, Meta(ge=1, le=16)] = 1
     views: Annotated[int, Meta(ge=1, le=9)] = 1
+
+    @property
+    def support_bound(self) -> int | None:
+        """The most examples that one adaptation may have; None where the algorithm sets no bound.
+
+        An algorithm that keeps examples keeps every view of each.
+        """
+        bound = self.algorithm.support_bound
+        return None if bound is None else bound // self.views

@@ -45,12 +45,12 @@ def split_classes(spec: LabelledSpec, data: LabelledData) -> ClassSplit:
     if spec.test_tasks and not spec.within_task:
         raise ValueError("test_tasks holds out whole tasks, so it needs within_task")
     contents = data.contents
-    stock, too_small, repeats = _usable(spec, data, contents)
+    stock, too_small, repeats = usable_classes(spec, data, contents)
     held_out_C = _held_out_tasks(spec, data, stock) if spec.within_task else _held_out_classes(spec, stock)
     train, test = _select(stock, ~held_out_C), _select(stock, held_out_C)
     train, copies = _without_copies(spec, train, test, contents)
-    train = _without_small_pools(train, _fewest_train(spec))
-    test = _without_small_pools(test, spec.fewest_ways)
+    train = without_small_pools(train, _fewest_train(spec))
+    test = without_small_pools(test, spec.fewest_ways)
     if not len(train.rows):
         raise ValueError(
             f"what is held out is what there is: {copies} examples of meta-training are equal to held-out ones"
@@ -89,7 +89,7 @@ def _fewest_train(spec: LabelledSpec) -> int:
     return -(-spec.fewest_train_ways // TURNS) if spec.rotations else spec.fewest_train_ways
 
 
-def _usable(spec: LabelledSpec, data: LabelledData, contents: Array) -> tuple[Stock, int, int]:
+def usable_classes(spec: LabelledSpec, data: LabelledData, contents: Array) -> tuple[Stock, int, int]:
     """Classes with enough examples, how many have too few, and how many equal examples of a class were left out.
 
     Within tasks, the same label in two tasks is two classes.
@@ -152,7 +152,7 @@ def _held_out_tasks(spec: LabelledSpec, data: LabelledData, stock: Stock) -> Ten
     return held_out
 
 
-def _without_small_pools(stock: Stock, fewest: int) -> Stock:
+def without_small_pools(stock: Stock, fewest: int) -> Stock:
     return _select(stock, stock.pools.bincount()[stock.pools] >= fewest)
 
 

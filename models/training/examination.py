@@ -60,7 +60,7 @@ class Examination:
         self._device = device
         self._calibration: dict[str, Any] | None = None
         self._done: dict[Part, dict[str, float]] = {}
-        most = spec.algorithm.support_bound
+        most = spec.support_bound
         steps = INNER_STEPS if "inner_steps" in spec.algorithm.adjustable else ()
         self.parts = (
             Part("score"),

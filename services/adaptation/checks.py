@@ -17,8 +17,12 @@ def check_options(algorithm: AlgorithmSpec, options: Mapping[str, Any]) -> Algor
     try:
         return with_options(algorithm, options)
     except InvalidOption as error:
-        name = error.option.replace("~", "~0").replace("/", "~1")
-        raise Invalid.at(f"/options/{name}", error.detail) from error
+        raise refused_option(error.option, error.detail) from error
+
+
+def refused_option(name: str, detail: str) -> Invalid:
+    """What is wrong with an option that a caller named, at its place."""
+    return Invalid.at(f"/options/{name.replace('~', '~0').replace('/', '~1')}", detail)
 
 
 def check_metadata(metadata: Mapping[str, Any], limits: Limits) -> None:

@@ -45,6 +45,12 @@ class LearnerCost(NamedTuple):
     regression: bool
     targets: int
     """Columns of a regression's targets; 0 for classification."""
+    views: int = 1
+    """Of each image: a last layer is fitted to so many times the support."""
+    members: int = 1
+    """That are fitted one after the other."""
+    support_bound: int | None = None
+    """The most examples that one adaptation may have, None for no bound."""
 
 
 def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | None) -> LearnerCost:
@@ -64,7 +70,9 @@ def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | Non
     )
     raw = example[0] if regression and signature.input_kind == "vectors" else 0
     columns, width = 1 + raw + network.features, signature.target_width if regression else 0
-    return LearnerCost(network, network.features * outputs, columns, regression, width)
+    last_layer = network.features * outputs
+    own = (learner.views, learner.members, learner.support_bound)
+    return LearnerCost(network, last_layer, columns, regression, width, *own)
 
 
 def call_cost(
@@ -83,12 +91,15 @@ def call_cost(
         passes = 2
         numbers = _HELD * support * network.widest
     operations = network.multiply_adds * (passes * support + queries)
-    operations += 3 * (algorithm.gradient_steps - algorithm.backward_passes) * learner.last_layer * support
+    # A last layer sees every view of an image as an example.
+    given, asked = learner.views * support, learner.views * queries
+    head = head_cost(algorithm, Sizes(given, asked, learner.targets or ways, network.features))
+    fitting, numbers = head.multiply_adds, numbers + _HELD * head.numbers
+    fitting += 3 * (algorithm.gradient_steps - algorithm.backward_passes) * learner.last_layer * given
     if isinstance(algorithm, RidgeSpec):
-        solving = _last_layer(learner, algorithm, support, queries)
-        operations, numbers = operations + solving.operations, numbers + solving.bytes // _FLOAT
-    head = head_cost(algorithm, Sizes(support, queries, learner.targets or ways, network.features))
-    return CallCost(operations + head.multiply_adds, _FLOAT * (numbers + _HELD * head.numbers))
+        solving = _last_layer(learner, algorithm, given, asked)
+        fitting, numbers = fitting + solving.operations, numbers + solving.bytes // _FLOAT
+    return CallCost(operations + learner.members * fitting, _FLOAT * numbers)
 
 
 def check_cost(
@@ -101,9 +112,9 @@ def check_cost(
     ways: int = 1,
 ) -> None:
     """Raises Invalid, at the support or else at `pointer`, where a call is beyond the limits or the model."""
-    if algorithm.support_bound is not None and support > algorithm.support_bound:
+    if learner.support_bound is not None and support > learner.support_bound:
         raise Invalid.at(
-            "/support/inputs", f"{support} examples; this model keeps {algorithm.support_bound} at most"
+            "/support/inputs", f"{support} examples; this model keeps {learner.support_bound} at most"
         )
     cost = call_cost(learner, algorithm, support, queries, ways)
     if cost.operations <= limits.call_operations and cost.bytes <= limits.call_bytes:
@@ -113,7 +124,8 @@ def check_cost(
     else:
         found = f"about {cost.bytes >> 20} MiB of memory; one call may take {limits.call_bytes >> 20} MiB"
     fewer = ", or take fewer inner_steps" if support and algorithm.gradient_steps > 1 else ""
-    place = "/support/inputs" if support else pointer
+    given = "/support/episodes" if "policy" in algorithm.tasks else "/support/inputs"
+    place = given if support else pointer
     raise Invalid.at(place, f"this would take {found} (GET /v1/limits): send fewer examples at a time{fewer}")
 
 

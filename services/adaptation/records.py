@@ -51,8 +51,9 @@ class EpisodesInput:
 
     @property
     def size(self) -> int:
-        """Steps that go through the network."""
-        return sum(len(episode.observations) for episode in self.episodes)
+        """Steps that go through the network: all episodes are padded to the longest."""
+        longest = max((len(episode.observations) for episode in self.episodes), default=0)
+        return len(self.episodes) * longest
 
 
 AnySupportInput = SupportInput | EpisodesInput

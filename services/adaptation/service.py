@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from services.adaptation import repository
 from services.adaptation.actions import ActionOptions, action_options, with_actions
-from services.adaptation.checks import check_metadata, check_options, check_ttl
+from services.adaptation.checks import check_metadata, check_options, check_ttl, refused_option
 from services.adaptation.cost import check_cost, learner_cost
 from services.adaptation.inputs import engine_inputs
 from services.adaptation.limits import Limits
@@ -127,7 +127,7 @@ class AdaptationService:
         prepared = await self._prepared(support, version, classes)
         if prepared.size == 0:
             raise Invalid.at("/support/episodes", "no episodes: there is nothing to adapt to")
-        check_cost(version.cost, algorithm, prepared.size, 0, self._limits, ways=prepared.ways)
+        check_cost(version.cost, algorithm, support.size, 0, self._limits, ways=prepared.ways)
         call = AdaptCall(
             version.artifact,
             prepared.support,
@@ -172,7 +172,7 @@ class AdaptationService:
         made, version = await self._adapted(adaptation_id, revision)
         wanted, rest = _acting(version, options)
         if rest:
-            raise Invalid.at(f"/options/{next(iter(rest))}", "a query of this model has no such option")
+            raise refused_option(next(iter(rest)), "a query of this model has no such option")
         check_cost(version.cost, version.learner.algorithm, 0, len(inputs), self._limits, pointer)
         query = await self._query(inputs, version, made.classes, pointer)
         call = PredictCall(version.artifact, made.digest, query, principal)
@@ -204,7 +204,7 @@ class AdaptationService:
         else:
             classes = earlier.classes if earlier is not None else None
             prepared = await self._prepared(support, version, classes)
-        check_cost(version.cost, algorithm, prepared.size, len(inputs), self._limits, ways=prepared.ways)
+        check_cost(version.cost, algorithm, examples, len(inputs), self._limits, ways=prepared.ways)
         query = await self._query(inputs, version, prepared.classes)
         call = AdaptPredictCall(
             version.artifact,

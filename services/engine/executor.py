@@ -106,9 +106,7 @@ class Executor:
         adapted = None
         if isinstance(call, AdaptCall | AdaptPredictCall):
             spec = model.spec(call.options)
-            check_support(
-                call.support, model.signature, model.manifest.max_ways, spec.algorithm.support_bound
-            )
+            check_support(call.support, model.signature, model.manifest.max_ways, spec.support_bound)
         if isinstance(call, PredictCall | AdaptPredictCall):
             check_inputs(call.inputs, model.signature)
         if isinstance(call, PredictCall):

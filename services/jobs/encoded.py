@@ -6,6 +6,7 @@ The folder holds nothing that cannot be made again, and may be emptied at any ti
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,9 +90,14 @@ class FeatureFolder:
 
     def _write(self, path: Path, features: Array) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        written = path.with_suffix(".writing")
-        with written.open("wb") as file:
-            np.save(file, features, allow_pickle=False)
+        # A name of its own: another job may be writing the same features.
+        with NamedTemporaryFile(dir=self._folder, suffix=".writing", delete=False) as file:
+            written = Path(file.name)
+            try:
+                np.save(file, features, allow_pickle=False)
+            except BaseException:
+                written.unlink()
+                raise
         written.replace(path)
         files = sorted(self._folder.glob("*.npy"), key=lambda one: one.stat().st_mtime, reverse=True)
         total = 0

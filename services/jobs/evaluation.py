@@ -8,6 +8,7 @@ import torch
 
 from models.build import build_environments, build_family, build_policy_learner
 from models.encoders.tuning import Tuning, tuned_params
+from models.environments.environment import MissingPackagesError
 from models.functional import Params
 from models.spec import EncoderSpec, EnvironmentSpec, LabelledSpec, MlpSpec, NetworkSpec
 from models.tasks.family import TaskFamily
@@ -64,7 +65,7 @@ def prepare_evaluation(
     params = {name: torch.tensor(value) for name, value in arrays.items()}
     try:
         if isinstance(config.tasks, EnvironmentSpec):
-            return PolicyExamination(
+            return _PolicyExamination(
                 build_policy_learner(manifest.learner, manifest.signature),
                 params,
                 build_environments(config.tasks),
@@ -87,6 +88,15 @@ def prepare_evaluation(
         )
     except ValueError as error:
         raise Unsuitable(str(error)) from error
+
+
+class _PolicyExamination(PolicyExamination):
+    def advance(self, tell: Callable[[int], None]) -> None:
+        """Raises Unsuitable where the environment's packages are not installed."""
+        try:
+            super().advance(tell)
+        except MissingPackagesError as error:
+            raise Unsuitable(str(error)) from error
 
 
 def _family(

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from models.spec import EnvironmentSpec, GroupSpec, LabelledSpec, Signature, TaskFamilySpec
+from models.spec import EnvironmentSpec, GroupSpec, LabelledSpec, Signature, TaskFamilySpec, signature_of
 from services.datasets.records import Dataset
 from services.errors import Fault, Invalid
 from services.jobs.faults import fault_of
@@ -99,6 +99,12 @@ def resolve_evaluation(
             f"nothing is recorded of the tasks that {version.model}@{version.version} was trained on: name a "
             "dataset",
         )
+    if not hasattr(tasks, "dataset") and not _is_of(version, tasks):
+        raise Invalid.at(
+            "/model",
+            f"{version.model}@{version.version} takes other inputs, or answers otherwise, than the tasks of its "
+            "own record ask for: it was made elsewhere, and the record is not of it",
+        )
     policy = isinstance(tasks, EnvironmentSpec)
     shots = () if policy else tuple(sorted({*_SHOTS, getattr(tasks, "n_shot", 1)}))
     return EvaluationConfig(
@@ -110,6 +116,12 @@ def resolve_evaluation(
         whole=whole,
         tasks=tasks,
     )
+
+
+def _is_of(version: ModelVersion, tasks: TaskFamilySpec) -> bool:
+    """Whether the version could have been trained on tasks that need no dataset."""
+    theirs, own = signature_of(tasks), version.signature
+    return (theirs.inputs, theirs.targets, theirs.actions) == (own.inputs, own.targets, own.actions)
 
 
 def _tasks_of(dataset: Dataset, version: ModelVersion, recorded: TaskFamilySpec | None) -> LabelledSpec:

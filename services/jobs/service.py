@@ -79,7 +79,9 @@ class JobService:
         """
         kind = draft.get("type") or "meta_training"
         if kind == "evaluation":
-            made = new_evaluation(draft, token, self._registry, self._datasets, self._clock.now())
+            made = new_evaluation(
+                draft, token, self._registry, self._datasets, self._clock.now(), self._max_step_bytes
+            )
             return self._queue(made, made.config["tasks"].get("dataset"), "/dataset")
         if kind != "meta_training":
             raise Invalid.at("/type", "a job is a meta_training (the default) or an evaluation")

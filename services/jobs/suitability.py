@@ -79,7 +79,8 @@ def check(
                 "/training/meta_batch_size",
                 f"one outer step would take about {needed / 2**30:.1f} GiB, more than the "
                 f"{max_step_bytes / 2**30:.1f} GiB that a worker has for it: "
-                "lower meta_batch_size, n_way, n_shot, n_query, n_trajectories, horizon or inner_steps",
+                "lower meta_batch_size, n_way, n_shot, n_query, n_trajectories, horizon or inner_steps, or take "
+                "smaller tasks",
             )
         )
     if faults:
@@ -141,10 +142,11 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
         )
 
     support, _ = examples_of(config)
-    if algorithm.support_bound is not None and support > algorithm.support_bound:
+    bound = config.learner.support_bound
+    if bound is not None and support > bound:
         yield Fault(
             "/learner/algorithm/max_support",
-            f"an episode has up to {support} support examples, and this learner keeps {algorithm.support_bound}",
+            f"an episode has up to {support} support examples, and this learner keeps {bound}",
         )
 
 

@@ -4,6 +4,7 @@ What goes in comes out byte for byte. Adapted models of one base differ in their
 small, names and shapes would take as much room as those. Knows the file's first bytes; not what it is for.
 """
 
+import hashlib
 from collections.abc import Callable, Collection, Mapping
 from typing import TypeVar
 
@@ -20,12 +21,16 @@ InsertT = TypeVar("InsertT", postgresql.Insert, sqlite.Insert)
 _PARAMS = table_of(AdaptedParamsRow)
 _HEADERS = table_of(ParamsHeaderRow)
 _FILES = select(_PARAMS.c.digest, _HEADERS.c.header, _PARAMS.c.numbers).join(_HEADERS)
-_HEADER_ID = select(_HEADERS.c.id).where(_HEADERS.c.header == bindparam("header")).scalar_subquery()
+_HEADER_ID = select(_HEADERS.c.id).where(_HEADERS.c.digest == bindparam("header_digest")).scalar_subquery()
 
 
 def _inserts(insert: Callable[[Table], InsertT]) -> tuple[InsertT, InsertT]:
     """Into the headers and into the parameters."""
-    headers = insert(_HEADERS).values(header=bindparam("header")).on_conflict_do_nothing()
+    headers = (
+        insert(_HEADERS)
+        .values(header=bindparam("header"), digest=bindparam("digest"))
+        .on_conflict_do_nothing()
+    )
     params = insert(_PARAMS).values(
         digest=bindparam("digest"), header_id=_HEADER_ID, numbers=bindparam("numbers")
     )
@@ -43,11 +48,15 @@ def put(session: Session, files: Mapping[str, bytes]) -> None:
     """Add files by digest where they are not there yet, and lock the rows of those that are."""
     # In one order everywhere, so that two groups that share parameters never wait for each other.
     split = [(digest, *_split(files[digest])) for digest in sorted(files)]
-    headers = sorted({header for _, header, _ in split})
+    digests = {header: hashlib.sha256(header).hexdigest() for _, header, _ in split}
+    headers = [{"header": header, "digest": digests[header]} for header in sorted(digests)]
     connection = session.connection()
     new_headers, new_params = _INSERTS[connection.dialect.name]
-    insert_rows(connection, new_headers, [{"header": header} for header in headers])
-    rows = [{"digest": digest, "header": header, "numbers": numbers} for digest, header, numbers in split]
+    insert_rows(connection, new_headers, headers)
+    rows = [
+        {"digest": digest, "header_digest": digests[header], "numbers": numbers}
+        for digest, header, numbers in split
+    ]
     insert_rows(connection, new_params, rows)
 
 

@@ -118,12 +118,16 @@ class AliasRow(Row):
 
 
 class ParamsHeaderRow(Row):
-    """Names and shapes of adapted parameters: the first bytes of their files, equal for all of one base."""
+    """Names and shapes of adapted parameters: the first bytes of their files, equal for all of one base.
+
+    Found by their sha256, for they may be longer than what an index takes.
+    """
 
     __tablename__ = "params_headers"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    header: Mapped[bytes] = mapped_column(unique=True)
+    header: Mapped[bytes]
+    digest: Mapped[str] = mapped_column(Digest, unique=True)
 
 
 class AdaptedParamsRow(Row):

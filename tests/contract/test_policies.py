@@ -214,6 +214,7 @@ def test_a_support_that_does_not_fit_the_model_is_refused(
         ("steering", {"seed": -1}, "/options/seed"),
         ("steering", {"seed": 1.5}, "/options/seed"),
         ("steering", {"temperature": 1}, "/options/temperature"),
+        ("steering", {"a/b~c": 1}, "/options/a~1b~0c"),
     ],
 )
 def test_a_way_to_act_that_there_is_not_is_refused(

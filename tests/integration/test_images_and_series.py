@@ -69,5 +69,7 @@ def test_images_by_an_ensemble_of_views(server: Server) -> None:
             training={"iterations": 5, "meta_batch_size": 1, "test_episodes": 4},
         ).wait()
         assert job.result is not None
+        learner = client.models.version("bars", 1).learner
+        assert (learner.members, learner.views, learner.normalise) == (2, 3, False)
         adaptation = client.adapt("bars@1", images[::OF_EACH], labels[::OF_EACH])
         assert adaptation.predict(images[::OF_EACH]).labels == list(range(CLASSES))

@@ -2,6 +2,9 @@
 
 from models.spec.algorithms.algorithm import Algorithm
 
+PENALTIES = 5
+"""How many penalties are tried on every support set."""
+
 
 class AutoSpec(Algorithm, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="auto"):
     """What the evidence supports on a pretrained encoder's features, chosen by the support set itself.

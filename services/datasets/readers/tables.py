@@ -149,7 +149,9 @@ def order_of(table: pa.Table, chosen: Chosen) -> Array | None:
     column = table.column(chosen.order)
     check_filled(column, chosen.order, 0)
     kind = column.type
-    if pa.types.is_temporal(kind):
+    if pa.types.is_date32(kind) or pa.types.is_time32(kind):
+        column, kind = column.cast(pa.int32()), pa.int32()
+    elif pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
         column, kind = column.cast(pa.int64()), pa.int64()
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         raise Invalid(f"the order column {chosen.order!r} holds {kind}: it has to be numbers or times")

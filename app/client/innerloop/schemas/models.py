@@ -72,12 +72,18 @@ class PolicySignatureResponse(ResponseBody):
 
 
 class LearnerResponse(ResponseBody):
-    """How a version adapts; `adjustable` lists the options that a caller may set; `max_ways` its most classes."""
+    """How a version adapts; `adjustable` lists the options that a caller may set; `max_ways` its most classes.
+
+    `normalise`, `members` and `views` are as in the configuration of the job that made it.
+    """
 
     algorithm: dict[str, Any]
     network: dict[str, Any]
     adjustable: list[str]
     max_ways: int | None = None
+    normalise: bool = False
+    members: int = 1
+    views: int = 1
 
 
 class ModelVersionResponse(ResponseBody):

@@ -143,6 +143,16 @@ def test_the_whole_of_a_dataset_is_drawn_from() -> None:
     assert len(query.inputs.flatten(0, 1).unique(dim=0)) == 15
     within = Whole(LabelledSpec(dataset="d", n_way=2, n_query=4, within_task=True), _data((5, 5, 5, 4)))
     assert len(within.samplers["test"].counts_C) == 2
-    for few in (LabelledSpec(dataset="d", n_way=4, n_query=4), LabelledSpec(dataset="d", n_way=3, n_query=5)):
-        with pytest.raises(ValueError, match=f"need {few.n_way} classes of at least"):
-            Whole(few, _data((5, 5, 5, 4)))
+    with pytest.raises(ValueError, match="need 4 classes of at least"):
+        Whole(LabelledSpec(dataset="d", n_way=4, n_query=4), _data((5, 5, 5, 4)))
+    with pytest.raises(ValueError, match="the largest of this dataset's 4 classes has 5"):
+        Whole(LabelledSpec(dataset="d", n_way=3, n_query=5), _data((5, 5, 5, 4)))
+
+
+def test_an_example_that_is_there_twice_is_not_given_and_asked_for() -> None:
+    once = _data((6, 6, 6))
+    twice = LabelledData.from_arrays(once.inputs.repeat(2, 1).numpy(), once.labels.repeat(2).numpy())
+    family = Whole(LabelledSpec(dataset="d", n_way=3, n_query=5), twice)
+    batch = family.sample(torch.Generator().manual_seed(0), 20, "test")
+    for given, asked in zip(batch.support.inputs, batch.query.inputs, strict=True):
+        assert len(torch.cat([given, asked]).unique(dim=0)) == 18

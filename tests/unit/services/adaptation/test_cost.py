@@ -1,17 +1,23 @@
 """A call that would keep the engine to itself is refused; the usual ones are far from it."""
 
+import msgspec
+import numpy as np
 import pytest
 
 from models.spec import (
     AlgorithmSpec,
     AnilSpec,
     AnpSpec,
+    AutoSpec,
+    BoxSpace,
     Conv4Spec,
     LearnerSpec,
     LogisticSpec,
+    MamlPolicySpec,
     MamlSpec,
     MatchingNetSpec,
     MlpSpec,
+    NetworkCost,
     NetworkSpec,
     ProtoNetSpec,
     RidgeSpec,
@@ -19,8 +25,9 @@ from models.spec import (
     SvmSpec,
     TensorSpec,
 )
-from services.adaptation.cost import CallCost, call_cost, check_cost, learner_cost
+from services.adaptation.cost import CallCost, LearnerCost, call_cost, check_cost, learner_cost
 from services.adaptation.limits import Limits
+from services.adaptation.records import EpisodeInput, EpisodesInput
 from services.errors import Invalid
 from tests import small_models
 
@@ -133,3 +140,45 @@ def test_no_more_examples_are_taken_than_are_kept() -> None:
     with pytest.raises(Invalid, match="11 examples; this model keeps 10") as refused:
         cost(kept, images(*OMNIGLOT), 11)
     assert refused.value.faults[0].pointer == "/support/inputs"
+
+
+def test_one_long_episode_costs_what_all_are_padded_to() -> None:
+    def episode(steps: int) -> EpisodeInput:
+        return EpisodeInput(np.zeros((steps, 2)), np.zeros((steps, 2)), np.zeros(steps))
+
+    box = Signature.of_policy(2, BoxSpace(shape=(2,), low=-1.0, high=1.0))
+    learner = LearnerSpec(algorithm=MamlPolicySpec(), network=MlpSpec(hidden=(1024, 1024)))
+    costs = learner_cost(learner, box, None)
+    short = EpisodesInput([episode(32)] * 128)
+    check_cost(costs, learner.algorithm, short.size, 0, LIMITS)
+    uneven = EpisodesInput([*short.episodes[1:], episode(4096)])
+    with pytest.raises(Invalid) as caught:
+        check_cost(costs, learner.algorithm, uneven.size, 0, LIMITS)
+    assert [fault.pointer for fault in caught.value.faults] == ["/support/episodes"]
+
+
+@pytest.mark.parametrize("algorithm", [SvmSpec(), LogisticSpec(), RidgeSpec(), AutoSpec()])
+def test_a_last_layer_is_fitted_to_every_view(algorithm: AlgorithmSpec) -> None:
+    spec = LearnerSpec(algorithm=algorithm, network=Conv4Spec(), views=9)
+    views = learner_cost(spec, images(*OMNIGLOT), None)
+    plain = learner_cost(msgspec.structs.replace(spec, views=1), images(*OMNIGLOT), None)
+    fitted = call_cost(views, algorithm, 400, 0, 5)
+    assert fitted.operations >= call_cost(plain, algorithm, 9 * 400, 0, 5).operations
+    assert fitted.bytes >= call_cost(plain, algorithm, 9 * 400, 0, 5).bytes
+
+
+def test_every_view_is_kept_or_the_call_refused() -> None:
+    algorithm = MatchingNetSpec(max_support=64)
+    spec = LearnerSpec(algorithm=algorithm, network=Conv4Spec(), views=9)
+    learner = learner_cost(spec, images(*OMNIGLOT), None)
+    check_cost(learner, algorithm, 7, 0, LIMITS)
+    with pytest.raises(Invalid, match="keeps 7 at most"):
+        check_cost(learner, algorithm, 8, 0, LIMITS)
+
+
+def test_the_default_head_on_wide_features_is_no_gift() -> None:
+    wide = NetworkCost(activations=4096, widest=4096, features=4096, weights=0, multiply_adds=0)
+    learner = LearnerCost(wide, last_layer=0, columns=4097, regression=False, targets=0)
+    check_cost(learner, AutoSpec(), 1000, 0, LIMITS, ways=100)
+    with pytest.raises(Invalid, match="multiply-adds"):
+        check_cost(learner, AutoSpec(), 4096, 0, LIMITS, ways=1024)

@@ -1,6 +1,7 @@
 """Categories and order: a table's kinds become indices, its rows a sequence, and what cannot is said."""
 
 from collections.abc import Callable
+from datetime import date, datetime, time
 
 import pytest
 
@@ -54,6 +55,20 @@ def test_categories_become_indices_and_rows_a_sequence(read: Read) -> None:
 def test_the_order_is_no_input_unless_it_is_named_as_one() -> None:
     arrays = _csv(DatasetColumns(target="score", task="who", categorical=("kind",), order="at"), TABLE)
     assert [column.name for column in arrays.columns] == ["skill", "kind"]
+
+
+@pytest.mark.parametrize("read", [_parquet, _csv])
+@pytest.mark.parametrize(
+    ("late", "early"),
+    [
+        (date(2026, 1, 2), date(2025, 12, 31)),
+        (datetime(2026, 1, 2, 3), datetime(2026, 1, 2, 2)),
+        (time(10, 0), time(9, 30)),
+    ],
+)
+def test_days_and_times_are_an_order(read: Read, late: object, early: object) -> None:
+    table = {"x": [1, 2], "y": [0.5, 1.5], "at": [late, early]}
+    assert read(DatasetColumns(target="y", order="at"), table).inputs.tolist() == [[2], [1]]
 
 
 def test_what_columns_mean_is_kept() -> None:

@@ -1,20 +1,28 @@
 """An evaluation from its draft to its report, by the same steps as a training; no queue, no HTTP."""
 
 import io
+import sys
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+import torch
 
+from models.build import build_policy_learner
+from models.spec import CheetahSpec, LearnerSpec, MamlPolicySpec, MlpSpec, signature_of
 from services.datasets.records import DatasetColumns
 from services.errors import Invalid
+from services.jobs.evaluation import prepare_evaluation
+from services.jobs.evaluation_config import EvaluationConfig
+from services.jobs.failures import Unsuitable
 from services.jobs.ledger import Ledger
 from services.jobs.records import Job
 from services.jobs.settings import WorkerSettings
 from services.jobs.states import JobState
 from services.jobs.steps import Steps
 from services.jobs.workflow import carry
+from services.storage.manifest import Manifest, decode_artifact, encode_artifact
 from tests import small_models
 from tests.unit.services.jobs.conftest import Bench, small
 
@@ -159,6 +167,41 @@ def test_a_policy_has_a_return_for_every_step(bench: Bench) -> None:
     assert [row["steps"] for row in job.metrics["per_step"]] == [0, 1, 2, 3]
     assert job.metrics["per_step"][2]["return"] == job.metrics["return_step_2"]
     assert job.config["shots"] == []
+
+
+def test_more_tasks_than_a_worker_can_hold_are_refused(bench: Bench) -> None:
+    tasks = {"family": "tabular_mdp", "states": 200, "actions": 10, "n_trajectories": 1, "horizon": 1}
+    trained = run(bench, {"model": "walker", **POLICY, "tasks": tasks})
+    assert trained.status is JobState.SUCCEEDED, trained.error
+    with pytest.raises(Invalid) as caught:
+        bench.jobs.submit({"type": "evaluation", "model": "walker", "episodes": 10_000})
+    assert [fault.pointer for fault in caught.value.faults] == ["/episodes"]
+    bench.jobs.submit({"type": "evaluation", "model": "walker", "episodes": 1})
+
+
+def test_a_record_that_is_not_of_the_version_is_refused(bench: Bench) -> None:
+    run(bench, small())
+    manifest, params = decode_artifact(bench.artifacts.read(bench.registry.resolve("m").artifact_sha256))
+    other = msgspec.structs.replace(manifest, training={"tasks": {"family": "navigation"}})
+    bench.registry.publish("odd", encode_artifact(params, other))
+    with pytest.raises(Invalid) as caught:
+        bench.jobs.submit({"type": "evaluation", "model": "odd"})
+    assert [fault.pointer for fault in caught.value.faults] == ["/model"]
+
+
+def test_packages_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("gymnasium", "gymnasium.vector", "mujoco"):
+        monkeypatch.setitem(sys.modules, name, None)
+    tasks = CheetahSpec(goal="velocity", n_trajectories=1, horizon=1)
+    learner = LearnerSpec(algorithm=MamlPolicySpec(), network=MlpSpec(hidden=(4,)))
+    signature = signature_of(tasks)
+    params = build_policy_learner(learner, signature).init(torch.Generator())
+    manifest = Manifest(learner=learner, signature=signature, max_ways=None, training={}, metrics={})
+    file = encode_artifact({name: value.numpy() for name, value in params.items()}, manifest)
+    config = EvaluationConfig(model="m", version=1, episodes=1, seed=0, shots=(), whole=False, tasks=tasks)
+    examination = prepare_evaluation(msgspec.to_builtins(config), file, lambda _: None, SETTINGS)
+    with pytest.raises(Unsuitable, match="extra `rl`"):
+        examination.advance(lambda _: None)
 
 
 def test_a_version_that_was_deleted_meanwhile_fails_its_job(bench: Bench) -> None:

@@ -91,7 +91,7 @@ def test_a_digest_is_read_as_its_digits(database: Database) -> None:
     digest = "ab" * 32
     statement = select(AdaptedParamsRow.digest, AdaptedParamsRow.numbers)
     with database.write() as session:
-        session.add(ParamsHeaderRow(id=1, header=b"h"))
+        session.add(ParamsHeaderRow(id=1, header=b"h", digest="00" * 32))
         session.flush()
         session.add(AdaptedParamsRow(digest=digest, header_id=1, numbers=b"12"))
     with database.read() as session:

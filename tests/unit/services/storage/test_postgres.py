@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -17,12 +18,14 @@ from services.errors import Conflict, Unavailable
 from services.idempotency.records import Fresh, Replay
 from services.idempotency.service import IdempotencyService
 from services.registry.service import RegistryService
+from services.storage import params
 from services.storage.artifacts import MemoryArtifactStore
 from services.storage.database import Database, driver_url
-from services.storage.migrations import migrate
+from services.storage.migrations import migrate, upgrade
 from services.storage.references import keep, release
 from services.storage.settings import StorageSettings
-from services.storage.tables import ModelRow, Row
+from services.storage.tables import AdaptationRow, ModelRow, ParamsHeaderRow, Row
+from services.storage.tensor_file import encode_tensors
 from tests.fakes import FakeClock, artifact_file
 from tests.postgres import postgres_server
 
@@ -37,16 +40,20 @@ def server_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def settings(server_url: str, tmp_path: Path) -> StorageSettings:
-    """A migrated database of its own within the one server."""
+def empty(server_url: str, tmp_path: Path) -> StorageSettings:
+    """A database of its own within the one server."""
     name = f"t{abs(hash(tmp_path))}"
     admin = create_engine(driver_url(server_url), poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
     url = server_url.replace("/postgres?", f"/{name}?")
-    settings = StorageSettings(data_dir=tmp_path, database_url=url, jobs_database_url=None)
-    migrate(settings)
-    return settings
+    return StorageSettings(data_dir=tmp_path, database_url=url, jobs_database_url=None)
+
+
+@pytest.fixture
+def settings(empty: StorageSettings) -> StorageSettings:
+    migrate(empty)
+    return empty
 
 
 @pytest.fixture
@@ -80,6 +87,49 @@ def test_the_migrations_make_the_tables_that_the_code_declares(settings: Storage
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Row.metadata) == []
+
+
+def test_digests_become_bytes_and_keep_what_they_name(empty: StorageSettings) -> None:
+    upgrade(empty.tables_url, "0003")
+    files = {f"{number:064x}": encode_tensors({"w": np.full(3, number, np.float32)}) for number in range(2)}
+    engine = create_engine(driver_url(empty.tables_url), poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO models (name, created_at, last_version) VALUES ('m', now(), 1)"))
+        connection.execute(
+            text(
+                "INSERT INTO model_versions (model, version, artifact_sha256, artifact_bytes, manifest, created_at)"
+                " VALUES ('m', 1, 'sha', 10, '{}', now())"
+            )
+        )
+        for digest, file in files.items():
+            given = {"digest": digest, "file": file, "id": f"adp_{digest[-1]}"}
+            connection.execute(text("INSERT INTO adapted_params VALUES (:digest, :file)"), given)
+            connection.execute(
+                text(
+                    "INSERT INTO adaptations (id, model, version, digest, task, n_support, support_loss, options,"
+                    " caller_metadata, revision, created_at)"
+                    " VALUES (:id, 'm', 1, :digest, 'regression', 4, 0.5, '{}', '{}', 1, now())"
+                ),
+                given,
+            )
+    migrate(empty)
+    database = Database(empty.tables_url)
+    with database.read() as session:
+        assert params.read(session, list(files)) == files
+        named = {row.id: row.digest for row in session.scalars(select(AdaptationRow))}
+        assert session.scalar(select(func.count()).select_from(ParamsHeaderRow)) == 1
+    database.close()
+    assert named == {f"adp_{digest[-1]}": digest for digest in files}
+
+
+def test_a_header_may_be_longer_than_an_index_takes(database: Database) -> None:
+    names = [np.random.default_rng(number).bytes(40).hex() for number in range(100)]
+    file = encode_tensors({name: np.zeros(1, np.float32) for name in names})
+    for _ in range(2):
+        with database.write() as session:
+            params.put(session, {"ab" * 32: file})
+    with database.read() as session:
+        assert params.read(session, ["ab" * 32]) == {"ab" * 32: file}
 
 
 def test_migrating_at_once_and_again_is_safe(settings: StorageSettings, database: Database) -> None:
