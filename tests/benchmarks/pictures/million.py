@@ -52,6 +52,8 @@ def _bytes(axes: Any, raw: float, figures: list[Figure]) -> None:
 
 def _latencies(axes: Any, latencies: dict[str, list[float]], figures: dict[str, Figure]) -> None:
     axes.set_title("Milliseconds to answer one client, over HTTP", pad=10)
+    from matplotlib.ticker import LogLocator, NullLocator
+
     axes.set_xscale("log")
     names = list(latencies)[::-1]
     for place, name in enumerate(names):
@@ -65,6 +67,8 @@ def _latencies(axes: Any, latencies: dict[str, list[float]], figures: dict[str, 
         axes.plot([gate, gate], [place - 0.33, place + 0.33], color=MISSED, linewidth=2)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

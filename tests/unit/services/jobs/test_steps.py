@@ -250,7 +250,10 @@ def test_a_lifetime_is_a_job_as_well(hand: Hand) -> None:
 def test_an_environment_without_its_packages_is_told(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gymnasium", None)
     monkeypatch.setitem(sys.modules, "gymnasium.vector", None)
-    draft = {**POLICY, "tasks": {"family": "cheetah", "goal": "velocity", "n_trajectories": 2, "horizon": 200}}
+    draft = {
+        **POLICY,
+        "tasks": {"family": "cheetah", "goal": "velocity", "n_trajectories": 2, "horizon": 200},
+    }
     failed = hand.carry(hand.bench.jobs.submit(draft))
     assert failed.error is not None
     assert failed.error.code == "invalid_configuration"
