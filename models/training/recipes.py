@@ -259,7 +259,7 @@ RECIPES: tuple[Recipe, ...] = (
             ),
             tasks=NavigationSpec(n_trajectories=20, horizon=100),
             training=TrainingSpec(
-                iterations=400,
+                iterations=100,
                 meta_batch_size=20,
                 meta_lr=0.005,
                 schedule="cosine",
