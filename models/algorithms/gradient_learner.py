@@ -1,5 +1,6 @@
 """What learners have in common that adapt a network by gradients. Knows no inner loop: each has its own."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from torch import Generator, Tensor
@@ -9,7 +10,7 @@ from models.functional import Network, Params, accuracy, cross_entropy, only_rea
 from models.spec import Task
 
 
-class GradientLearner:
+class GradientLearner(ABC):
     """Answers by the network at the meta-parameters, those that were adapted in place of their namesakes.
 
     Its last layer has one output for each class slot it was trained with, so `max_ways` bounds a task's
@@ -25,11 +26,11 @@ class GradientLearner:
     def init(self, generator: Generator) -> dict[str, Tensor]:
         return self.network.init(generator)
 
+    @abstractmethod
     def adapt(
         self, meta_params: Params, support: SupportSet, start: Params | None = None
     ) -> dict[str, Tensor]:
         """See `MetaLearner`; every algorithm says what it adapts."""
-        raise NotImplementedError
 
     def outputs(self, meta_params: Params, adapted_params: Params, inputs: Tensor) -> Tensor:
         """The network's outputs [E, F], those of unused class slots too."""

@@ -5,6 +5,7 @@ tasks and machine: one pass saves calls, but a convolution with its own weights 
 one, which CPUs do badly.
 """
 
+from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Protocol
@@ -28,7 +29,7 @@ class Plan(Protocol):
         ...
 
 
-class EagerPlan:
+class EagerPlan(ABC):
     """A step at a time, by calls of torch's own kernels."""
 
     name: str
@@ -46,9 +47,9 @@ class EagerPlan:
             history.append(metrics)
         return state, torch.stack(history)
 
+    @abstractmethod
     def step(self, state: OuterState, block: Block, place: int) -> tuple[OuterState, Tensor]:
         """The block's step number `place`: the state after it, metrics [K]."""
-        raise NotImplementedError
 
 
 class VmapPlan(EagerPlan):

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.spec import MamlPolicySpec
+from models.spec.algorithms.inner_loop import InnerLoop
 from services.engine.batching import rung
 from services.engine.layout import Layout
 from services.engine.messages import (
@@ -190,11 +192,11 @@ _NOT_FINITE = "the prediction is not finite: are the inputs of a size the model 
 
 def _diverged(model: ResidentModel, call: AdaptCall | AdaptPredictCall) -> EngineFault:
     spec = model.spec(call.options).algorithm
-    if spec.gradient_steps:
+    if isinstance(spec, InnerLoop | MamlPolicySpec) and spec.gradient_steps:
         return EngineFault(
             "invalid",
-            f"the inner loop diverged: such an inner_lr over {spec.gradient_steps} steps is too much for this "
-            "support set",
+            f"the inner loop diverged: inner_lr {spec.inner_lr:g} over {spec.gradient_steps} steps is too much for "
+            "this support set",
         )
     return EngineFault(
         "invalid", "adapting gave numbers that are not finite: are the support's values too large?"

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from models.algorithms.maml import RATES, Maml, step_weights
-from models.episode import Episode, QuerySet, SupportSet
 from models.networks.heads import WithHead
 from models.networks.mlp import Mlp
 from models.spec import MamlSpec, Task
+from tests.unit.models.algorithms.finite_differences import padded_episode
 
 
 def _learner(task: Task, inner_steps: int, first_order: bool = False) -> Maml:
@@ -21,24 +21,8 @@ def _doubles(learner: Maml, seed: int) -> dict[str, Tensor]:
     return {name: value.double() for name, value in learner.init(torch.Generator().manual_seed(seed)).items()}
 
 
-def _episode(task: Task) -> Episode:
-    generator = torch.Generator().manual_seed(3)
-
-    def examples(count: int) -> tuple[Tensor, Tensor]:
-        inputs = torch.randn(count, 2, generator=generator).double()
-        if task == "classification":
-            return inputs, torch.arange(count) % 3
-        return inputs, torch.randn(count, 1, generator=generator).double()
-
-    class_mask = torch.tensor([1.0, 1, 1, 0] if task == "classification" else []).double()
-    support_mask = torch.tensor([1.0, 1, 1, 1, 1, 0]).double()
-    return Episode(
-        SupportSet(*examples(6), support_mask, class_mask), QuerySet(*examples(5), torch.ones(5).double())
-    )
-
-
 def test_going_on_from_an_adaptation_is_taking_more_steps() -> None:
-    episode = _episode("classification")
+    episode = padded_episode("classification")
     once, twice = _learner("classification", 2), _learner("classification", 4)
     params = _doubles(once, 5)
     halfway = once.adapt(params, episode.support)
@@ -50,7 +34,7 @@ def test_going_on_from_an_adaptation_is_taking_more_steps() -> None:
 
 
 def test_no_inner_steps_answer_like_the_base_model() -> None:
-    learner, episode = _learner("regression", 0), _episode("regression")
+    learner, episode = _learner("regression", 0), padded_episode("regression")
     params = _doubles(learner, 5)
     adapted = learner.adapt(params, episode.support)
     outputs = learner.predict(params, adapted, episode.query.inputs)
@@ -59,7 +43,7 @@ def test_no_inner_steps_answer_like_the_base_model() -> None:
 
 
 def test_unused_class_slots_get_no_probability_and_leave_the_loss_alone() -> None:
-    learner, episode = _learner("classification", 2), _episode("classification")
+    learner, episode = _learner("classification", 2), padded_episode("classification")
     params = _doubles(learner, 5)
     adapted = learner.adapt(params, episode.support)
     logits = learner.predict(params, adapted, episode.query.inputs)["logits"]
@@ -70,7 +54,7 @@ def test_unused_class_slots_get_no_probability_and_leave_the_loss_alone() -> Non
 
 
 def test_an_empty_support_set_changes_nothing() -> None:
-    learner, episode = _learner("regression", 3), _episode("regression")
+    learner, episode = _learner("regression", 3), padded_episode("regression")
     params = _doubles(learner, 5)
     nothing = episode.support._replace(mask=torch.zeros(6).double())
     for name, value in learner.adapt(params, nothing).items():
@@ -78,7 +62,7 @@ def test_an_empty_support_set_changes_nothing() -> None:
 
 
 def test_a_step_beyond_those_trained_takes_the_last_learned_rate() -> None:
-    episode = _episode("regression")
+    episode = padded_episode("regression")
     trained = Maml(
         MamlSpec(inner_steps=2, inner_lr=0.1, learned_rates="per_step"),
         "regression",

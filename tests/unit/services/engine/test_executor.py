@@ -265,7 +265,7 @@ def test_an_inner_loop_that_diverges_says_so(bench: Bench) -> None:
     (fault,) = bench.run(AdaptCall(model, LINE_OF_FOUR, {"inner_lr": 10.0, "inner_steps": 200}))
     assert isinstance(fault, EngineFault)
     assert fault.code == "invalid"
-    assert "inner_lr over 200 steps" in fault.detail
+    assert "inner_lr 10 over 200 steps" in fault.detail
     assert len(bench.adapted) == 0
 
 

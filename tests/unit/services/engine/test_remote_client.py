@@ -137,7 +137,7 @@ def test_what_the_engine_refuses_arrives_as_what_it_is(engine: EngineProcess) ->
                 await client.inspect(InspectCall("0" * 64))
             with pytest.raises(NotFound):
                 await client.predict(PredictCall(model, "0" * 64, X))
-            with pytest.raises(Invalid, match="inner_lr over 200 steps"):
+            with pytest.raises(Invalid, match="inner_lr 10"):
                 await client.adapt(AdaptCall(model, Support(X, Y), {"inner_lr": 10.0, "inner_steps": 200}))
             assert (await client.inspect(InspectCall(model))).resident_models == 1
             assert b'innerloop_engine_batch_size_count{kind="inspect"} 2.0' in await client.metrics()
