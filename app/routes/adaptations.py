@@ -1,6 +1,9 @@
 """Adaptations over HTTP: make one from a support set, look at it, list, delete."""
 
+from typing import Any
+
 import anyio.to_thread
+import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -14,12 +17,8 @@ from app.requests.finite import refuse_infinities
 from app.requests.parameters import AdaptationId, ReferenceFilter
 from app.requests.supports import support_of
 from app.responses import examples
-from app.responses.answers import answer, answer_tagged, listed
-from innerloop.schemas.adaptations import (
-    AdaptationRequest,
-    AdaptationResponse,
-    VersionReference,
-)
+from app.responses.answers import JSON, answer_tagged, listed
+from innerloop.schemas.adaptations import AdaptationRequest, AdaptationResponse
 from innerloop.schemas.listing import ListResponse
 from services.adaptation.records import Adaptation
 from services.errors import Invalid
@@ -68,7 +67,7 @@ async def create_adaptation(request: Request) -> Response:
         )
         made = await while_connected(request, making)
         headers = {"Location": f"/v1/adaptations/{made.id}", "ETag": etag_of(made.revision)}
-        return answer(_wire(made), 201, headers)
+        return Response(msgspec.json.encode(_document(made)), 201, headers, JSON)
 
     return await once(request, lambda: sha256_of(body), services.idempotency, work)
 
@@ -129,17 +128,24 @@ async def delete_adaptation(request: Request, adaptation_id: AdaptationId, servi
 
 
 def _wire(made: Adaptation) -> AdaptationResponse:
-    return AdaptationResponse(
-        id=made.id,
-        model=VersionReference(name=made.model, version=made.version),
-        task=made.task,
-        classes=made.classes,
-        n_support=made.n_support,
-        revision=made.revision,
-        support_loss=made.support_loss,
-        options=made.options,
-        created_at=made.created_at,
-        expires_at=made.expires_at,
-        metadata=made.metadata,
-        warnings=list(made.warnings),
-    )
+    return AdaptationResponse.model_validate(_document(made))
+
+
+def _document(made: Adaptation) -> dict[str, Any]:
+    """What the wire type says, as it is answered thousands of times a second."""
+    return {
+        "object": "adaptation",
+        "id": made.id,
+        "model": {"name": made.model, "version": made.version},
+        "status": "ready",
+        "task": made.task,
+        "classes": made.classes,
+        "n_support": made.n_support,
+        "revision": made.revision,
+        "support_loss": made.support_loss,
+        "options": made.options,
+        "created_at": made.created_at,
+        "expires_at": made.expires_at,
+        "metadata": made.metadata,
+        "warnings": made.warnings,
+    }

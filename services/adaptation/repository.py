@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from services.adaptation.records import Adaptation, LiveAdaptation, StoredAdaptation
 from services.errors import NotFound
 from services.storage import params
-from services.storage.compiled import Values, insert_rows
+from services.storage.compiled import Insertion, Values, insert_rows
 from services.storage.paging import Page, mapped, paginate
 from services.storage.tables import AdaptationRow, AdaptedParamsRow, table_of
 
@@ -35,8 +35,15 @@ def insert(session: Session, adapted: Sequence[tuple[StoredAdaptation, bytes]]) 
 
     Raises sqlalchemy's IntegrityError where an id is taken or a model's version is gone.
     """
-    params.put(session, {stored.digest: file for stored, file in adapted})
-    insert_rows(session.connection(), _INSERT, [_row(stored) for stored, _ in adapted])
+    connection = session.connection()
+    insert_rows(connection, insertions(adapted, connection.dialect.name))
+
+
+def insertions(adapted: Sequence[tuple[StoredAdaptation, bytes]], dialect: str = "sqlite") -> list[Insertion]:
+    """What `insert` inserts."""
+    files = {stored.digest: file for stored, file in adapted}
+    rows = [_row(stored) for stored, _ in adapted]
+    return [*params.insertions(files, dialect), Insertion(_INSERT, rows)]
 
 
 def find(session: Session, adaptation_id: str) -> StoredAdaptation | None:

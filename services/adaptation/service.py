@@ -127,7 +127,8 @@ class AdaptationService:
         prepared = await self._prepared(support, version, classes)
         if prepared.size == 0:
             raise Invalid.at("/support/episodes", "no episodes: there is nothing to adapt to")
-        check_cost(version.cost, algorithm, support.size, 0, self._limits, ways=prepared.ways)
+        if prepared.classes is not None:
+            check_cost(version.cost, algorithm, support.size, 0, self._limits, ways=prepared.ways)
         call = AdaptCall(
             version.artifact,
             prepared.support,

@@ -2,9 +2,13 @@
 
 A commit costs the same for one row as for fifty, and SQLite takes one at a time: so many callers share each, and
 a lone one never waits for company. Every caller is answered after its own rows are durable, and with its own fault.
+
+SQLite is written to here and now: a thread's commit would ask for Python's lock at every row, and wait for it each
+time. What has to wait for another writer, or for the disk, waits in a thread.
 """
 
 import asyncio
+import logging
 from typing import NamedTuple
 
 from anyio.to_thread import run_sync
@@ -14,8 +18,12 @@ from services.adaptation import repository
 from services.adaptation.records import StoredAdaptation
 from services.storage.database import Database
 
+logger = logging.getLogger(__name__)
+
 # Bounds a transaction, and with it how long other writers wait.
 _MOST_AT_ONCE = 128
+# What an adaptation changes of the database beside its numbers: a page of each table and of each index.
+_ROW_BYTES = 12 << 10
 
 
 class _Waiting(NamedTuple):
@@ -44,7 +52,7 @@ class AdaptationWriter:
         try:
             while self._waiting:
                 group, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
-                faults = await run_sync(self._commit, group)
+                faults = await self._committed(group)
                 for one, fault in zip(group, faults, strict=True):
                     if one.stored.done():
                         continue  # its caller has gone away
@@ -55,8 +63,24 @@ class AdaptationWriter:
         finally:
             self._working = None
 
-    def _commit(self, group: list[_Waiting]) -> list[Exception | None]:
+    async def _committed(self, group: list[_Waiting]) -> list[Exception | None]:
         """What became of each: None where it is durable."""
+        near = self._database.near
+        try:
+            if near is not None:
+                if near.has_much_written:
+                    await run_sync(near.settle)
+                size = sum(_ROW_BYTES + len(one.params) for one in group)
+                if near.commit(repository.insertions([(one.adapted, one.params) for one in group]), size):
+                    return [None] * len(group)
+        except IntegrityError:
+            pass  # the fault of one of them
+        except Exception:
+            logger.warning("a group could not be committed here, and is in a thread", exc_info=True)
+        return await run_sync(self._commit, group)
+
+    def _commit(self, group: list[_Waiting]) -> list[Exception | None]:
+        """The same, in a thread."""
         try:
             with self._database.write() as session:
                 repository.insert(session, [(one.adapted, one.params) for one in group])

@@ -1,7 +1,7 @@
 """The seam between those who want a device pass and the engine that does it.
 
 Two implementations: `InProcessEngineClient` (engine in this process, a thread; for tests and notebooks) and
-`RemoteEngineClient` (its own process, over ZeroMQ; in service).
+`RemoteEngineClient` (its own process, over a socket; in service).
 """
 
 from typing import Protocol

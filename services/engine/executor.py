@@ -68,6 +68,10 @@ class Executor:
             digest = call.start
         return None if digest is None or digest in self._adapted else digest
 
+    def has(self, artifact: str) -> bool:
+        """Whether the base model is loaded: else a pass begins with reading it."""
+        return artifact in self._models
+
     def accept(self, digest: str, file: bytes) -> None:
         """Take in an adapted model that was fetched from storage. What it cannot, `run` finds out."""
         try:

@@ -60,6 +60,13 @@ class Layout:
         """The row [P] of one task's parameters."""
         return torch.cat([params[name].reshape(-1) for name in self._places])
 
+    def part(self, rows: Tensor, name: str) -> Tensor | None:
+        """One parameter of rows [M, P], a view with a leading M; None where there is none of the name."""
+        if name not in self._places:
+            return None
+        start, stop, shape = self._places[name]
+        return rows[:, start:stop].view(len(rows), *shape)
+
     def view(self, row: Tensor) -> dict[str, Tensor]:
         """The parameters by name of a row [P]; views of it. Of rows [M, P], with a leading M."""
         lead = row.shape[:-1]

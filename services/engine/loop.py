@@ -1,12 +1,14 @@
 """The engine's thread: calls wait, batches run, replies go out. Knows no transport and no tensor.
 
-Which calls wait and which go next is the scheduler's to say; this gives it the time and a lock.
+Which calls wait and which go next is the scheduler's to say; this gives it the time and a lock. Whoever brings
+calls may run a brief pass by himself (`run_brief`), for waking a thread takes as long. There is one pass at a time.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable, Hashable
+from typing import NamedTuple
 
 import msgspec
 
@@ -29,8 +31,18 @@ from services.telemetry.metrics import EngineMetrics
 
 logger = logging.getLogger(__name__)
 
+_BRIEF_SECONDS = 0.005
+"""What whoever brings calls runs by himself: he brings nothing and answers no ping meanwhile."""
+
 Answer = Callable[[Reply], None]
 """Takes a reply, on whatever thread it is ready; must not block and must not raise."""
+
+
+class _Turn(NamedTuple):
+    """A pass, None where nothing waits, and when it begins."""
+
+    batch: Batch[Answer] | None
+    begun: float
 
 
 class EngineLoop:
@@ -57,6 +69,9 @@ class EngineLoop:
         self._wake = threading.Condition()
         self._stopping = False
         self._busy_since: float | None = None
+        self._handed: Batch[Answer] | None = None  # taken out of the queue, for the thread to run
+        self._is_free = True  # the device: no pass is under way
+        self._is_lost = False
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
         metrics.watch_queue(lambda: len(self._waiting), lambda: self._waiting.seconds)
 
@@ -75,12 +90,40 @@ class EngineLoop:
 
         `name` is what `cancel` takes; no two calls that wait may have the same.
         """
+        self.offer(call, answer, name)
+        self._rouse()
+
+    def offer(self, call: Call, answer: Answer, name: Hashable = None) -> None:
+        """The same for whoever calls `run_brief` afterwards, until it has nothing to run: no thread is woken."""
         if isinstance(call, PingCall):
             answer(self.status())
         elif isinstance(call, MetricsCall):
             answer(MetricsReply(self._metrics.text()))
         else:
             self._take(call, answer, object() if name is None else name)
+
+    def run_brief(self) -> bool:
+        """Run the next pass here if it is brief and the device is free; whether it was. The thread gets any other.
+
+        Before `start`, and after `stop`, there is nothing to run.
+        """
+        if not len(self._waiting):
+            return False
+        with self._wake:
+            if not self._is_free or self._handed is not None or self._stopping or not self.alive:
+                return False  # whoever has the device, or is about to, takes what waits
+            self._is_free = False
+        turn = self._next()
+        batch = turn.batch
+        if batch is not None and not self._is_brief(batch):
+            self._handed, batch = batch, None
+        if batch is not None:
+            self._guarded(batch, turn.begun)
+        with self._wake:
+            self._is_free = True
+            if self._handed is not None or self._stopping:
+                self._wake.notify()
+        return batch is not None
 
     def cancel(self, name: Hashable) -> None:
         """Forget a call that still waits: it is not run and not answered. One that is being run is answered."""
@@ -125,6 +168,7 @@ class EngineLoop:
                 self._fetching.discard(name)
             if is_wanted:
                 self._enter(call, answer, name)
+                self._rouse()
 
         with self._wake:
             self._fetching.add(name)
@@ -146,7 +190,6 @@ class EngineLoop:
             except ValueError as error:
                 return EngineFault("internal", str(error))
             if refusal is None:
-                self._wake.notify()
                 return None
         self._metrics.dropped(refusal.reason)
         return self._fault(refusal)
@@ -159,29 +202,50 @@ class EngineLoop:
             return EngineFault("quota", detail, retry_after)
         return EngineFault("busy", "the engine has as much waiting as it takes", retry_after)
 
+    def _rouse(self) -> None:
+        with self._wake:
+            self._wake.notify()
+
     def _work(self) -> None:
         while True:
             with self._wake:
-                while not (len(self._waiting) or self._stopping):
+                while not (self._is_free and (self._handed or len(self._waiting) or self._stopping)):
                     self._wake.wait()
-                now = self._clock()
-                fetched, self._fetched = self._fetched, []
-                late = self._waiting.expire(now)
-                batch = self._waiting.next_batch(now)
-                delay = self._waiting.delay(now)
-            if late:
-                self._drop(late, min(delay, self._timeout_seconds))
-            for digest, file in fetched:
-                self._executor.accept(digest, file)
-            if batch is not None:
-                try:
-                    self._run(batch, now)
-                except Exception:
-                    logger.critical("the device is lost: this engine ends", exc_info=True)
-                    self._give_up(batch)
+                if not (self._handed or len(self._waiting)):
                     return
-            elif self._stopping:
-                return
+                self._is_free = False
+                handed, self._handed = self._handed, None
+            turn = self._next() if handed is None else _Turn(handed, self._clock())
+            if turn.batch is not None:
+                self._guarded(turn.batch, turn.begun)
+            with self._wake:
+                self._is_free = True
+                if self._is_lost:
+                    return
+
+    def _next(self) -> _Turn:
+        """What the device runs next, which begins now; whoever asks has the device."""
+        with self._wake:
+            now = self._clock()
+            fetched, self._fetched = self._fetched, []
+            late = self._waiting.expire(now)
+            batch = self._waiting.next_batch(now)
+            delay = self._waiting.delay(now)
+        if late:
+            self._drop(late, min(delay, self._timeout_seconds))
+        for digest, file in fetched:
+            self._executor.accept(digest, file)
+        return _Turn(batch, now)
+
+    def _is_brief(self, batch: Batch[Answer]) -> bool:
+        return self._waiting.expected < _BRIEF_SECONDS and self._executor.has(batch.key.artifact)
+
+    def _guarded(self, batch: Batch[Answer], begun: float) -> None:
+        try:
+            self._run(batch, begun)
+        except Exception:
+            logger.critical("the device is lost: this engine ends", exc_info=True)
+            self._give_up(batch)
 
     def _drop(self, late: list[Ticket[Answer]], delay: float) -> None:
         self._metrics.dropped("deadline", len(late))
@@ -190,7 +254,7 @@ class EngineLoop:
 
     def _give_up(self, batch: Batch[Answer]) -> None:
         with self._wake:
-            self._stopping = True
+            self._stopping = self._is_lost = True
             left = [*batch.tickets, *self._waiting.drain()]
         for ticket in left:
             ticket.token(EngineFault("busy", "the engine lost its device; it is being restarted"))

@@ -27,7 +27,7 @@ from services.engine.messages import (
     PredictReply,
 )
 from services.engine.plans import Plans
-from services.engine.programs import ProgramSpec, output_names
+from services.engine.programs import output_names
 from services.engine.residents import ResidentModel
 from services.engine.stacking import padded, stack_inputs, stack_supports
 
@@ -84,12 +84,13 @@ class Passes:
         self, model: ResidentModel, layout: Layout, rows: Tensor, inputs: Sequence[Array]
     ) -> list[PredictReply | EngineFault]:
         """Query M adapted models, rows [M, P], at once; more than `max_numbers` inputs go in several pieces."""
-        class_mask = layout.view(rows).get("class_mask")
+        class_mask = layout.part(rows, "class_mask")
         slots = 0 if class_mask is None else class_mask.shape[1]
         ways = [0] * len(inputs) if class_mask is None else class_mask.sum(dim=1).int().tolist()
         outputs_M = self._predict(model, slots, rows, inputs)
+        finite = _all_finite(outputs_M)
         return [
-            _reply(outputs_M, m, len_, ways[m]) or EngineFault("invalid", _NOT_FINITE)
+            _reply(outputs_M, m, len_, ways[m], finite) or EngineFault("invalid", _NOT_FINITE)
             for m, len_ in enumerate(array.shape[0] for array in inputs)
         ]
 
@@ -101,8 +102,9 @@ class Passes:
         rows_MP, *_ = self._adapt(model, calls[0].options, supports, starts)
         inputs = [call.inputs for call in calls]
         outputs_M = self._predict(model, self._slots(model, supports), rows_MP, inputs)
+        finite = _all_finite(outputs_M)
         return [
-            _reply(outputs_M, m, call.inputs.shape[0], call.support.n_ways) or _diverged(model, call)
+            _reply(outputs_M, m, call.inputs.shape[0], call.support.n_ways, finite) or _diverged(model, call)
             for m, call in enumerate(calls)
         ]
 
@@ -125,11 +127,9 @@ class Passes:
     ) -> Sequence[Tensor]:
         """Rows [M, P], losses on the support [M], and for policies the shares of ratios that were cut [M]."""
         examples = model.signature.actions is None
-        spec = ProgramSpec(
-            kind="adapt" if starts is None else "go_on",
-            learner=model.spec(options),
-            signature=model.learned,
-            max_ways=model.manifest.max_ways,
+        spec = model.program(
+            "adapt" if starts is None else "go_on",
+            options,
             # One row at least: an empty support set is one row that the mask leaves out.
             support=max(1, *(rung(support.size) for support in supports)),
             steps=0 if examples else max(1, *(rung(support.steps) for support in supports)),
@@ -149,11 +149,8 @@ class Passes:
         longest = max(array.shape[0] for array in inputs)
         width = max(1, inputs[0].numbers // max(1, inputs[0].shape[0]))
         most = max(1, self._max_numbers // (calls * width))
-        spec = ProgramSpec(
-            kind="predict",
-            learner=model.spec({}),
-            signature=model.learned,
-            max_ways=model.manifest.max_ways,
+        spec = model.program(
+            "predict",
             ways=slots,
             queries=max(1, min(rung(longest), most)),
         )
@@ -177,12 +174,16 @@ def _digest(file: bytes) -> str:
     return hashlib.sha256(file).hexdigest()
 
 
-def _reply(outputs: Arrays, m: int, queries: int, n_ways: int) -> PredictReply | None:
-    """The reply of call m, None where it is not finite."""
+def _all_finite(outputs: Arrays) -> bool:
+    return all(bool(np.isfinite(value).all()) for value in outputs.values())
+
+
+def _reply(outputs: Arrays, m: int, queries: int, n_ways: int, finite: bool) -> PredictReply | None:
+    """The reply of call m, None where it is not finite; `finite`: all calls' outputs are."""
     mine = {name: value[m, :queries] for name, value in outputs.items()}
     if "probabilities" in mine and n_ways:
         mine["probabilities"] = mine["probabilities"][:, :n_ways]
-    if not all(bool(np.isfinite(value).all()) for value in mine.values()):
+    if not finite and not _all_finite(mine):
         return None
     return PredictReply(**{name: Array.of(value) for name, value in mine.items()})
 

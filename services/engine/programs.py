@@ -27,7 +27,7 @@ Task = Callable[[Params, tuple[Tensor, ...]], tuple[Tensor, ...]]
 _PLAIN = Kernels()
 
 
-class ProgramSpec(msgspec.Struct, frozen=True, kw_only=True):
+class ProgramSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """What a program is built from, anywhere: no weights, but everything that its code depends on.
 
     `adapt`    support inputs [S, X], targets, mask [S], class mask [N]  ->  row [P], loss on the support

@@ -1,22 +1,23 @@
-"""The engine in its own process, over ZeroMQ. Knows the socket and the event loop; no batch and no tensor.
+"""The engine in its own process, over a stream socket. Knows the socket and the event loop; no batch and no tensor.
 
-The socket is drained from its file descriptor, and calls made in one turn of the event loop leave as one message:
-tens of microseconds a call, where pyzmq's asyncio wrapper takes hundreds.
+Calls made in one turn of the event loop leave as one message.
 
 A call fails with Unavailable, and is never sent again here: whoever asked decides, and knows how long it may take.
 It fails at once when no engine is connected, when the connection is lost while it waits (a killed engine is
-noticed by its closed socket, a frozen one or a lost host by ZeroMQ's heartbeats), and after the timeout otherwise.
-What an engine answered before the loss is read all the same. A call that is cancelled here is cancelled there.
+noticed by its closed socket, a frozen one or a lost host by heartbeats that stay away), and after the timeout
+otherwise. What an engine answered before the loss is read all the same. A call that is cancelled here is cancelled
+there.
 """
 
 import asyncio
 import itertools
+from collections.abc import Callable
 from contextlib import suppress
+from typing import NamedTuple
 
-import zmq
-from zmq.utils.monitor import parse_monitor_message
-
+from services.engine.address import Address, address_of, at_once
 from services.engine.faults import expect
+from services.engine.frames import HEARTBEAT, FrameError, FrameReader, head_of
 from services.engine.messages import (
     AdaptCall,
     AdaptPredictCall,
@@ -35,15 +36,31 @@ from services.engine.messages import (
 from services.engine.wire import decode_replies, encode_calls
 from services.errors import Unavailable
 
-_HEARTBEAT_MS = 500
-_HEARTBEAT_TIMEOUT_MS = 3_000
-_RECONNECT_MS = 50
-_RECONNECT_MOST_MS = 500
+_BEAT_SECONDS = 0.25
+_BEATS_UNANSWERED = 12
+"""Turns of this event loop that an engine may be silent for: one that stood still itself has missed none."""
+_RECONNECT_SECONDS = 0.05
+_RECONNECT_MOST_SECONDS = 0.5
 _PING_SECONDS = 1.0
+_ENOUGH = 8
+"""Calls that leave at once. One turn of a busy event loop reads dozens of requests: were all to leave at its end,
+engine and api would take turns, and never work at the same time."""
 
 _AWAY = "the engine is not there; it is being started or restarted"
 _CLOSED = "the connection to the engine was closed"
 _LOST = "the engine went away while it had this call; it is being restarted"
+
+
+Take = Callable[[memoryview], None]
+"""Takes a message that has arrived."""
+
+
+class _Pending(NamedTuple):
+    """A call that was made; `deadline` in the event loop's seconds, after which nobody waits."""
+
+    future: asyncio.Future[Reply]
+    deadline: float
+    patience: float
 
 
 class RemoteEngineClient:
@@ -53,25 +70,12 @@ class RemoteEngineClient:
         self._turn = asyncio.get_running_loop()
         self._timeout_seconds = timeout_seconds
         self._numbers = itertools.count()
-        self._pending: dict[int, asyncio.Future[Reply]] = {}
+        self._pending: dict[int, _Pending] = {}
         self._outbox: list[tuple[int, Call | CancelCall]] = []
-        self._context = zmq.Context()
-        self._dealer = self._context.socket(zmq.DEALER)
-        self._dealer.linger = 0
-        self._dealer.sndhwm = self._dealer.rcvhwm = 0
-        self._dealer.heartbeat_ivl = _HEARTBEAT_MS
-        self._dealer.heartbeat_timeout = _HEARTBEAT_TIMEOUT_MS
-        self._dealer.reconnect_ivl = _RECONNECT_MS
-        self._dealer.reconnect_ivl_max = _RECONNECT_MOST_MS
-        # Not `immediate`, which would refuse to queue while no engine is there: it also throws away what a lost
-        # engine had answered and nobody has read yet.
-        self._monitor = self._dealer.get_monitor_socket(
-            zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
-        )
-        self._connected = False
-        self._dealer.connect(address)
-        self._turn.add_reader(self._dealer.fileno(), self._receive)
-        self._turn.add_reader(self._monitor.fileno(), self._watch)
+        self._stream: _Stream | None = None
+        self._closed = False
+        self._connecting = self._turn.create_task(self._stay_connected(address_of(address)))
+        self._beating = self._turn.call_later(_BEAT_SECONDS, self._beat)
 
     async def adapt(self, call: AdaptCall) -> AdaptReply:
         return expect(await self._reply(call), AdaptReply)
@@ -93,89 +97,149 @@ class RemoteEngineClient:
 
     async def aclose(self) -> None:
         """Fail what waits and leave nothing open. Calls made afterwards fail too."""
-        if self._dealer.closed:
+        if self._closed:
             return
-        self._turn.remove_reader(self._dealer.fileno())
-        self._turn.remove_reader(self._monitor.fileno())
+        self._closed = True
+        self._beating.cancel()
+        self._connecting.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._connecting
         self._outbox.clear()
         self._fail_all(_CLOSED)
-        self._dealer.disable_monitor()
-        self._monitor.close(linger=0)
-        self._dealer.close()
-        self._context.term()
 
     async def _reply(self, call: Call, timeout_seconds: float | None = None) -> Reply:
-        if self._dealer.closed:
+        if self._closed:
             raise Unavailable(_CLOSED)
+        if self._stream is None:
+            raise Unavailable(_AWAY)
         number = next(self._numbers)
         future: asyncio.Future[Reply] = self._turn.create_future()
-        self._pending[number] = future
-        self._post(number, call)
         patience = timeout_seconds or self._timeout_seconds
-        timer = self._turn.call_later(patience, _fail, future, f"the engine did not answer in {patience:g} s")
+        self._pending[number] = _Pending(future, self._turn.time() + patience, patience)
+        self._post(number, call)
         try:
             return await future
         except asyncio.CancelledError:
             self._post(number, CancelCall())
             raise
         finally:
-            timer.cancel()
             self._pending.pop(number, None)
 
     def _post(self, number: int, call: Call | CancelCall) -> None:
-        """Leave with the other calls of this turn of the event loop."""
+        """Leave with the other calls of this turn of the event loop, or with as many as are worth a pass."""
         if not self._outbox:
             self._turn.call_soon(self._send)
         self._outbox.append((number, call))
+        if len(self._outbox) >= _ENOUGH:
+            self._send()
 
     def _send(self) -> None:
-        if self._dealer.closed:
-            return
-        # What was lost before these calls must not take them along.
-        self._watch()
+        outbox, self._outbox = self._outbox, []
         calls = [
             (number, call)
-            for number, call in self._outbox
+            for number, call in outbox
             if number in self._pending or isinstance(call, CancelCall)
         ]
-        self._outbox.clear()
-        if not calls:
-            return
-        if not self._connected:
-            for number, _ in calls:
-                if number in self._pending:
-                    _fail(self._pending[number], _AWAY)
-            return
-        # Lost before this is noticed, it reaches the next engine, whose answer then finds nobody: harmless, for
-        # calls change nothing.
-        self._dealer.send(encode_calls(calls), zmq.NOBLOCK, copy=False)
-        # Sending may swallow the signal that something arrived.
-        self._receive()
+        if self._stream is not None and calls:
+            self._stream.send(encode_calls(calls))
 
-    def _receive(self) -> None:
-        with suppress(zmq.Again):
-            while True:
-                message = self._dealer.recv(zmq.NOBLOCK, copy=False)
-                for number, reply in decode_replies(message.buffer):
-                    future = self._pending.get(number)
-                    if future is not None and not future.done():
-                        future.set_result(reply)
+    def _take(self, message: memoryview) -> None:
+        for number, reply in decode_replies(message):
+            pending = self._pending.get(number)
+            if pending is not None and not pending.future.done():
+                pending.future.set_result(reply)
 
-    def _watch(self) -> None:
-        """Know whether an engine is connected, and fail what waits for a connection that was lost."""
-        with suppress(zmq.Again):
-            while True:
-                event = parse_monitor_message(self._monitor.recv_multipart(zmq.NOBLOCK))["event"]
-                self._connected = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
-                if not self._connected:
-                    self._receive()  # what was answered before the loss counts
-                    self._fail_all(_LOST)
+    async def _stay_connected(self, address: Address) -> None:
+        pause = _RECONNECT_SECONDS
+        while True:
+            try:
+                stream = await _connected(address, self._take)
+            except OSError:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _RECONNECT_MOST_SECONDS)
+                continue
+            pause = _RECONNECT_SECONDS
+            self._stream = stream
+            try:
+                await stream.lost
+            finally:
+                self._stream = None
+                stream.close()
+                self._fail_all(_LOST)
+
+    def _beat(self) -> None:
+        """Ask for a sign of life, give up an engine that gives none, and calls that were made too long ago."""
+        self._beating = self._turn.call_later(_BEAT_SECONDS, self._beat)
+        if self._stream is not None:
+            self._stream.beat()
+        now = self._turn.time()
+        for future, deadline, patience in self._pending.values():
+            if deadline <= now:
+                _fail(future, f"the engine did not answer in {patience:g} s")
 
     def _fail_all(self, detail: str) -> None:
-        unsent = {number for number, _ in self._outbox}
-        for number, future in self._pending.items():
-            if number not in unsent:
-                _fail(future, detail)
+        for pending in self._pending.values():
+            _fail(pending.future, detail)
+
+
+class _Stream(asyncio.BufferedProtocol):
+    """One connection: whole messages in and out. `lost` is done once nothing more will come."""
+
+    def __init__(self, take: Take) -> None:
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._take = take
+        self._reader = FrameReader()
+        self._unanswered = 0
+
+    def send(self, message: bytes) -> None:
+        # On one that is being closed nothing can leave; `lost` is about to tell.
+        if not self._transport.is_closing():
+            self._transport.writelines((head_of(message), message))
+
+    def beat(self) -> None:
+        self._unanswered += 1
+        if self._unanswered > _BEATS_UNANSWERED:
+            self._transport.abort()
+        else:
+            self._transport.write(HEARTBEAT)
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: asyncio.Transport = transport  # type: ignore[assignment]
+        # Else uvloop keeps what is written until the end of its turn.
+        self._transport.set_write_buffer_limits(high=0)
+        connection = transport.get_extra_info("socket")
+        if connection is not None:
+            at_once(connection)
+
+    def get_buffer(self, _size_hint: int) -> memoryview:
+        return self._reader.room()
+
+    def buffer_updated(self, size: int) -> None:
+        self._unanswered = 0
+        try:
+            messages = self._reader.took(size)
+        except FrameError:
+            self._transport.abort()
+            return
+        for message in messages:
+            if message:
+                self._take(message)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+
+async def _connected(address: Address, take: Take) -> _Stream:
+    turn = asyncio.get_running_loop()
+    if address.path is None:
+        _, stream = await turn.create_connection(lambda: _Stream(take), address.host, address.port)
+    else:
+        _, stream = await turn.create_unix_connection(lambda: _Stream(take), address.path)
+    return stream
 
 
 def _fail(future: asyncio.Future[Reply], detail: str) -> None:

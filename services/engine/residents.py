@@ -1,7 +1,8 @@
 """Base models kept loaded on the device. Knows artifacts and how to rebuild a learner; nothing of calls."""
 
 from collections.abc import Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import msgspec
 import torch
@@ -15,13 +16,26 @@ from models.encoders.tuning import Tuning, tuned_params
 from models.spec import EncoderSpec, InvalidOption, LearnerSpec, Signature, learned_signature, with_options
 from services.engine.layout import Layout
 from services.engine.lru import ByteBudget
-from services.engine.programs import adapted_layout
+from services.engine.programs import Kind, ProgramSpec, adapted_layout
 from services.errors import Invalid
 from services.storage.artifacts import ArtifactStore
 from services.storage.manifest import Manifest, decode_artifact
 
 # Specs of one model under other options: light objects, but options come from outside.
 _MOST_HELD = 64
+_MOST_PROGRAMS = 512
+_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+
+
+class _Sizes(NamedTuple):
+    """Names a program among those of one model; `learner` is the identity of its spec."""
+
+    kind: Kind
+    learner: int
+    support: int
+    steps: int
+    ways: int
+    queries: int
 
 
 class ResidentModel:
@@ -41,6 +55,7 @@ class ResidentModel:
         self.meta_params = meta_params
         self._specs: dict[str, LearnerSpec] = {}
         self._layouts: dict[int, Layout] = {}
+        self._programs: dict[_Sizes, ProgramSpec] = {}
 
     @property
     def signature(self) -> Signature:
@@ -71,6 +86,36 @@ class ResidentModel:
             if len(self._specs) >= _MOST_HELD:
                 self._specs.clear()
             self._specs[name] = found
+        return found
+
+    def program(
+        self,
+        kind: Kind,
+        options: Mapping[str, Any] = _NO_OPTIONS,
+        *,
+        support: int = 0,
+        steps: int = 0,
+        ways: int = 0,
+        queries: int = 0,
+    ) -> ProgramSpec:
+        """What runs a pass of these sizes; the same object as long as it is held. Raises as `spec`."""
+        learner = self.spec(options)
+        sizes = _Sizes(kind, id(learner), support, steps, ways, queries)
+        found = self._programs.get(sizes)
+        if found is None or found.learner is not learner:
+            found = ProgramSpec(
+                kind=kind,
+                learner=learner,
+                signature=self.learned,
+                max_ways=self.manifest.max_ways,
+                support=support,
+                steps=steps,
+                ways=ways,
+                queries=queries,
+            )
+            if len(self._programs) >= _MOST_PROGRAMS:
+                self._programs.clear()
+            self._programs[sizes] = found
         return found
 
     def learner(self) -> AnyLearner:
@@ -104,6 +149,9 @@ class ResidentModels:
 
     def __len__(self) -> int:
         return len(self._held)
+
+    def __contains__(self, artifact: str) -> bool:
+        return artifact in self._held
 
     def get(self, artifact: str) -> ResidentModel:
         """The model of an artifact, loaded if it is not yet.

@@ -77,6 +77,11 @@ class Scheduler(Generic[T]):
         """The device time that the waiting calls are estimated to need."""
         return self._load.seconds
 
+    @property
+    def expected(self) -> float:
+        """Seconds that the pass under way is estimated to take."""
+        return 0.0 if self._running is None else self._running.expected
+
     def offer(self, ticket: Ticket[T], now: float) -> Refusal | None:
         """Let a call wait, or say why it may not. Raises ValueError where a call of that name waits already."""
         if ticket.name in self._tickets:

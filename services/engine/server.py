@@ -1,19 +1,24 @@
-"""The engine's socket: calls of several api processes in, replies out. Knows ZeroMQ; no batch and no tensor.
+"""The engine's socket: calls of several api processes in, replies out. Knows connections; no batch and no tensor.
 
-Two threads: this one only moves messages, so that it answers pings while the engine's own thread computes.
+This thread runs a brief pass by itself when the device is free: a lone call then goes from the socket to the device
+and back without waking anybody. A long one is the engine's own thread's, so that pings are answered meanwhile.
 """
 
 import logging
-import os
+import selectors
 import socket
+import threading
 import time
 from collections import defaultdict, deque
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
+from typing import NamedTuple
 
 import msgspec
-import zmq
 
+from services.engine.address import address_of
+from services.engine.connection import Connection
+from services.engine.frames import FrameError
 from services.engine.loop import EngineLoop
 from services.engine.messages import CancelCall, EngineFault, Reply
 from services.engine.socket_file import sole_listener
@@ -21,14 +26,18 @@ from services.engine.wire import decode_calls, encode_replies
 
 logger = logging.getLogger(__name__)
 
-# A peer that is silent for this long is gone: ZeroMQ's own threads beat, whatever Python is busy with.
-HEARTBEAT_MS = 500
-HEARTBEAT_TIMEOUT_MS = 3_000
-
 _PREDECESSOR_SECONDS = 10.0
-_LINGER_MS = 1_000
-_GLANCE_MS = 1_000
-_DRAIN_GLANCE_MS = 20
+_LINGER_SECONDS = 1.0
+_GLANCE_SECONDS = 1.0
+_DRAIN_GLANCE_SECONDS = 0.02
+
+
+class _Ready(NamedTuple):
+    """A reply, and the number that its call had on its connection."""
+
+    connection: Connection
+    number: int
+    reply: Reply
 
 
 class EngineServer:
@@ -37,12 +46,14 @@ class EngineServer:
     def __init__(self, loop: EngineLoop, address: str) -> None:
         self._loop = loop
         self._address = address
-        self._outbox: deque[tuple[bytes, int, Reply]] = deque()
+        self._outbox: deque[_Ready] = deque()
+        self._connections: set[Connection] = set()
+        self._selector = selectors.DefaultSelector()
         # Written from other threads and from signal handlers; read where this thread waits.
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
         self._woken.setblocking(False)
-        self._poller = zmq.Poller()
+        self._thread = 0
         self._stopping = False
 
     def stop(self) -> None:
@@ -55,55 +66,69 @@ class EngineServer:
 
         Raises RuntimeError where the address is taken, and where the engine's thread ended by itself.
         """
+        self._thread = threading.get_ident()
         with (
             self._waker,
             self._woken,
+            self._selector,
             sole_listener(self._address, _PREDECESSOR_SECONDS),
-            zmq.Context() as context,
+            self._listening() as listener,
         ):
-            router = context.socket(zmq.ROUTER)
-            router.linger = _LINGER_MS
-            # What waits is bounded by the loop, in calls; here nothing may be dropped silently.
-            router.sndhwm = router.rcvhwm = 0
-            router.heartbeat_ivl = HEARTBEAT_MS
-            router.heartbeat_timeout = HEARTBEAT_TIMEOUT_MS
-            with router:
-                self._bind(router)
-                self._poller.register(router, zmq.POLLIN)
-                self._poller.register(self._woken, zmq.POLLIN)
-                self._loop.start()
+            self._selector.register(listener, selectors.EVENT_READ)
+            self._selector.register(self._woken, selectors.EVENT_READ)
+            self._loop.start()
+            try:
                 while not self._stopping:
-                    self._move(router, _GLANCE_MS)
+                    self._move(_GLANCE_SECONDS)
                     if not self._loop.alive:
-                        self._send(router)
                         raise RuntimeError("the engine's thread ended by itself")
                 self._loop.stop()
                 give_up = time.monotonic() + drain_seconds
                 while self._loop.alive and time.monotonic() < give_up:
-                    self._move(router, _DRAIN_GLANCE_MS)
-                self._send(router)
+                    self._move(_DRAIN_GLANCE_SECONDS)
+            finally:
+                self._part()
 
-    def _bind(self, router: zmq.Socket[bytes]) -> None:
-        mask = os.umask(0o077)
-        try:
-            router.bind(self._address)
-        finally:
-            os.umask(mask)
+    def _listening(self) -> closing[socket.socket]:
+        listener = address_of(self._address).bind()
+        listener.setblocking(False)
         logger.info("listening", extra={"address": self._address})
+        return closing(listener)
 
-    def _move(self, router: zmq.Socket[bytes], timeout_ms: int) -> None:
+    def _move(self, timeout_seconds: float) -> None:
         """Wait for something to arrive or be ready, take in what arrived and send what is ready."""
-        self._poller.poll(timeout_ms)
-        with suppress(BlockingIOError):
-            while self._woken.recv(4096):
-                pass
-        with suppress(zmq.Again):
-            while True:
-                peer, message = router.recv_multipart(zmq.NOBLOCK, copy=False)
-                self._take_in(peer.bytes, message.buffer)
-        self._send(router)
+        for key, _ in self._selector.select(timeout_seconds):
+            if key.data is not None:
+                self._serve(key.data)
+            elif key.fileobj is self._woken:
+                with suppress(BlockingIOError):
+                    while self._woken.recv(4096):
+                        pass
+            else:
+                self._accept(key.fileobj)  # type: ignore[arg-type]
+        while self._loop.run_brief():
+            self._send()
+        self._send()
 
-    def _take_in(self, peer: bytes, message: memoryview) -> None:
+    def _accept(self, listener: socket.socket) -> None:
+        with suppress(BlockingIOError, ConnectionError):
+            while True:
+                connection = Connection(listener.accept()[0])
+                self._connections.add(connection)
+                self._selector.register(connection.socket, selectors.EVENT_READ, connection)
+
+    def _serve(self, connection: Connection) -> None:
+        """Take in what has arrived, and send what could not be sent before."""
+        try:
+            for message in connection.receive():
+                self._take_in(connection, message)
+            connection.flush()
+        except (OSError, FrameError) as error:
+            self._lose(connection, error)
+        else:
+            self._watch(connection)
+
+    def _take_in(self, connection: Connection, message: memoryview) -> None:
         try:
             calls = decode_calls(message)
         except msgspec.DecodeError:
@@ -111,25 +136,55 @@ class EngineServer:
             return
         for number, call in calls:
             if isinstance(call, EngineFault):
-                self._outbox.append((peer, number, call))
+                self._outbox.append(_Ready(connection, number, call))
             elif isinstance(call, CancelCall):
-                self._loop.cancel((peer, number))
+                self._loop.cancel((connection, number))
             else:
-                self._loop.submit(call, partial(self._post, peer, number), (peer, number))
+                self._loop.offer(call, partial(self._post, connection, number), (connection, number))
 
-    def _post(self, peer: bytes, number: int, reply: Reply) -> None:
-        self._outbox.append((peer, number, reply))
-        self._wake()
+    def _post(self, connection: Connection, number: int, reply: Reply) -> None:
+        self._outbox.append(_Ready(connection, number, reply))
+        if threading.get_ident() != self._thread:
+            self._wake()
 
     def _wake(self) -> None:
         # A full pipe means that a wake-up is pending already; a closed one, that nobody is there to be woken.
         with suppress(OSError):
             self._waker.send(b"\0")
 
-    def _send(self, router: zmq.Socket[bytes]) -> None:
-        ready: defaultdict[bytes, list[tuple[int, Reply]]] = defaultdict(list)
+    def _send(self) -> None:
+        ready: defaultdict[Connection, list[tuple[int, Reply]]] = defaultdict(list)
         while self._outbox:
-            peer, number, reply = self._outbox.popleft()
-            ready[peer].append((number, reply))
-        for peer, replies in ready.items():
-            router.send_multipart([peer, encode_replies(replies)], copy=False)
+            connection, number, reply = self._outbox.popleft()
+            ready[connection].append((number, reply))
+        for connection, replies in ready.items():
+            if connection not in self._connections:
+                continue
+            try:
+                connection.send(encode_replies(replies))
+            except OSError as error:
+                self._lose(connection, error)
+            else:
+                self._watch(connection)
+
+    def _watch(self, connection: Connection) -> None:
+        """Be told when the socket takes more, as long as there is more."""
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.has_unsent else 0)
+        if self._selector.get_key(connection.socket).events != events:
+            self._selector.modify(connection.socket, events, connection)
+
+    def _lose(self, connection: Connection, error: Exception) -> None:
+        if isinstance(error, FrameError):
+            logger.warning("a connection that does not speak as one of ours was closed: %s", error)
+        self._connections.discard(connection)
+        self._selector.unregister(connection.socket)
+        connection.socket.close()
+
+    def _part(self) -> None:
+        """Send what is ready, as far as its readers take it soon; the kernel keeps it for those who do not yet."""
+        self._send()
+        give_up = time.monotonic() + _LINGER_SECONDS
+        while any(one.has_unsent for one in self._connections) and time.monotonic() < give_up:
+            self._move(_DRAIN_GLANCE_SECONDS)
+        for connection in list(self._connections):
+            connection.socket.close()

@@ -5,9 +5,10 @@ few. Thousands a second feel it.
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Dialect, Insert, Select
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -44,19 +45,33 @@ class CompiledSelect:
         return tuple(read)
 
 
-def insert_rows(connection: Connection, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
+class Insertion(NamedTuple):
+    """Rows for one table. `statement` is one of few, made once, that names (`bindparam`) what it takes of a row:
+    all columns that have a default too."""
+
+    statement: Insert
+    rows: Sequence[Mapping[str, Any]]
+
+
+def insert_rows(connection: Connection, insertions: Iterable[Insertion]) -> None:
     """Insert within the transaction that the connection is in, by SQLite's driver where that is what it is.
 
-    `statement` is one of few, made once, that names (`bindparam`) what it takes of a row: all columns that have a
-    default too. Raises as SQLAlchemy.
+    Raises as SQLAlchemy.
     """
     if connection.dialect.name == "sqlite":
-        _compiled(statement, connection.dialect).run(connection, rows)
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        for statement, rows in insertions:
+            with _named_faults():
+                compiled_insert(statement, connection.dialect).run(driver, rows)
     else:
-        connection.execute(statement, rows)
+        for statement, rows in insertions:
+            connection.execute(statement, rows)
 
 
-class _CompiledInsert:
+class CompiledInsert:
+    """For one dialect of SQLite's. Knows no connection."""
+
     def __init__(self, statement: Insert, dialect: Dialect) -> None:
         # Else it would also ask for the keys that were made.
         compiled = statement.compile(dialect=dialect, for_executemany=True)
@@ -67,21 +82,26 @@ class _CompiledInsert:
             (name, kind.bind_processor(dialect) or _as_it_is) for name, kind in kinds
         ]
 
-    def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        values = [[write(row[name]) for name, write in self._writers] for row in rows]
-        try:
-            driver.executemany(self._sql, values)
-        except sqlite3.IntegrityError as error:
-            raise IntegrityError(self._sql, None, error) from error
-        except sqlite3.OperationalError as error:
-            raise OperationalError(self._sql, None, error) from error
+    def run(self, driver: sqlite3.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Raises sqlite3.Error."""
+        driver.executemany(self._sql, [[write(row[name]) for name, write in self._writers] for row in rows])
 
 
 @lru_cache(maxsize=16)
-def _compiled(statement: Insert, dialect: Dialect) -> _CompiledInsert:
-    return _CompiledInsert(statement, dialect)
+def compiled_insert(statement: Insert, dialect: Dialect) -> CompiledInsert:
+    """One of the few, compiled once."""
+    return CompiledInsert(statement, dialect)
+
+
+@contextmanager
+def _named_faults() -> Iterator[None]:
+    """The driver's faults as SQLAlchemy's."""
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise IntegrityError(None, None, error) from error
+    except sqlite3.OperationalError as error:
+        raise OperationalError(None, None, error) from error
 
 
 def _as_it_is(value: Any) -> Any:

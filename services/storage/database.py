@@ -13,19 +13,15 @@ from typing import Any
 import anyio.to_thread
 import msgspec
 from sqlalchemy import Connection, Engine, Select, create_engine, event, make_url, text
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from services.errors import Unavailable
-from services.storage.compiled import CompiledSelect, Values
+from services.storage.compiled import Values
+from services.storage.faults import translated
+from services.storage.near import NearSqlite
 
 PATIENCE_S = 10.0
-
-_AWAY = "the database cannot answer now"
-
-# SQLite calls a faulty statement, and a write through the read engine, operational errors too. They are ours.
-_DEFECTS = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY)
 
 
 class Database:
@@ -40,9 +36,7 @@ class Database:
         `patience_s`: how long to wait for a connection, and on SQLite for its lock.
         """
         self._is_sqlite = is_sqlite(url)
-        self._kept: Connection | None = None
-        self._near: sqlite3.Connection | None = None
-        self._compiled: dict[Select[*tuple[Any, ...]], CompiledSelect] = {}
+        self.near: NearSqlite | None = None
         if self._is_sqlite:
             # One writer at a time is SQLite's rule. Threads queue for the one connection, which is fair and
             # wakes at once; SQLite's own busy handler sleeps and polls.
@@ -50,6 +44,8 @@ class Database:
                 url, patience_s, begin="BEGIN IMMEDIATE", pool_size=1, max_overflow=0
             )
             self._reader = _sqlite_engine(url, patience_s, begin="BEGIN", pool_size=8, max_overflow=32)
+            impatient = _sqlite_engine(url, 0.0, begin="BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
+            self.near = NearSqlite(self._reader, impatient)
         else:
             self._writer = create_engine(
                 driver_url(url),
@@ -68,7 +64,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session on one consistent snapshot. Writing through it is an error."""
-        with _translated(), self._read_sessions() as session:
+        with translated(), self._read_sessions() as session:
             yield session
 
     @contextmanager
@@ -78,7 +74,7 @@ class Database:
         On SQLite it holds the write lock from its first line. Never open one inside another: the inner would
         wait for the outer until it times out.
         """
-        with _translated(), self._write_sessions.begin() as session:
+        with translated(), self._write_sessions.begin() as session:
             # Sessions begin late by themselves; what the block does to files must already be under the lock.
             session.connection()
             yield session
@@ -89,29 +85,13 @@ class Database:
         `statement` is one of few, made once. SQLite is asked here and now, on a connection that is kept: that takes
         less than the way to a thread. A server is asked in a thread. Each look-up is a snapshot of its own.
         """
-        if not self._is_sqlite:
+        if self.near is None:
             return await anyio.to_thread.run_sync(self._ask_server, statement, values)
-        compiled = self._compiled.get(statement)
-        if compiled is None:
-            compiled = self._compiled[statement] = CompiledSelect(statement, self._reader.dialect)
-        try:
-            # Around SQLAlchemy nothing is begun, so that every statement sees what was committed before it.
-            return compiled.first(self._near or self._come_near(), values)
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode in _DEFECTS:
-                raise
-            raise Unavailable(_AWAY) from error
-
-    def _come_near(self) -> sqlite3.Connection:
-        with _translated():
-            self._kept = self._reader.connect()
-        near = self._kept.connection.driver_connection
-        assert isinstance(near, sqlite3.Connection)
-        self._near = near
-        return near
+        with translated():
+            return self.near.first(statement, values)
 
     def _ask_server(self, statement: Select[*tuple[Any, ...]], values: dict[str, Any]) -> Values | None:
-        with _translated(), self._reader.connect() as connection:
+        with translated(), self._reader.connect() as connection:
             row = connection.execute(statement, values).first()
             return None if row is None else tuple(row)
 
@@ -125,9 +105,8 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        if self._kept is not None:
-            self._kept.close()
-            self._kept = self._near = None
+        if self.near is not None:
+            self.near.close()
         self._writer.dispose()
         self._reader.dispose()
 
@@ -187,14 +166,3 @@ def _common(patience_s: float, *, pre_ping: bool) -> dict[str, Any]:
         "json_serializer": lambda value: msgspec.json.encode(value).decode(),
         "json_deserializer": msgspec.json.decode,
     }
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
-        cause = error.orig if isinstance(error, OperationalError) else None
-        if isinstance(cause, sqlite3.Error) and cause.sqlite_errorcode in _DEFECTS:
-            raise
-        raise Unavailable(_AWAY) from error

@@ -12,7 +12,7 @@ from sqlalchemy import Table, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from services.storage.compiled import insert_rows
+from services.storage.compiled import Insertion, insert_rows
 from services.storage.tables import AdaptedParamsRow, ParamsHeaderRow, table_of
 from services.storage.tensor_file import header_bytes
 
@@ -46,18 +46,22 @@ _INSERTS = {"sqlite": _inserts(sqlite.insert), "postgresql": _inserts(postgresql
 
 def put(session: Session, files: Mapping[str, bytes]) -> None:
     """Add files by digest where they are not there yet, and lock the rows of those that are."""
+    connection = session.connection()
+    insert_rows(connection, insertions(files, connection.dialect.name))
+
+
+def insertions(files: Mapping[str, bytes], dialect: str) -> list[Insertion]:
+    """What `put` inserts."""
     # In one order everywhere, so that two groups that share parameters never wait for each other.
     split = [(digest, *_split(files[digest])) for digest in sorted(files)]
     digests = {header: hashlib.sha256(header).hexdigest() for _, header, _ in split}
     headers = [{"header": header, "digest": digests[header]} for header in sorted(digests)]
-    connection = session.connection()
-    new_headers, new_params = _INSERTS[connection.dialect.name]
-    insert_rows(connection, new_headers, headers)
+    new_headers, new_params = _INSERTS[dialect]
     rows = [
         {"digest": digest, "header_digest": digests[header], "numbers": numbers}
         for digest, header, numbers in split
     ]
-    insert_rows(connection, new_params, rows)
+    return [Insertion(new_headers, headers), Insertion(new_params, rows)]
 
 
 def read(session: Session, digests: Collection[str]) -> dict[str, bytes]:

@@ -6,10 +6,12 @@ Knows names, labels and buckets; nothing here is global, so tests and processes 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
+
+from services.telemetry.plain import PlainCounter, PlainHistogram
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -20,43 +22,28 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
-class EngineMetrics:
-    """Device passes by kind of call (adapt, predict, adapt_predict), and the queue before them."""
+class EngineMetrics(Collector):
+    """Device passes by kind of call (adapt, predict, adapt_predict), and the queue before them.
+
+    Passes are counted by whoever has the device; what is dropped, by anybody.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
-        self._batch_size = Histogram(
-            "innerloop_engine_batch_size",
-            "Calls that shared one device pass.",
-            ("kind",),
-            buckets=_SIZES,
-            registry=registry,
+        self._batch_size = PlainHistogram(
+            "innerloop_engine_batch_size", "Calls that shared one device pass.", ("kind",), _SIZES
         )
-        self._queue_seconds = Histogram(
-            "innerloop_engine_queue_seconds",
-            "Time a call waited for its pass.",
-            ("kind",),
-            buckets=SECONDS,
-            registry=registry,
+        self._queue_seconds = PlainHistogram(
+            "innerloop_engine_queue_seconds", "Time a call waited for its pass.", ("kind",), SECONDS
         )
-        self._device_seconds = Histogram(
-            "innerloop_engine_device_seconds",
-            "Time a pass took.",
-            ("kind",),
-            buckets=SECONDS,
-            registry=registry,
+        self._device_seconds = PlainHistogram(
+            "innerloop_engine_device_seconds", "Time a pass took.", ("kind",), SECONDS
         )
-        self._plans = Counter(
-            "innerloop_engine_plans",
-            "Device passes by how they were run.",
-            ("program", "plan"),
-            registry=registry,
+        self._plans = PlainCounter(
+            "innerloop_engine_plans", "Device passes by how they were run.", ("program", "plan")
         )
-        self._hits = Counter(
-            "innerloop_engine_adapted_hits",
-            "Adapted models by where they were found.",
-            ("tier",),
-            registry=registry,
+        self._hits = PlainCounter(
+            "innerloop_engine_adapted_hits", "Adapted models by where they were found.", ("tier",)
         )
         self._dropped = Counter(
             "innerloop_engine_dropped",
@@ -73,6 +60,7 @@ class EngineMetrics:
             "Device time that the waiting calls are estimated to need.",
             registry=registry,
         )
+        registry.register(self)
 
     def watch_queue(self, calls: Callable[[], int], seconds: Callable[[], float]) -> None:
         """Ask these for the queue's depth whenever Prometheus asks; from whatever thread that is."""
@@ -84,18 +72,23 @@ class EngineMetrics:
         self._dropped.labels(reason).inc(count)
 
     def count_plan(self, program: str, plan: str) -> None:
-        self._plans.labels(program, plan).inc()
+        self._plans.add((program, plan))
 
     def count_hit(self, tier: str) -> None:
-        self._hits.labels(tier).inc()
+        self._hits.add((tier,))
 
     def observe(self, kind: str, waits: Iterable[float], device_seconds: float) -> None:
         """One pass: the seconds that each of its calls waited, and the seconds that the pass took."""
-        seconds = list(waits)
-        self._batch_size.labels(kind).observe(len(seconds))
-        for wait in seconds:
-            self._queue_seconds.labels(kind).observe(wait)
-        self._device_seconds.labels(kind).observe(device_seconds)
+        labels, calls = (kind,), 0
+        for wait in waits:
+            self._queue_seconds.observe(labels, wait)
+            calls += 1
+        self._batch_size.observe(labels, calls)
+        self._device_seconds.observe(labels, device_seconds)
+
+    def collect(self) -> Iterable[Metric]:
+        counted = (self._batch_size, self._queue_seconds, self._device_seconds, self._plans, self._hits)
+        return [one.family() for one in counted]
 
     def text(self) -> bytes:
         """Everything in the engine's registry, in Prometheus's text format."""

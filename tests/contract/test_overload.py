@@ -19,6 +19,7 @@ from services.engine.batching import DeviceCall
 from services.engine.executor import Executor
 from services.engine.messages import MetricsCall, MetricsReply, Reply
 from services.engine.settings import EngineSettings
+from services.storage.near import NearSqlite
 from tests.contract.conftest import Service, serving, settings, storage_at
 from tests.contract.shapes import check_list, check_problem
 from tests.contract.test_adaptations import LINE
@@ -170,6 +171,8 @@ def test_what_is_being_stored_when_its_client_leaves_is_stored(
         insert(*values)
 
     monkeypatch.setattr(repository, "insert", slow)
+    # As where another writer has the file: the storing waits in a thread.
+    monkeypatch.setattr(NearSqlite, "commit", lambda *_: False)
     headers = {**JSON, "Idempotency-Key": "stored"}
     with httpx.Client(base_url=service.url, timeout=30) as client:
         with connected(service) as leaving:

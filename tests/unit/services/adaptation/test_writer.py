@@ -1,6 +1,8 @@
 """The writer: callers share transactions, and each has its own fate."""
 
 import asyncio
+import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -10,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from services.adaptation.records import Adaptation, StoredAdaptation
 from services.adaptation.writer import AdaptationWriter
 from services.errors import Unavailable
+from services.storage.compiled import Insertion
 from services.storage.database import Database
 from services.storage.tables import AdaptationRow, AdaptedParamsRow
 from tests.unit.services.adaptation.conftest import House
@@ -34,10 +37,20 @@ def _stored(number: int, model: str = "line", digest: str | None = None) -> Stor
 
 
 @pytest.fixture
-def commits(house: House) -> list[str]:
-    """Every commit of the house's write engine."""
+def commits(house: House, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every commit of the house's database, by where it was made."""
     seen: list[str] = []
-    event.listen(house.database._writer, "commit", lambda _connection: seen.append("commit"))
+    near = house.database.near
+    assert near is not None
+    commit = near.commit
+
+    def committed(insertions: Sequence[Insertion], size: int) -> bool:
+        done = commit(insertions, size)
+        seen.extend(["here"] * done)
+        return done
+
+    monkeypatch.setattr(near, "commit", committed)
+    event.listen(house.database._writer, "commit", lambda _connection: seen.append("thread"))
     return seen
 
 
@@ -52,7 +65,7 @@ def test_many_callers_share_a_commit(house: House, commits: list[str]) -> None:
         await asyncio.gather(*(writer.store(_stored(number), b"params") for number in range(100)))
 
     house.run(scenario())
-    assert len(commits) == 1
+    assert commits == ["here"]
     assert (_count(house.database, AdaptationRow), _count(house.database, AdaptedParamsRow)) == (100, 100)
 
 
@@ -66,7 +79,42 @@ def test_what_comes_during_a_commit_goes_into_the_next(house: House, commits: li
         await asyncio.gather(first, *others)
 
     house.run(scenario())
-    assert len(commits) == 2
+    assert commits == ["here", "here"]
+
+
+def test_while_another_writes_a_group_waits_in_a_thread(house: House, commits: list[str]) -> None:
+    async def scenario() -> None:
+        writer = AdaptationWriter(house.database)
+        with house.database.write():
+            first = asyncio.create_task(writer.store(_stored(0), b"params"))
+            await asyncio.sleep(0.05)
+            others = [asyncio.create_task(writer.store(_stored(number), b"params")) for number in range(1, 9)]
+            await asyncio.sleep(0.05)
+            assert not any(task.done() for task in (first, *others))
+        await asyncio.gather(first, *others)
+
+    house.run(scenario())
+    # The first is the other's own.
+    assert commits == ["thread", "thread", "here"]
+    assert _count(house.database, AdaptationRow) == 9
+
+
+def test_a_long_log_is_settled_between_commits(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    near = house.database.near
+    assert near is not None
+    settled: list[int] = []
+    settle = near.settle
+    monkeypatch.setattr(near, "settle", lambda: (settled.append(threading.get_ident()), settle()))
+
+    async def scenario() -> None:
+        writer = AdaptationWriter(house.database)
+        for number in range(3):
+            await writer.store(_stored(number), bytes(6 << 20))
+
+    house.run(scenario())
+    assert len(settled) == 2
+    assert threading.get_ident() not in settled
+    assert _count(house.database, AdaptationRow) == 3
 
 
 def test_equal_parameters_are_one_row(house: House) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from services.engine import remote_client
+from services.engine.address import address_of
 from services.engine.loop import EngineLoop
 from services.engine.messages import PredictReply
 from services.engine.remote_client import RemoteEngineClient
@@ -105,5 +107,39 @@ def test_refusals_cross_with_their_delay(served: Served) -> None:
             assert full.value.retry_after > over.value.retry_after
             served.executor.let_go.release(2)
             assert len(await asyncio.gather(*asked)) == 7
+
+    asyncio.run(scenario())
+
+
+def test_a_frozen_engine_is_noticed_by_its_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something listens and takes connections, and never answers a heartbeat."""
+    monkeypatch.setattr(remote_client, "_BEAT_SECONDS", 0.01)
+    address = f"ipc://{tmp_path / 'engine.sock'}"
+
+    async def scenario() -> None:
+        with address_of(address).bind():
+            async with aclosing(RemoteEngineClient(address, timeout_seconds=60)) as client:
+                async with asyncio.timeout(20):
+                    while True:
+                        try:
+                            await client.predict(PREDICT)
+                        except Unavailable as error:
+                            if "went away" in error.detail:
+                                return
+                            await asyncio.sleep(0.01)
+
+    asyncio.run(scenario())
+
+
+def test_a_stranger_on_the_socket_disturbs_nobody(served: Served) -> None:
+    async def scenario() -> None:
+        async with aclosing(await served.client()) as client:
+            reader, writer = await asyncio.open_unix_connection(
+                served.settings.address.removeprefix("ipc://")
+            )
+            writer.write(b"GET / HTTP/1.1\r\nHost: engine\r\n\r\n")
+            assert await reader.read() == b""  # closed
+            writer.close()
+            await client.ping()
 
     asyncio.run(scenario())

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from services.errors import Unavailable
-from services.storage.compiled import CompiledSelect, insert_rows
+from services.storage.compiled import CompiledSelect, Insertion, insert_rows
 from services.storage.database import Database
 from services.storage.migrations import migrate
 from services.storage.settings import StorageSettings
@@ -50,8 +50,8 @@ def _version(number: int, token: str | None = None) -> dict[str, object]:
 
 def test_rows_are_what_a_session_finds(database: Database) -> None:
     with database.write() as session:
-        insert_rows(session.connection(), INSERT_MODEL, [_model("m"), _model("n")])
-        insert_rows(session.connection(), INSERT_VERSION, [_version(1), _version(2, "token")])
+        insert_rows(session.connection(), [Insertion(INSERT_MODEL, [_model("m"), _model("n")])])
+        insert_rows(session.connection(), [Insertion(INSERT_VERSION, [_version(1), _version(2, "token")])])
     with database.read() as session:
         assert session.get_one(ModelRow, "n").created_at == NOON
         first, second = session.get_one(ModelVersionRow, ("m", 1)), session.get_one(ModelVersionRow, ("m", 2))
@@ -62,7 +62,9 @@ def test_rows_are_what_a_session_finds(database: Database) -> None:
 def test_a_transaction_that_fails_leaves_no_row(database: Database) -> None:
     def write() -> None:
         with database.write() as session:
-            insert_rows(session.connection(), INSERT_MODEL, [_model("a"), _model("b"), _model("a")])
+            insert_rows(
+                session.connection(), [Insertion(INSERT_MODEL, [_model("a"), _model("b"), _model("a")])]
+            )
 
     with pytest.raises(IntegrityError):
         write()
@@ -73,7 +75,7 @@ def test_a_transaction_that_fails_leaves_no_row(database: Database) -> None:
 def test_a_reference_to_nothing_is_refused(database: Database) -> None:
     def write() -> None:
         with database.write() as session:
-            insert_rows(session.connection(), INSERT_VERSION, [_version(1)])
+            insert_rows(session.connection(), [Insertion(INSERT_VERSION, [_version(1)])])
 
     with pytest.raises(IntegrityError):
         write()
@@ -84,7 +86,7 @@ def test_trouble_with_the_file_is_what_sqlalchemy_makes_of_it(database: Database
     with database.write() as session:
         session.connection().exec_driver_sql("DROP TABLE params_headers")
         with pytest.raises(OperationalError):
-            insert_rows(session.connection(), missing, [{"header": b"h"}])
+            insert_rows(session.connection(), [Insertion(missing, [{"header": b"h"}])])
 
 
 def test_a_digest_is_read_as_its_digits(database: Database) -> None:

@@ -1,0 +1,31 @@
+"""Addresses of engines."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from services.engine.address import Address, address_of
+
+
+def test_a_unix_socket_replaces_its_predecessors_file_and_is_private(tmp_path: Path) -> None:
+    path = tmp_path / "engine.sock"
+    path.write_text("left behind")
+    with address_of(f"ipc://{path}").bind():
+        assert path.is_socket()
+        assert path.stat().st_mode & 0o077 == 0
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.connect(str(path))
+
+
+def test_a_port_of_a_host() -> None:
+    with address_of("tcp://127.0.0.1:0").bind() as listener:
+        socket.create_connection(listener.getsockname(), 5).close()
+    assert address_of("tcp://engine:5555") == Address(None, "engine", 5555)
+    assert address_of("tcp://[::1]:5555") == Address(None, "::1", 5555)
+
+
+@pytest.mark.parametrize("url", ["", "ipc://", "tcp://host", "tcp://:1", "tcp://host:port", "http://host:1"])
+def test_what_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="no address"):
+        address_of(url)

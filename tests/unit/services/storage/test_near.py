@@ -1,0 +1,99 @@
+"""Short commits on the event loop: durable, whole or not at all, and never in a queue."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import bindparam, func, select, text
+from sqlalchemy.exc import IntegrityError
+
+from services.storage.compiled import Insertion
+from services.storage.database import Database
+from services.storage.migrations import migrate
+from services.storage.near import NearSqlite
+from services.storage.settings import StorageSettings
+from services.storage.tables import ParamsHeaderRow, table_of
+
+HEADERS = table_of(ParamsHeaderRow)
+INSERT = HEADERS.insert().values(header=bindparam("header"), digest=bindparam("digest"))
+COUNT = select(func.count()).select_from(HEADERS)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    settings = StorageSettings(data_dir=tmp_path)
+    migrate(settings)
+    return Database(settings.tables_url)
+
+
+def _near(database: Database) -> NearSqlite:
+    assert database.near is not None
+    return database.near
+
+
+def _rows(*numbers: int) -> list[Insertion]:
+    return [Insertion(INSERT, [{"header": b"h", "digest": f"{number:064x}"} for number in numbers])]
+
+
+def _count(database: Database) -> int:
+    found = asyncio.run(database.look_up(COUNT))
+    assert found is not None
+    return int(found[0])
+
+
+def test_what_is_committed_is_seen_by_everybody(database: Database) -> None:
+    assert _near(database).commit(_rows(1, 2), 100)
+    with database.read() as session:
+        assert session.scalar(COUNT) == 2
+    assert _count(database) == 2
+    database.close()
+
+
+def test_nothing_is_done_where_one_row_cannot_be(database: Database) -> None:
+    near = _near(database)
+    near.commit(_rows(1), 100)
+    with pytest.raises(IntegrityError):
+        near.commit(_rows(2, 1), 100)
+    assert _count(database) == 1
+    assert near.commit(_rows(2), 100)
+    database.close()
+
+
+def test_a_defect_half_way_leaves_nothing_open(database: Database) -> None:
+    near = _near(database)
+    faulty = [*_rows(1), Insertion(INSERT, [{"header": b"h", "digest": "no digest"}])]
+    with pytest.raises(ValueError, match="non-hexadecimal"):
+        near.commit(faulty, 100)
+    assert _count(database) == 0
+    with database.write():
+        pass  # nobody has the lock
+    database.close()
+
+
+def test_another_writer_is_not_waited_for(database: Database) -> None:
+    near = _near(database)
+    near.commit(_rows(1), 100)
+    with database.write():
+        began = time.monotonic()
+        assert not near.commit(_rows(2), 100)
+        assert time.monotonic() - began < 5.0  # a writer's patience is 10 s
+    assert near.commit(_rows(2), 100)
+    assert _count(database) == 2
+    database.close()
+
+
+def test_the_log_is_copied_into_the_file_when_there_is_much_of_it(database: Database) -> None:
+    near = _near(database)
+    assert not near.has_much_written
+    near.commit(_rows(*range(500)), 8 << 20)
+    assert near.has_much_written
+    near.settle()
+    assert not near.has_much_written
+    with database.read() as session:
+        busy, _, copied = session.execute(text("PRAGMA wal_checkpoint(PASSIVE)")).one()
+    assert busy == 0
+    assert copied >= 0
+    near.commit(_rows(1000), 100)
+    assert _count(database) == 501
+    database.close()
