@@ -5,9 +5,9 @@ A middleware and not a dependency, so that it stands before routing and before a
 
 import hmac
 import time
+from collections.abc import Iterable
 
 from pydantic import SecretStr
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import problem_of
@@ -41,7 +41,7 @@ class Authentication:
         try:
             # Only there once the application has started, unlike this object.
             access: AccessService = scope["app"].state.services.access
-            principal = await self._principal(access, Headers(scope=scope).get("authorization"))
+            principal = await self._principal(access, _authorization(scope["headers"]))
         except ServiceError as error:
             return await problem_of(error, scope["state"]["request_id"])(scope, receive, send)
         if principal == ANONYMOUS and (reason := refusal(scope["headers"])) is not None:
@@ -62,6 +62,14 @@ class Authentication:
         if secret is None:
             raise Unauthenticated("send a key: Authorization: Bearer …")
         return (await access.authenticate(secret)).id
+
+
+def _authorization(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """Header names are in lower case."""
+    for name, value in headers:
+        if name == b"authorization":
+            return value.decode("latin-1")
+    return None
 
 
 def _bearer(authorization: str | None) -> str | None:

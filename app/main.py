@@ -3,7 +3,10 @@
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from prometheus_client import CollectorRegistry
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.types import ASGIApp
 
 from app import routes
 from app.auth import Authentication
@@ -87,9 +90,24 @@ WIRE_TYPES = (
 )
 
 
+class _Application(FastAPI):
+    """Without the framework's outermost layers, which every request would pass through.
+
+    A defect is answered by `RequestContext`, bodies are bounded where they are read, telemetry is our own.
+    """
+
+    def build_middleware_stack(self) -> ASGIApp:
+        stack: ASGIApp = ExceptionMiddleware(
+            AsyncExitStackMiddleware(self.router), handlers=self.exception_handlers
+        )
+        for layer, args, kwargs in reversed(self.user_middleware):
+            stack = layer(stack, *args, **kwargs)
+        return stack
+
+
 def create_app(settings: HttpSettings, open_services: OpenServices) -> FastAPI:
     """The application. `open_services` is entered when it starts, in the event loop that serves."""
-    app = FastAPI(
+    app = _Application(
         title="Innerloop",
         version=version("innerloop"),
         summary="Few-shot adaptation over HTTP.",

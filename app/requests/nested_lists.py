@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from services.errors import Invalid
+from services.finite import all_finite
 
 FloatArray = np.ndarray[Any, np.dtype[np.float32]]
 
 MAX_RANK = 8
+_FLOAT32_MOST = float(np.finfo(np.float32).max)
 _JSON_NAMES = {
     bool: "true or false",
     str: "a string",
@@ -66,10 +68,15 @@ def numbers(nested: Nested, pointer: str) -> FloatArray:
         odd = nested.first_other_than({int, float})
         detail = f"{json_name(nested.leaves[odd])} where a number is expected"
         raise Invalid.at(nested.pointer(pointer, odd), detail)
+    leaves = nested.leaves
+    if leaves and min(leaves) >= -_FLOAT32_MOST and max(leaves) <= _FLOAT32_MOST:
+        narrow: FloatArray = np.array(leaves, dtype=np.float32)
+        if all_finite(narrow):
+            return narrow.reshape(nested.shape)
     try:
-        array = np.array(nested.leaves, dtype=np.float64)
+        array = np.array(leaves, dtype=np.float64)
     except OverflowError:
-        odd = next(index for index, leaf in enumerate(nested.leaves) if abs(leaf) > 1e300)
+        odd = next(index for index, leaf in enumerate(leaves) if abs(leaf) > 1e300)
         raise Invalid.at(nested.pointer(pointer, odd), "not a finite float32 number") from None
     return float32(array.reshape(nested.shape), pointer)
 
@@ -78,8 +85,8 @@ def float32(array: np.ndarray[Any, Any], pointer: str) -> FloatArray:
     """Any numbers as float32. Raises Invalid at the first that is not finite there."""
     with np.errstate(over="ignore"):
         narrow: FloatArray = array.astype(np.float32)
-    finite = np.isfinite(narrow)
-    if not finite.all():
+    if not all_finite(narrow):
+        finite = np.isfinite(narrow)
         odd = np.unravel_index(int(np.argmin(finite)), finite.shape)
         raise Invalid.at("/".join([pointer, *map(str, odd)]), "not a finite float32 number")
     return narrow

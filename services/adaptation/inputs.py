@@ -12,6 +12,7 @@ from services.adaptation.texts import read_texts
 from services.datasets.images import decode_image, fit
 from services.engine import messages
 from services.errors import Invalid, TooLarge
+from services.finite import all_finite
 
 # Slack for images that went through somebody's own arithmetic.
 _ROUNDING = 1e-3
@@ -126,9 +127,8 @@ def _finite(raw: Array, pointer: str) -> Array:
     else:
         with np.errstate(over="ignore"):
             narrow = raw.astype(np.float32)
-    finite = np.isfinite(narrow)
-    if not finite.all():
-        raise Invalid.at(f"{pointer}/{_first(~finite)}", "not a finite float32 number")
+    if not all_finite(narrow):
+        raise Invalid.at(f"{pointer}/{_first(~np.isfinite(narrow))}", "not a finite float32 number")
     return narrow
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from services.adaptation.limits import Limits
 from services.adaptation.records import Array, Classes, Label
 from services.errors import Invalid
+from services.finite import all_finite
 
 Targets = Array | list[str] | list[int]
 
@@ -30,10 +31,12 @@ def read_values(raw: Targets, width: int, pointer: str) -> Array:
     if raw.ndim != 2 or raw.shape[1] != width:
         took = "a number" if width == 1 else f"{width} numbers"
         raise Invalid.at(pointer, f"a target of shape {list(raw.shape[1:])}; this model has {took} each")
-    with np.errstate(over="ignore"):
-        values = raw.astype(np.float32)
-    finite = np.isfinite(values).all(-1)
-    if not finite.all():
+    values = raw
+    if raw.dtype != np.float32:
+        with np.errstate(over="ignore"):
+            values = raw.astype(np.float32)
+    if not all_finite(values):
+        finite = np.isfinite(values).all(-1)
         raise Invalid.at(f"{pointer}/{int(np.argmin(finite))}", "not a finite float32 number")
     return values
 

@@ -31,10 +31,9 @@ class Array(msgspec.Struct, frozen=True):
         datatype = _DATATYPES.get(array.dtype)
         if datatype is None:
             raise ValueError(f"{array.dtype} does not cross into the engine")
-        contiguous = np.ascontiguousarray(array)
-        # `cast` cannot flatten an empty view, so the bytes are taken through a flat uint8 one.
-        flat = contiguous.reshape(-1).view(np.uint8)
-        return cls(datatype, tuple(contiguous.shape), memoryview(flat))  # type: ignore[arg-type]
+        # `cast` cannot flatten an empty view.
+        data = np.ascontiguousarray(array).data if array.size else memoryview(b"")
+        return cls(datatype, array.shape, data.cast("B"))
 
     @classmethod
     def of_texts(cls, texts: Sequence[str]) -> "Array":

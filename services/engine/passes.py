@@ -30,6 +30,7 @@ from services.engine.plans import Plans
 from services.engine.programs import output_names
 from services.engine.residents import ResidentModel
 from services.engine.stacking import padded, stack_inputs, stack_supports
+from services.finite import all_finite
 
 # Bytes of a file from which hashing it takes longer than handing it to another thread.
 _LARGE = 1 << 16
@@ -175,7 +176,7 @@ def _digest(file: bytes) -> str:
 
 
 def _all_finite(outputs: Arrays) -> bool:
-    return all(bool(np.isfinite(value).all()) for value in outputs.values())
+    return all(all_finite(value) for value in outputs.values())
 
 
 def _reply(outputs: Arrays, m: int, queries: int, n_ways: int, finite: bool) -> PredictReply | None:

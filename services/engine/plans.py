@@ -31,6 +31,9 @@ _BUSY_PASSES = 50
 _BUSY_SECONDS = 1.0
 _RECORDING_PASSES = 6
 
+# Runs that a compiled program has more, where the first was not the quicker one.
+_MORE_CHANCES = 3
+
 # One task by itself must be this much quicker than its share of a batched pass: both are measured roughly.
 _CLEARLY = 0.8
 
@@ -182,7 +185,13 @@ class Plans:
         """Let the compiled program show on a real pass that it is right and quick; answer with the eager one."""
         eager, seconds = self._timed(lambda: _eager(line, meta_params, tensors))
         self._compiled(line, meta_params, tensors)  # the first run loads and touches everything
+        # Whoever loses is never tried again, so a run that the machine interrupted is no proof.
         compiled, compiled_seconds = self._timed(lambda: self._compiled(line, meta_params, tensors))
+        for _ in range(_MORE_CHANCES):
+            if compiled_seconds < seconds:
+                break
+            _, again = self._timed(lambda: self._compiled(line, meta_params, tensors))
+            compiled_seconds = min(compiled_seconds, again)
         distance = _distances(eager, compiled, tasks)
         if distance <= _TOLERANCE and compiled_seconds < seconds:
             line.plan = Plan.COMPILED

@@ -44,6 +44,9 @@ class Slab:
         if len(chunks) == 1:
             (chunk,) = chunks
             first = _first_of(chunk)
+            if self._device.type == "cpu":
+                # A few rows are there before an operation of torch's has begun.
+                return torch.from_numpy(self._chunks[chunk].numpy()[[place - first for place in places]])
             offsets = torch.tensor([place - first for place in places], device=self._device)
             return self._chunks[chunk].index_select(0, offsets)
         return torch.stack([self._row(place) for place in places])

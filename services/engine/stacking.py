@@ -155,6 +155,8 @@ def _check_bytes(array: Array, width: int) -> None:
 
 def _on(device: torch.device, array: np.ndarray[Any, Any]) -> Tensor:
     tensor = torch.from_numpy(array)
+    if device.type == "cpu":
+        return tensor
     # From pinned memory the device fetches by itself.
     if device.type == "cuda" and tensor.numel():
         tensor = tensor.pin_memory()

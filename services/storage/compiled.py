@@ -77,14 +77,22 @@ class CompiledInsert:
         compiled = statement.compile(dialect=dialect, for_executemany=True)
         self._sql = str(compiled)
         names = getattr(compiled, "positiontup", None) or ()
-        kinds = ((name, compiled.binds[name].type.dialect_impl(dialect)) for name in names)
-        self._writers: list[tuple[str, Callable[[Any], Any]]] = [
-            (name, kind.bind_processor(dialect) or _as_it_is) for name, kind in kinds
+        self._names: tuple[str, ...] = tuple(names)
+        kinds = ((place, compiled.binds[name].type.dialect_impl(dialect)) for place, name in enumerate(names))
+        writers = ((place, kind.bind_processor(dialect)) for place, kind in kinds)
+        self._writers: list[tuple[int, Callable[[Any], Any]]] = [
+            (place, write) for place, write in writers if write is not None
         ]
 
     def run(self, driver: sqlite3.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Raises sqlite3.Error."""
-        driver.executemany(self._sql, [[write(row[name]) for name, write in self._writers] for row in rows])
+        driver.executemany(self._sql, map(self._values, rows))
+
+    def _values(self, row: Mapping[str, Any]) -> list[Any]:
+        values = [row[name] for name in self._names]
+        for place, write in self._writers:
+            values[place] = write(values[place])
+        return values
 
 
 @lru_cache(maxsize=16)
@@ -102,7 +110,3 @@ def _named_faults() -> Iterator[None]:
         raise IntegrityError(None, None, error) from error
     except sqlite3.OperationalError as error:
         raise OperationalError(None, None, error) from error
-
-
-def _as_it_is(value: Any) -> Any:
-    return value

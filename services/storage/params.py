@@ -54,7 +54,7 @@ def insertions(files: Mapping[str, bytes], dialect: str) -> list[Insertion]:
     """What `put` inserts."""
     # In one order everywhere, so that two groups that share parameters never wait for each other.
     split = [(digest, *_split(files[digest])) for digest in sorted(files)]
-    digests = {header: hashlib.sha256(header).hexdigest() for _, header, _ in split}
+    digests = {header: hashlib.sha256(header).hexdigest() for header in {header for _, header, _ in split}}
     headers = [{"header": header, "digest": digests[header]} for header in sorted(digests)]
     new_headers, new_params = _INSERTS[dialect]
     rows = [

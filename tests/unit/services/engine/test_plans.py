@@ -165,6 +165,25 @@ def test_a_busy_program_is_compiled_and_takes_over(
     assert workshop.rejected == []
 
 
+def test_one_interrupted_run_of_a_compiled_program_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plans_module, "_BUSY_PASSES", 6)
+    clock = Clock(together=1.0, each=2.0, compiled=0.1)
+    runs = 0
+
+    def interrupted(*given: Tensor) -> Sequence[Tensor]:
+        nonlocal runs
+        runs += 1
+        clock.now += 50.0 * (runs == 2)  # the first that is measured
+        return _as_compiled(*given)
+
+    workshop = FakeWorkshop(clock.costs("compiled", interrupted))
+    house = House(monkeypatch, clock, workshop)
+    for _ in range(30):
+        house.run(3)
+    assert workshop.rejected == []
+    assert house.used[Plan.COMPILED] >= 10
+
+
 def test_a_quiet_program_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     workshop = FakeWorkshop(_as_compiled)
     house = House(monkeypatch, Clock(together=1e-6, each=1e-6), workshop)
