@@ -121,7 +121,8 @@ class EngineLoop:
             self._guarded(batch, turn.begun)
         with self._wake:
             self._is_free = True
-            if self._handed is not None or self._stopping:
+            # Whoever roused the thread meanwhile, while the device was not free, roused it for nothing.
+            if batch is None or self._stopping:
                 self._wake.notify()
         return batch is not None
 

@@ -1,6 +1,7 @@
 """The engine's thread, around an executor that does as the test says."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -353,6 +354,9 @@ def _brief_loop(executor: HeldExecutor, clock: HandClock) -> EngineLoop:
     for _ in range(3):
         loop.submit(PREDICT, known)
         known.wait(1)
+    # An answer is out a moment before the device is free.
+    while not loop._is_free:
+        time.sleep(0.001)
     return loop
 
 
@@ -404,6 +408,24 @@ def test_one_pass_at_a_time_whoever_runs_it(clock: HandClock) -> None:
     executor.let_go.release(2)
     answers.wait(2)
     assert executor.passes[-1] == [PREDICT]
+    loop.stop()
+    loop.join(10)
+    assert not loop.alive
+
+
+def test_who_comes_while_nothing_is_run_here_is_run_all_the_same(clock: HandClock) -> None:
+    """A call comes while another is found to be late: its thread is roused while the device is not free."""
+    executor, answers = BriefExecutor(), Answers()
+    loop = _brief_loop(executor, clock)
+
+    def late(_reply: Reply) -> None:
+        loop.submit(PREDICT, answers)
+        time.sleep(0.05)  # the thread has looked, and waits again
+
+    loop.offer(PREDICT, late)
+    clock.now += 31.0
+    assert not loop.run_brief()
+    answers.wait(1)
     loop.stop()
     loop.join(10)
     assert not loop.alive
