@@ -78,8 +78,10 @@ class EngineServer:
             self._selector.register(self._woken, selectors.EVENT_READ)
             self._loop.start()
             try:
+                has_run = False
                 while not self._stopping:
-                    self._move(_GLANCE_SECONDS)
+                    # After a pass no more than a glance: what came meanwhile may go before what still waits.
+                    has_run = self._move(0.0 if has_run else _GLANCE_SECONDS)
                     if not self._loop.alive:
                         raise RuntimeError("the engine's thread ended by itself")
                 self._loop.stop()
@@ -95,8 +97,11 @@ class EngineServer:
         logger.info("listening", extra={"address": self._address})
         return closing(listener)
 
-    def _move(self, timeout_seconds: float) -> None:
-        """Wait for something to arrive or be ready, take in what arrived and send what is ready."""
+    def _move(self, timeout_seconds: float) -> bool:
+        """Wait for something to arrive or be ready, take in what arrived and send what is ready.
+
+        Whether there was a brief pass to run: one at most, so that nobody is unheard for longer.
+        """
         for key, _ in self._selector.select(timeout_seconds):
             if key.data is not None:
                 self._serve(key.data)
@@ -106,9 +111,11 @@ class EngineServer:
                         pass
             else:
                 self._accept(key.fileobj)  # type: ignore[arg-type]
-        while self._loop.run_brief():
-            self._send()
+        # Refusals and pings do not wait for the pass.
         self._send()
+        has_run = self._loop.run_brief()
+        self._send()
+        return has_run
 
     def _accept(self, listener: socket.socket) -> None:
         with suppress(BlockingIOError, ConnectionError):

@@ -12,23 +12,23 @@ from prometheus_client import CollectorRegistry
 from services.engine import remote_client
 from services.engine.address import address_of
 from services.engine.loop import EngineLoop
-from services.engine.messages import PredictReply
+from services.engine.messages import PredictCall, PredictReply
 from services.engine.remote_client import RemoteEngineClient
 from services.engine.server import EngineServer
 from services.engine.settings import EngineSettings
 from services.errors import QuotaExceeded, Unavailable
 from services.telemetry.metrics import EngineMetrics
-from tests.unit.services.engine.test_loop import ADAPT, PREDICT, HeldExecutor, predict_of
+from tests.unit.services.engine.test_loop import ADAPT, PREDICT, HeldExecutor, X, predict_of
 
 
 class Served:
     """An engine on a socket of its own; no pass ends before `executor.let_go` is released."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, executor: HeldExecutor | None = None) -> None:
         self.settings = EngineSettings(
             engine_address=f"ipc://{folder / 'engine.sock'}", engine_max_queued=6, engine_batch_seconds=10.0
         )
-        self.executor = HeldExecutor()
+        self.executor = executor or HeldExecutor()
         self.registry = CollectorRegistry()
         loop = EngineLoop(self.executor, self.settings, EngineMetrics(self.registry))
         self.server = EngineServer(loop, self.settings.address)
@@ -54,6 +54,13 @@ async def queued(client: RemoteEngineClient, calls: int) -> None:
     async with asyncio.timeout(20):
         while (await client.ping()).queued != calls:
             pass
+
+
+class LoadedExecutor(HeldExecutor):
+    """Its models are loaded: what was measured as brief is run by the socket's thread."""
+
+    def has(self, artifact: str) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -143,3 +150,31 @@ def test_a_stranger_on_the_socket_disturbs_nobody(served: Served) -> None:
             await client.ping()
 
     asyncio.run(scenario())
+
+
+def test_between_brief_passes_the_engine_listens(tmp_path: Path) -> None:
+    """Of several calls that wait for passes of their own, one is run before somebody else is heard, and no more."""
+    served = Served(tmp_path, LoadedExecutor())
+    calls = [PredictCall(artifact, "d", X) for artifact in ("a", "b", "c", "d")]
+
+    async def scenario() -> None:
+        async with aclosing(await served.client()) as client, aclosing(await served.client()) as other:
+            served.executor.let_go.release(12)
+            for call in calls * 3:  # measured: brief from now on
+                await client.predict(call)
+                assert served.executor.begun.acquire(timeout=10)
+            asked = [asyncio.create_task(client.predict(call)) for call in calls]
+            assert await asyncio.to_thread(served.executor.begun.acquire, timeout=10)
+            ping = asyncio.create_task(other.ping())
+            await asyncio.sleep(0.05)  # it has arrived
+            served.executor.let_go.release(1)
+            assert (await ping).queued in (2, 3)  # the next pass may be under way
+            served.executor.let_go.release(3)
+            assert len(await asyncio.gather(*asked)) == 4
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        served.executor.let_go.release(100)
+        served.server.stop()
+        served.thread.join(20)
