@@ -1,6 +1,7 @@
 """One api process's connection, at the engine's end. Knows its socket and the frames on it; no call.
 
-Nothing here waits: what the peer is too busy to read stays here until the socket takes it.
+Nothing here waits: what the peer is too busy to read stays here until the socket takes it. Where that is a lot,
+nothing more is to be read of what it asks.
 """
 
 import socket
@@ -10,6 +11,7 @@ from services.engine.address import at_once
 from services.engine.frames import HEARTBEAT, FrameReader, head_of
 
 _PIECES = 16  # that one system call takes
+_MUCH_BYTES = 16 << 20
 
 
 class Connection:
@@ -21,10 +23,16 @@ class Connection:
         self.socket = connection
         self._reader = FrameReader()
         self._unsent: deque[memoryview] = deque()
+        self._unsent_bytes = 0
 
     @property
     def has_unsent(self) -> bool:
         return bool(self._unsent)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the peer has so much to read that it is not to be heard before."""
+        return self._unsent_bytes > _MUCH_BYTES
 
     def receive(self) -> list[memoryview]:
         """The messages that have arrived, heartbeats answered and left out.
@@ -44,15 +52,16 @@ class Connection:
             if size < len(room):
                 break
         calls = [message for message in messages if message]
-        for _ in range(len(messages) - len(calls)):
-            self._unsent.append(memoryview(HEARTBEAT))
-        if len(calls) < len(messages):
+        # One sign of life answers them all, and anything that is on its way to the peer is one.
+        if len(calls) < len(messages) and not self._unsent:
+            self._append(HEARTBEAT)
             self.flush()
         return calls
 
     def send(self, message: bytes) -> None:
         """Send it, behind what is unsent. Raises OSError."""
-        self._unsent += (memoryview(head_of(message)), memoryview(message))
+        self._append(head_of(message))
+        self._append(message)
         self.flush()
 
     def flush(self) -> None:
@@ -63,7 +72,12 @@ class Connection:
                 sent = self.socket.sendmsg(pieces)
             except BlockingIOError:
                 return
+            self._unsent_bytes -= sent
             while self._unsent and sent >= len(self._unsent[0]):
                 sent -= len(self._unsent.popleft())
             if sent:
                 self._unsent[0] = self._unsent[0][sent:]
+
+    def _append(self, piece: bytes) -> None:
+        self._unsent.append(memoryview(piece))
+        self._unsent_bytes += len(piece)

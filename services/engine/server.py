@@ -30,6 +30,7 @@ _PREDECESSOR_SECONDS = 10.0
 _LINGER_SECONDS = 1.0
 _GLANCE_SECONDS = 1.0
 _DRAIN_GLANCE_SECONDS = 0.02
+_NO_ROOM_SECONDS = 0.05
 
 
 class _Ready(NamedTuple):
@@ -118,19 +119,26 @@ class EngineServer:
         return has_run
 
     def _accept(self, listener: socket.socket) -> None:
-        with suppress(BlockingIOError, ConnectionError):
+        try:
             while True:
                 connection = Connection(listener.accept()[0])
                 self._connections.add(connection)
                 self._selector.register(connection.socket, selectors.EVENT_READ, connection)
+        except (BlockingIOError, ConnectionError):
+            pass
+        except OSError:
+            # This process has no room for it, and whoever is connected already is served all the same.
+            logger.warning("a connection could not be taken", exc_info=True)
+            time.sleep(_NO_ROOM_SECONDS)  # the selector tells of it again at once
 
     def _serve(self, connection: Connection) -> None:
         """Take in what has arrived, and send what could not be sent before."""
         try:
-            for message in connection.receive():
-                self._take_in(connection, message)
             connection.flush()
-        except (OSError, FrameError) as error:
+            if not connection.is_behind:
+                for message in connection.receive():
+                    self._take_in(connection, message)
+        except (OSError, FrameError, MemoryError) as error:
             self._lose(connection, error)
         else:
             self._watch(connection)
@@ -175,13 +183,15 @@ class EngineServer:
                 self._watch(connection)
 
     def _watch(self, connection: Connection) -> None:
-        """Be told when the socket takes more, as long as there is more."""
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.has_unsent else 0)
+        """Be told what arrives, and when the socket takes more, as long as there is more."""
+        events = selectors.EVENT_WRITE if connection.has_unsent else 0
+        if not connection.is_behind:
+            events |= selectors.EVENT_READ
         if self._selector.get_key(connection.socket).events != events:
             self._selector.modify(connection.socket, events, connection)
 
     def _lose(self, connection: Connection, error: Exception) -> None:
-        if isinstance(error, FrameError):
+        if not isinstance(error, OSError):
             logger.warning("a connection that does not speak as one of ours was closed: %s", error)
         self._connections.discard(connection)
         self._selector.unregister(connection.socket)

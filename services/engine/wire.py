@@ -16,6 +16,8 @@ Incoming = Call | CancelCall
 _encoder = msgspec.msgpack.Encoder()
 _numbered = msgspec.msgpack.Decoder(list[tuple[int, msgspec.Raw]])
 _call: msgspec.msgpack.Decoder[Incoming] = msgspec.msgpack.Decoder(Incoming)
+# The library tells some of what it cannot read by Python's own names.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _replies = msgspec.msgpack.Decoder(list[tuple[int, Reply]])
 
 
@@ -28,13 +30,17 @@ def decode_calls(data: bytes | memoryview) -> list[tuple[int, Incoming | EngineF
 
     Raises msgspec.DecodeError where not even the numbers can be read.
     """
-    return [(number, _decode_call(raw)) for number, raw in _numbered.decode(data)]
+    try:
+        numbered = _numbered.decode(data)
+    except _UNREADABLE as error:
+        raise msgspec.DecodeError(str(error)) from error
+    return [(number, _decode_call(raw)) for number, raw in numbered]
 
 
 def _decode_call(raw: msgspec.Raw) -> Incoming | EngineFault:
     try:
         return _call.decode(raw)
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         return EngineFault("internal", f"the engine does not understand this call: {error}")
 
 

@@ -1,16 +1,22 @@
 """The engine's socket and its client, around an executor that does as the test says."""
 
 import asyncio
+import errno
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
+from services.engine import connection as engine_connection
 from services.engine import remote_client
 from services.engine.address import address_of
+from services.engine.frames import head_of
 from services.engine.loop import EngineLoop
 from services.engine.messages import PredictCall, PredictReply
 from services.engine.remote_client import RemoteEngineClient
@@ -150,6 +156,59 @@ def test_a_stranger_on_the_socket_disturbs_nobody(served: Served) -> None:
             await client.ping()
 
     asyncio.run(scenario())
+
+
+def test_an_engine_without_room_for_a_connection_serves_those_it_has(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_listener: socket.socket) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async def scenario() -> None:
+        async with aclosing(await served.client()) as client:
+            with monkeypatch.context() as patched:
+                patched.setattr(socket.socket, "accept", full)
+                async with aclosing(RemoteEngineClient(served.settings.address, 20)):
+                    for _ in range(3):
+                        await asyncio.sleep(0.05)
+                        await client.ping()
+            async with aclosing(await served.client()) as other:
+                await other.ping()
+
+    asyncio.run(scenario())
+
+
+def test_a_peer_that_reads_nothing_is_not_heard_until_it_does(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it asks for would fill the engine's memory."""
+    monkeypatch.setattr(engine_connection, "_MUCH_BYTES", 1 << 18)
+    asyncio.run(_pinged(served))  # it listens
+    message = msgspec.msgpack.encode([(number, "no call") for number in range(1000)])
+    asked = memoryview((head_of(message) + message) * 1000)
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(served.settings.address.removeprefix("ipc://"))
+        peer.setblocking(False)
+        refused = 0
+        while asked and refused < 50:
+            try:
+                asked = asked[peer.send(asked) :]
+                refused = 0
+            except BlockingIOError:
+                refused += 1
+                time.sleep(0.01)
+        assert asked
+        (connection,) = served.server._connections
+        assert connection.is_behind
+        peer.settimeout(10)
+        while connection.is_behind:
+            peer.recv(1 << 20)
+    asyncio.run(_pinged(served))
+
+
+async def _pinged(served: Served) -> None:
+    async with aclosing(await served.client()) as client:
+        await client.ping()
 
 
 def test_between_brief_passes_the_engine_listens(tmp_path: Path) -> None:

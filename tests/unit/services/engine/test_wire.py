@@ -96,3 +96,16 @@ def test_a_call_that_cannot_be_read_does_not_spoil_its_neighbours() -> None:
 def test_noise_is_no_message() -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_calls(b"\xc1nonsense")
+
+
+def test_a_call_that_is_no_text_fails_alone() -> None:
+    known = encode_calls([(1, PingCall())])[1:]
+    (number, fault), (_, ping) = decode_calls(b"\x92\x92\x07\x81\xa4type\xa1\xff" + known)
+    assert number == 7
+    assert isinstance(fault, EngineFault)
+    assert ping == PingCall()
+
+
+def test_a_message_too_deep_for_python_is_no_message() -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_calls(b"\x91\x92\x01" + b"\x91" * 5000 + b"\xc0")
