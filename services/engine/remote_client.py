@@ -39,6 +39,8 @@ from services.errors import Unavailable
 _BEAT_SECONDS = 0.25
 _BEATS_UNANSWERED = 12
 """Turns of this event loop that an engine may be silent for: one that stood still itself has missed none."""
+_CONNECT_SECONDS = 3.0
+"""What a host that is not there, or an engine that takes connections and answers nothing, is waited for."""
 _RECONNECT_SECONDS = 0.05
 _RECONNECT_MOST_SECONDS = 0.5
 _PING_SECONDS = 1.0
@@ -153,8 +155,9 @@ class RemoteEngineClient:
         pause = _RECONNECT_SECONDS
         while True:
             try:
-                stream = await _connected(address, self._take)
-            except OSError:
+                async with asyncio.timeout(_CONNECT_SECONDS):
+                    stream = await _connected(address, self._take)
+            except OSError:  # no time left is one
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _RECONNECT_MOST_SECONDS)
                 continue
@@ -183,10 +186,13 @@ class RemoteEngineClient:
 
 
 class _Stream(asyncio.BufferedProtocol):
-    """One connection: whole messages in and out. `lost` is done once nothing more will come."""
+    """One connection: whole messages in and out. `met` is done, with whether, once it is known that somebody is
+    there, and `lost` once nothing more will come."""
 
     def __init__(self, take: Take) -> None:
-        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        turn = asyncio.get_running_loop()
+        self.met: asyncio.Future[bool] = turn.create_future()
+        self.lost: asyncio.Future[None] = turn.create_future()
         self._take = take
         self._reader = FrameReader()
         self._unanswered = 0
@@ -204,7 +210,8 @@ class _Stream(asyncio.BufferedProtocol):
             self._transport.write(HEARTBEAT)
 
     def close(self) -> None:
-        self._transport.close()
+        # Not by its own `close`, which waits until a peer has read the rest, be it for ever.
+        self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
@@ -219,6 +226,8 @@ class _Stream(asyncio.BufferedProtocol):
 
     def buffer_updated(self, size: int) -> None:
         self._unanswered = 0
+        if not self.met.done():
+            self.met.set_result(True)
         try:
             messages = self._reader.took(size)
         except FrameError:
@@ -229,16 +238,29 @@ class _Stream(asyncio.BufferedProtocol):
                 self._take(message)
 
     def connection_lost(self, _error: Exception | None) -> None:
+        if not self.met.done():
+            self.met.set_result(False)
         if not self.lost.done():
             self.lost.set_result(None)
 
 
 async def _connected(address: Address, take: Take) -> _Stream:
+    """A connection to an engine that has given a sign of life. Raises OSError.
+
+    The kernel takes connections for a frozen engine too: calls would wait there until its silence is noticed.
+    """
     turn = asyncio.get_running_loop()
     if address.path is None:
         _, stream = await turn.create_connection(lambda: _Stream(take), address.host, address.port)
     else:
         _, stream = await turn.create_unix_connection(lambda: _Stream(take), address.path)
+    try:
+        stream.beat()
+        if not await stream.met:
+            raise ConnectionResetError("closed before anything came")
+    except BaseException:
+        stream.close()
+        raise
     return stream
 
 
