@@ -4,7 +4,7 @@ A commit costs the same for one row as for fifty, and SQLite takes one at a time
 a lone one never waits for company. Every caller is answered after its own rows are durable, and with its own fault.
 
 SQLite is written to here and now: a thread's commit would ask for Python's lock at every row, and wait for it each
-time. What has to wait for another writer, or for the disk, waits in a thread.
+time. What has to wait for another writer, or for the disk, waits in a thread, and so does what is large.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from services.adaptation import repository
 from services.adaptation.records import StoredAdaptation
+from services.errors import Unavailable
 from services.storage.database import Database
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 _MOST_AT_ONCE = 128
 # What an adaptation changes of the database beside its numbers: a page of each table and of each index.
 _ROW_BYTES = 12 << 10
+# What is written here, in a few milliseconds; nothing else of this process moves meanwhile.
+_MOST_BYTES_HERE = 2 << 20
 
 
 class _Waiting(NamedTuple):
@@ -66,18 +69,23 @@ class AdaptationWriter:
     async def _committed(self, group: list[_Waiting]) -> list[Exception | None]:
         """What became of each: None where it is durable."""
         near = self._database.near
+        size = sum(_ROW_BYTES + len(one.params) for one in group)
         try:
-            if near is not None:
+            if near is not None and size <= _MOST_BYTES_HERE:
                 if near.has_much_written:
                     await run_sync(near.settle)
-                size = sum(_ROW_BYTES + len(one.params) for one in group)
                 if near.commit(repository.insertions([(one.adapted, one.params) for one in group]), size):
                     return [None] * len(group)
         except IntegrityError:
             pass  # the fault of one of them
         except Exception:
             logger.warning("a group could not be committed here, and is in a thread", exc_info=True)
-        return await run_sync(self._commit, group)
+        try:
+            return await run_sync(self._commit, group)
+        except RuntimeError:
+            # Nobody may be left waiting for it.
+            logger.exception("no thread could be started")
+            return [Unavailable("the service cannot write to its database now")] * len(group)
 
     def _commit(self, group: list[_Waiting]) -> list[Exception | None]:
         """The same, in a thread."""

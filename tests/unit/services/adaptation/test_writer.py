@@ -99,7 +99,38 @@ def test_while_another_writes_a_group_waits_in_a_thread(house: House, commits: l
     assert _count(house.database, AdaptationRow) == 9
 
 
+def test_a_large_group_is_a_threads(house: House, commits: list[str]) -> None:
+    async def scenario() -> None:
+        writer = AdaptationWriter(house.database)
+        await asyncio.gather(*(writer.store(_stored(number), bytes(200_000)) for number in range(20)))
+        await writer.store(_stored(20), bytes(200_000))
+
+    house.run(scenario())
+    assert commits == ["thread", "here"]
+    assert _count(house.database, AdaptationRow) == 21
+
+
+def test_where_no_thread_can_be_had_nobody_waits_for_one(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def none(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def scenario() -> None:
+        writer = AdaptationWriter(house.database)
+        with house.database.write(), monkeypatch.context() as patched:
+            patched.setattr("services.adaptation.writer.run_sync", none)
+            async with asyncio.timeout(10):
+                with pytest.raises(Unavailable):
+                    await writer.store(_stored(0), b"params")
+        await writer.store(_stored(0), b"params")
+
+    house.run(scenario())
+    assert _count(house.database, AdaptationRow) == 1
+
+
 def test_a_long_log_is_settled_between_commits(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.storage.near._MUCH_BYTES", 1 << 20)
     near = house.database.near
     assert near is not None
     settled: list[int] = []
@@ -109,7 +140,7 @@ def test_a_long_log_is_settled_between_commits(house: House, monkeypatch: pytest
     async def scenario() -> None:
         writer = AdaptationWriter(house.database)
         for number in range(3):
-            await writer.store(_stored(number), bytes(6 << 20))
+            await writer.store(_stored(number), bytes((1 << 20) + number))
 
     house.run(scenario())
     assert len(settled) == 2
