@@ -148,4 +148,5 @@ def _document(made: Adaptation) -> dict[str, Any]:
         "expires_at": made.expires_at,
         "metadata": made.metadata,
         "warnings": made.warnings,
+        "escalation": made.escalation,
     }

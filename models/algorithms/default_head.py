@@ -10,25 +10,27 @@ from models.algorithms.leave_one_out import (
     chosen_ridge_head,
     prototype_head,
 )
+from models.algorithms.multinomial import logistic_heads
 from models.episode import SupportSet
 from models.functional import Params, one_hot, only_real_classes
-from models.spec.algorithms.auto import PENALTIES
+from models.spec.algorithms.auto import LOGISTIC_PENALTIES, PENALTIES, tries_logistic
 
 # From so many examples a class on, on average, a fitted head is better than class means.
 FITTED_FROM = 3.0
 
 # Penalties that are tried, in e-folds about the learned one; and how far a support set may move the calibration.
 OFFSETS = tuple(1.5 * (place - PENALTIES // 2) for place in range(PENALTIES))
+LOGISTIC_OFFSETS = tuple(1.5 * (place - LOGISTIC_PENALTIES // 2) for place in range(LOGISTIC_PENALTIES))
 DEVIATION = 0.5
 
 
 class DefaultHead(Classifier):
-    """Class means at one or two shots; above, ridge regression where it makes the left-out labels likelier.
+    """Class means at one or two shots; above, ridge or logistic regression where it makes left-out labels likelier.
 
-    Both are linear, so an adaptation is one matrix, the inverse temperature in it: calibrated on the answers to
+    All are linear, so an adaptation is one matrix, the inverse temperature in it: calibrated on the answers to
     left-out examples, never on the head's own training answers, with a prior from meta-training (Guo et al. 2017;
-    class means Snell et al. 2017, ridge Bertinetto et al. 2019). Which head a task gets is decided by masks, so
-    tasks of all shots share a pass. Solved in float64.
+    class means Snell et al. 2017, ridge and logistic Bertinetto et al. 2019). Which head a task gets is decided by
+    masks, so tasks of all shots share a pass. Solved in float64.
     """
 
     def init(self, generator: Generator) -> dict[str, Tensor]:
@@ -36,6 +38,8 @@ class DefaultHead(Classifier):
         params["head.log_penalty"] = torch.zeros(())
         params["head.log_scale_means"] = torch.full((), 2.0)
         params["head.log_scale_ridge"] = torch.full((), 2.0)
+        params["head.log_penalty_logistic"] = torch.full((), -3.0)
+        params["head.log_scale_logistic"] = torch.full((), 0.5)
         return params
 
     def adapt(
@@ -58,18 +62,34 @@ class DefaultHead(Classifier):
         features_SF = features.double()
         labels_SN = one_hot(support.targets, support.mask, support.class_mask.shape[-1]).double()
 
-        def scaled(head: LinearHead, log_scale: Tensor) -> tuple[Tensor, Tensor]:
-            scale, likelihood = calibrate(head, labels_SN, support.class_mask, log_scale.double(), DEVIATION)
+        def scaled(head: LinearHead, kind: str) -> tuple[Tensor, Tensor]:
+            log_scale = meta_params[f"head.log_scale_{kind}"].double()
+            scale, likelihood = calibrate(head, labels_SN, support.class_mask, log_scale, DEVIATION)
             return scale * head.weights, likelihood
 
-        means, means_likelihood = scaled(
-            prototype_head(features_SF, labels_SN), meta_params["head.log_scale_means"]
-        )
+        means, means_likelihood = scaled(prototype_head(features_SF, labels_SN), "means")
         if len(support.targets) < FITTED_FROM:
             return means
-        offsets = torch.tensor(OFFSETS, dtype=torch.float64, device=features.device)
-        penalties_G = torch.exp(meta_params["head.log_penalty"].double() + offsets)
-        ridge = chosen_ridge_head(features_SF, labels_SN, penalties_G)
-        fitted, fitted_likelihood = scaled(ridge, meta_params["head.log_scale_ridge"])
+        ridge = chosen_ridge_head(
+            features_SF, labels_SN, _penalties(meta_params["head.log_penalty"], OFFSETS)
+        )
+        fitted = [scaled(ridge, "ridge")]
+        # Of the shape alone, which follows from a call's own sizes.
+        if tries_logistic(len(labels_SN), features_SF.shape[-1], labels_SN.shape[-1]):
+            penalties_G = _penalties(meta_params["head.log_penalty_logistic"], LOGISTIC_OFFSETS)
+            heads = logistic_heads(features_SF, labels_SN, support.class_mask, penalties_G)
+            fitted += [scaled(head, "logistic") for head in heads]
         enough = support.mask.sum() >= FITTED_FROM * support.class_mask.sum()
-        return torch.where(enough & (fitted_likelihood > means_likelihood), fitted, means)
+        fits_H = torch.stack([likelihood for _, likelihood in fitted])
+        # What is not finite is no head: argmax would take it for the largest.
+        fits_H = torch.where(enough & fits_H.isfinite(), fits_H, -torch.inf)
+        likelihoods_H = torch.cat([means_likelihood.unsqueeze(0), fits_H])
+        heads_HPN = torch.stack([means, *(weights for weights, _ in fitted)])
+        return heads_HPN.index_select(0, likelihoods_H.argmax().unsqueeze(0)).squeeze(0)
+
+
+def _penalties(log_penalty: Tensor, offsets: tuple[float, ...]) -> Tensor:
+    """Float64 [G], about the learned one."""
+    return torch.exp(
+        log_penalty.double() + torch.tensor(offsets, dtype=torch.float64, device=log_penalty.device)
+    )

@@ -37,16 +37,29 @@ def descent(
     steps: int,
     rate: float | Move,
     first_order: bool = False,
+    clip: float = 0.0,
 ) -> Iterator[dict[str, Tensor]]:
-    """The parameters after each of `steps` steps; arguments as of `descend`."""
+    """The parameters after each of `steps` steps; arguments as of `descend`.
+
+    `clip` bounds the norm of each step's gradients, all parameters together; 0 does not.
+    """
     current = dict(params)
     for step in range(steps):
         gradients = torch.func.grad(loss)(current)
         if first_order:
             gradients = {name: gradient.detach() for name, gradient in gradients.items()}
+        if clip:
+            gradients = clipped(gradients, clip)
         if callable(rate):
             moves = rate(step, gradients)
         else:
             moves = {name: rate * gradient for name, gradient in gradients.items()}
         current = {name: value - moves[name] for name, value in current.items()}
         yield current
+
+
+def clipped(gradients: Params, norm: float) -> dict[str, Tensor]:
+    """The gradients, or a multiple of them of that norm where they are longer; differentiable, at zero too."""
+    squares = torch.stack([gradient.square().sum() for gradient in gradients.values()]).sum()
+    scale = (norm**2 / squares.clamp(min=norm**2)).sqrt()
+    return {name: scale * gradient for name, gradient in gradients.items()}

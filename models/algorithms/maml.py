@@ -76,6 +76,7 @@ class Maml(GradientLearner):
             steps=self.spec.inner_steps,
             rate=self._rate(meta_params),
             first_order=self.spec.first_order,
+            clip=self.spec.inner_clip,
         )
 
     def _rate(self, meta_params: Params) -> float | Move:

@@ -57,6 +57,11 @@ class TextEncoder:
         other._weights = weights
         return other
 
+    @property
+    def weights(self) -> Mapping[str, Tensor]:
+        """Those that `tuned` gave in place of the module's."""
+        return self._weights or {}
+
     def encode(
         self, texts: Sequence[str], before_each_pass: Callable[[int], None] = lambda _done: None
     ) -> Tensor:

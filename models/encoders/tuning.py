@@ -33,8 +33,12 @@ class Tuning:
     Both are none at first: of LoRA's two factors the outer one starts at zero.
     """
 
-    def __init__(self, module: nn.Module, spec: EncoderSpec) -> None:
-        """Raises EncoderError where the module has no such weights."""
+    def __init__(
+        self, module: nn.Module, spec: EncoderSpec, tuned: Mapping[str, Tensor] | None = None
+    ) -> None:
+        """Of the module's weights, or of those that `tuned` has in place of some. Raises EncoderError where the
+        module has no weights to tune."""
+        self._tuned = tuned or {}
         self._spec = spec
         kind = nn.Linear if spec.tuning == "lora" else nn.LayerNorm
         found = {
@@ -44,7 +48,7 @@ class Tuning:
         }
         top = sorted(set(found.values()))[-spec.layers :]
         self._weights: dict[str, Tensor] = {
-            f"{name}.{field}": value.detach()
+            f"{name}.{field}": self._tuned.get(f"{name}.{field}", value.detach())
             for name, layer in found.items()
             if layer in top
             for field, value in module.get_submodule(name).named_parameters()
@@ -70,7 +74,7 @@ class Tuning:
         """The tuned weights by their names in the module: differentiable in `params`."""
         if self._spec.tuning == "layer_norm":
             return {name: weight + params[PREFIX + name] for name, weight in self._weights.items()}
-        return {
+        return dict(self._tuned) | {
             name: weight + params[f"{PREFIX}{name}.lora_b"] @ params[f"{PREFIX}{name}.lora_a"]
             for name, weight in self._weights.items()
         }

@@ -23,6 +23,9 @@ class Kernels(NamedTuple):
     backbone: Literal["float32", "bfloat16"] = "float32"
 
 
+PLAIN = Kernels()
+
+
 def by_library(maps: Tensor, weight: Tensor) -> Tensor:
     """As torch has it. Weights of their own for every task make it a grouped convolution."""
     return functional.conv2d(maps, weight, padding=1)

@@ -15,7 +15,7 @@ from models.spec.algorithms import (
     MatchingNetSpec,
     SvmSpec,
 )
-from models.spec.algorithms.auto import PENALTIES
+from models.spec.algorithms.auto import LOGISTIC_PENALTIES, PENALTIES, logistic_work, tries_logistic
 from models.spec.algorithms.logistic import NEWTON_STEPS
 from models.spec.algorithms.svm import INTERIOR_STEPS
 
@@ -48,7 +48,8 @@ def head_cost(algorithm: AlgorithmSpec, sizes: Sizes) -> HeadCost:
             # An S x S matrix a class is factored, and inverted.
             return _fits(sizes, sizes.support, INTERIOR_STEPS + 1, 2 * sizes.support)
         case AutoSpec():
-            return _penalties(sizes)
+            ridge, logistic = _penalties(sizes), _regressions(sizes)
+            return HeadCost(ridge.numbers + logistic.numbers, ridge.multiply_adds + logistic.multiply_adds)
         case MatchingNetSpec():
             return _attention(sizes, algorithm.max_support, sizes.features, sizes.outputs, 1)
         case CnpSpec():
@@ -79,6 +80,18 @@ def _penalties(sizes: Sizes) -> HeadCost:
     kept = PENALTIES * (support + features) * outputs
     held = kept + side * side + 3 * support * features + 4 * support * outputs
     return HeadCost(_DOUBLE * held, PENALTIES * products)
+
+
+def _regressions(sizes: Sizes) -> HeadCost:
+    """Of a logistic regression for each penalty, and of what each leaves out, of a matrix for every class."""
+    support, _, outputs, features = sizes
+    if not tries_logistic(support, features, outputs):
+        return HeadCost(0, 0)
+    side = min(support, features)
+    held = LOGISTIC_PENALTIES * outputs * (8 * features + 10 * support) + outputs * side * (
+        side + 2 * support
+    )
+    return HeadCost(_DOUBLE * held, logistic_work(support, features, outputs))
 
 
 def _attention(sizes: Sizes, places: int, keys: int, values: int, heads: int) -> HeadCost:

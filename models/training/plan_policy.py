@@ -1,5 +1,7 @@
 """When another plan is worth it. Pure: seconds and counts are handed in, nothing is measured here."""
 
+from typing import Literal, NamedTuple
+
 # What compiling a program takes on two cores beside training, in seconds: at least, and for each kernel. Beyond
 # so many it takes memory too, which other processes want. And what loading one takes.
 COMPILE_S = 20.0
@@ -11,6 +13,11 @@ LOAD_S = 3.0
 # have to be for a compiler, which removes calls and leaves arithmetic, to make it noticeably faster.
 CALL_S = 3e-6
 LEAST_CALLING = 0.15
+
+# What arithmetic is reckoned at where nothing is measured, on one core: seconds for a multiply-add of a product or
+# convolution, and for a number that any other kernel writes.
+MULTIPLY_ADD_S = 1e-10
+NUMBER_S = 1e-9
 
 # Rounding decides bytes, so a run changes its plan for a clear gain alone.
 CLEARLY = 1.15
@@ -35,3 +42,27 @@ def pays_to_compile(step_seconds: float, kernels: int | None, steps_left: int, e
 
 def is_clearly_faster(candidate_seconds: float, present_seconds: float) -> bool:
     return candidate_seconds * CLEARLY < present_seconds
+
+
+class Work(NamedTuple):
+    """What one outer step is made of, all tasks in one pass: the same on every machine."""
+
+    kernels: int
+    multiply_adds: int
+    numbers: int  # written by all other kernels
+    grouped: bool  # whether a convolution has weights of its own for every task
+
+    @property
+    def seconds(self) -> float:
+        """A reckoning, not a measurement."""
+        return self.kernels * CALL_S + self.multiply_adds * MULTIPLY_ADD_S + self.numbers * NUMBER_S
+
+
+def declared(work: Work, steps: int) -> Literal["vmap", "loop", "compiled"]:
+    """The plan of a run of so many steps, by what its configuration says alone: equal seeds give equal bytes.
+
+    A convolution with weights of its own for every task is a grouped one, which CPUs do badly: a task at a time.
+    """
+    if work.grouped:
+        return "loop"
+    return "compiled" if pays_to_compile(work.seconds, work.kernels, steps, 0.0) else "vmap"

@@ -28,7 +28,7 @@ from models.training.program import CompiledPlan, ProgramSpec
 _TRIAL_S = 0.03
 _TRIAL_TASKS = {"loop": 4, "vmap": 32}
 _TRIAL_STEPS = 8
-_FEWEST = 10
+FEWEST = 10
 
 # How far two plans' meta-gradients may be apart, relative to their size, to be the same but for rounding.
 _ROUNDING = 1e-3
@@ -48,6 +48,10 @@ class Planner:
         self._notes = folder.notes(self._key)
         self._rejected = self._notes.verdict in ("slower", "failed") or trainer.device.type != "cpu"
         self._since = (0, 0.0)
+
+    def ready(self) -> bool:
+        """Whether the run may begin; it always may here."""
+        return True
 
     def begin(self) -> None:
         """Choose what the run goes on with: what its checkpoint says; at its start, what notes or a trial say."""
@@ -86,7 +90,7 @@ class Planner:
                 return compiled
         if known in EAGER_PLANS:
             return EAGER_PLANS[known](self._trainer.step)
-        return self._trial() if self._steps_left() >= _FEWEST else self._trainer.plan
+        return self._trial() if self._steps_left() >= FEWEST else self._trainer.plan
 
     def _recorded(self, name: str) -> Plan:
         """The plan of that name, or where its program is gone the eager one: then that is a stretch of its own."""
@@ -159,9 +163,7 @@ class Planner:
             return None
         eager, state, block = trainer.plan, trainer.outer_state, trainer.blocks.at(trainer.iteration)
         steps = min(_TRIAL_STEPS, len(block.rates))
-        ours, theirs = (plan.run(state, block, 0, 1)[0].exp_avg for plan in (compiled, eager))
-        if not (ours - theirs).norm() <= _ROUNDING * theirs.norm():
-            _log.error("the compiled program computes something else: %s", self._key)
+        if not self._agrees(compiled, eager):
             return self._judge("failed")
         fast, slow = (seconds_a_step(plan, state, block, steps) for plan in (compiled, eager))
         _log.info("an outer step: %.3g s compiled, %.3g s eager", fast, slow)
@@ -170,6 +172,15 @@ class Planner:
         self._judge("faster")
         trainer.use(compiled)
         return None
+
+    def _agrees(self, compiled: CompiledPlan, eager: Plan) -> bool:
+        """Whether the program's meta-gradient is the eager one, but for rounding."""
+        state, block = self._trainer.outer_state, self._trainer.blocks.at(self._trainer.iteration)
+        ours, theirs = (plan.run(state, block, 0, 1)[0].exp_avg for plan in (compiled, eager))
+        same = bool((ours - theirs).norm() <= _ROUNDING * theirs.norm())
+        if not same:
+            _log.error("the compiled program computes something else: %s", self._key)
+        return same
 
     def _compile(self) -> None:
         if has_compiler():

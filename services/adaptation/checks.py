@@ -6,7 +6,16 @@ from typing import Any
 
 import msgspec
 
-from models.spec import AlgorithmSpec, InvalidOption, with_options
+from models.spec import (
+    AlgorithmSpec,
+    AutoSpec,
+    EncoderSpec,
+    InvalidOption,
+    LearnerSpec,
+    Signature,
+    with_options,
+)
+from models.spec.algorithms.auto import ESCALATED_FROM, ESCALATED_MOST
 from services.adaptation.limits import Limits
 from services.errors import Invalid
 from services.storage.free_form import MAX_DEPTH, is_too_deep
@@ -18,6 +27,25 @@ def check_options(algorithm: AlgorithmSpec, options: Mapping[str, Any]) -> Algor
         return with_options(algorithm, options)
     except InvalidOption as error:
         raise refused_option(error.option, error.detail) from error
+
+
+def check_escalation(learner: LearnerSpec, signature: Signature, options: Mapping[str, Any]) -> None:
+    """Raises Invalid where a caller wants an encoder tuned to his examples, and there is none that could be."""
+    tunable = isinstance(learner.network, EncoderSpec) and signature.is_text and learner.members == 1
+    if options.get("escalate", "never") != "never" and not tunable:
+        raise refused_option("escalate", "only a pretrained encoder of texts can be tuned to a task")
+
+
+def unescalated(algorithm: AlgorithmSpec, support: int, ways: int) -> tuple[str, ...]:
+    """What to tell whoever wants an encoder tuned to examples that are too few for it, or too many."""
+    if not isinstance(algorithm, AutoSpec) or algorithm.escalate == "never":
+        return ()
+    if algorithm.may_escalate(support, ways):
+        return ()
+    return (
+        f"The encoder was left as it is: it is tuned to {ESCALATED_FROM} examples a class and more, and to "
+        f"{ESCALATED_MOST} in all at most.",
+    )
 
 
 def refused_option(name: str, detail: str) -> Invalid:

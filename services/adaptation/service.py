@@ -8,12 +8,20 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
+import msgspec
 from anyio.to_thread import run_sync
 from sqlalchemy.exc import IntegrityError
 
 from services.adaptation import repository
 from services.adaptation.actions import ActionOptions, action_options, with_actions
-from services.adaptation.checks import check_metadata, check_options, check_ttl, refused_option
+from services.adaptation.checks import (
+    check_escalation,
+    check_metadata,
+    check_options,
+    check_ttl,
+    refused_option,
+    unescalated,
+)
 from services.adaptation.cost import check_cost, learner_cost
 from services.adaptation.inputs import engine_inputs
 from services.adaptation.limits import Limits
@@ -122,6 +130,7 @@ class AdaptationService:
         start = await self._start(model, start_from)
         version, earlier = start
         algorithm = check_options(version.learner.algorithm, options)
+        check_escalation(version.learner, version.signature, options)
         check_cost(version.cost, algorithm, support.size, 0, self._limits)
         classes = earlier.classes if earlier is not None else None
         prepared = await self._prepared(support, version, classes)
@@ -151,7 +160,8 @@ class AdaptationService:
             metadata=dict(metadata),
             created_at=now,
             expires_at=None if ttl_seconds is None else now + timedelta(seconds=ttl_seconds),
-            warnings=_warnings(reply),
+            warnings=(*_warnings(reply), *unescalated(algorithm, prepared.size, prepared.ways)),
+            escalation=None if reply.escalation is None else msgspec.to_builtins(reply.escalation),
         )
         return await self._store(adaptation, reply)
 
@@ -198,6 +208,7 @@ class AdaptationService:
         version, earlier = start
         acting, options = _acting(version, options)
         algorithm = check_options(version.learner.algorithm, options)
+        check_escalation(version.learner, version.signature, options)
         examples = 0 if support is None else support.size
         check_cost(version.cost, algorithm, examples, len(inputs), self._limits)
         if support is None:

@@ -7,13 +7,28 @@ and sizes on the same rungs of a ladder, so that padding never doubles the work 
 from collections.abc import Hashable
 from enum import IntEnum
 from math import prod
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from services.engine.messages import AdaptCall, AdaptPredictCall, Array, InspectCall, PredictCall
 
-DeviceCall = AdaptCall | AdaptPredictCall | PredictCall | InspectCall
+
+class Sliced(msgspec.Struct, frozen=True):
+    """A call whose work is done a slice at a time, each a pass of its own that others may go before.
+
+    `work` is the executor's: how far it is.
+    """
+
+    call: AdaptCall | AdaptPredictCall
+    work: Any
+
+    @property
+    def principal(self) -> str:
+        return self.call.principal
+
+
+DeviceCall = AdaptCall | AdaptPredictCall | PredictCall | InspectCall | Sliced
 T = TypeVar("T")
 
 _options = msgspec.json.Encoder(order="deterministic")
@@ -31,7 +46,7 @@ def rung(size: int) -> int:
 class BatchKey(NamedTuple):
     """What calls must have in common. Sizes are rungs (`steps`: of trajectories); `options` is canonical JSON."""
 
-    kind: type[DeviceCall]
+    kind: type[AdaptCall | AdaptPredictCall | PredictCall | InspectCall]
     artifact: str
     options: bytes = b""
     support: int = 0
@@ -39,6 +54,7 @@ class BatchKey(NamedTuple):
     ways: int = 0
     queries: int = 0
     goes_on: bool = False  # adapts from earlier adapted parameters
+    sliced: bool = False  # a slice of a longer work
 
 
 def key_of(call: DeviceCall) -> BatchKey:
@@ -48,6 +64,8 @@ def key_of(call: DeviceCall) -> BatchKey:
             return BatchKey(PredictCall, call.artifact, queries=rung(_rows(call.inputs)))
         case InspectCall():
             return BatchKey(InspectCall, call.artifact)
+        case Sliced():
+            return key_of(call.call)._replace(sliced=True)
     key = BatchKey(
         type(call),
         call.artifact,
@@ -66,6 +84,8 @@ def input_numbers(call: DeviceCall) -> int:
         return _padded(call.inputs)
     if isinstance(call, InspectCall):
         return 0
+    if isinstance(call, Sliced):
+        return input_numbers(call.call)
     given = call.support
     support = rung(given.size) * max(1, rung(given.steps)) * given.example_numbers
     return support + _padded(call.inputs) if isinstance(call, AdaptPredictCall) else support
@@ -90,7 +110,7 @@ class Lane(IntEnum):
 def lane_of(key: BatchKey) -> Lane:
     if key.kind is PredictCall:
         return Lane.PREDICT
-    return Lane.BACKGROUND if key.kind is InspectCall else Lane.ADAPT
+    return Lane.BACKGROUND if key.kind is InspectCall or key.sliced else Lane.ADAPT
 
 
 class Ticket(NamedTuple, Generic[T]):

@@ -4,18 +4,22 @@ A call that cannot be answered fails alone: what is wrong with it is found befor
 a pass that fails all the same is repeated call by call.
 """
 
+import hashlib
 import logging
 import os
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
+import msgspec
 import torch
 from torch import Tensor
 
+from models.algorithms.escalation import Escalating, Escalation
 from services.engine.adapted_models import AdaptedModels
-from services.engine.batching import DeviceCall
+from services.engine.batching import DeviceCall, Sliced
 from services.engine.canary import canary_call
 from services.engine.encoding import Encoding
+from services.engine.escalation import begun, joined, own_encoder, parted, told
 from services.engine.faults import fault_of
 from services.engine.layout import Layout
 from services.engine.messages import (
@@ -42,6 +46,7 @@ class _Work(NamedTuple):
     call: DeviceCall
     model: ResidentModel
     adapted: Held | None
+    escalation: Escalation | None = None
 
     @property
     def layout(self) -> Layout | None:
@@ -82,22 +87,28 @@ class Executor:
     def status(self) -> EngineStatus:
         return EngineStatus(str(self._device), os.getpid(), len(self._models), len(self._adapted))
 
-    def run(self, calls: Sequence[DeviceCall]) -> list[Reply]:
-        """The replies in the order of the calls, which share one `BatchKey`.
+    def run(self, calls: Sequence[DeviceCall]) -> list[Reply | Sliced]:
+        """The replies in the order of the calls, which share one `BatchKey`; a call that takes longer than others
+        should wait for comes back as `Sliced`, to be run again for its next slice.
 
         Never raises for a call's sake: what it does raise means that the device is lost to this process.
         """
-        replies: list[Reply | None] = [None] * len(calls)
+        replies: list[Reply | Sliced | None] = [None] * len(calls)
         groups: dict[Layout | None, list[tuple[int, _Work]]] = {}
         for place, call in enumerate(calls):
             try:
                 work = self._prepare(call)
+                further = _sliced(call, work)
             except ServiceError as error:
                 replies[place] = fault_of(error)
             except Exception:
                 replies[place] = _defect(call)
             else:
-                groups.setdefault(work.layout, []).append((place, work))
+                if isinstance(call, Sliced):
+                    work = work._replace(escalation=call.work.result)
+                if further is None:
+                    groups.setdefault(work.layout, []).append((place, work))
+                replies[place] = further
         for group in groups.values():
             answers = self._attempt([work for _, work in group])
             for (place, _), answer in zip(group, answers, strict=True):
@@ -106,6 +117,8 @@ class Executor:
         return [reply for reply in replies if reply is not None]
 
     def _prepare(self, call: DeviceCall) -> _Work:
+        if isinstance(call, Sliced):
+            return self._prepare(call.call)
         model = self._models.get(call.artifact)
         adapted = None
         if isinstance(call, AdaptCall | AdaptPredictCall):
@@ -138,12 +151,20 @@ class Executor:
 
     def _pass(self, works: Sequence[_Work]) -> list[Reply]:
         model, layout = works[0].model, works[0].layout
-        calls = self._encoding.encoded(model, [work.call for work in works])
         places = [work.adapted.place for work in works if work.adapted is not None]
         rows = None if layout is None else self._adapted.rows(layout, places)
+        factors: Sequence[dict[str, Tensor]] = [
+            {} if work.escalation is None else work.escalation.factors for work in works
+        ]
+        names: list[str | None] = [None] * len(works)
+        if layout is not None and rows is not None:
+            layout, rows, factors = parted(layout, rows)
+            names = [work.call.digest if isinstance(work.call, PredictCall) else None for work in works]
+        own = [own_encoder(model, *one) for one in zip(factors, names, strict=True)]
+        calls = self._encoding.encoded(model, [work.call for work in works], own)
         match calls[0]:
             case AdaptCall():
-                return self._adapt(model, cast("list[AdaptCall]", calls), rows)
+                return self._adapt(model, cast("list[AdaptCall]", calls), rows, works)
             case AdaptPredictCall():
                 return [*self._passes.adapt_predict(model, cast("list[AdaptPredictCall]", calls), rows)]
             case PredictCall():
@@ -153,20 +174,55 @@ class Executor:
                 return [*self._passes.predict(model, layout, rows, inputs)]
             case InspectCall():
                 return [self._inspect(model, calls[0])] * len(calls)
+            case Sliced():
+                raise AssertionError("what is prepared is the call itself")
 
-    def _adapt(self, model: ResidentModel, calls: Sequence[AdaptCall], starts: Tensor | None) -> list[Reply]:
+    def _adapt(
+        self, model: ResidentModel, calls: Sequence[AdaptCall], starts: Tensor | None, works: Sequence[_Work]
+    ) -> list[Reply]:
         layout, answers = self._passes.adapt(model, calls, starts)
-        made = [answer for answer in answers if isinstance(answer, Adapted)]
+        made = [
+            answer
+            for answer, work in zip(answers, works, strict=True)
+            if isinstance(answer, Adapted) and work.escalation is None
+        ]
         if made:
             digests = [adapted.reply.digest for adapted in made]
             self._adapted.put(layout, digests, torch.stack([adapted.row for adapted in made]))
-        return [answer.reply if isinstance(answer, Adapted) else answer for answer in answers]
+        return [
+            self._answer(layout, answer, work.escalation) for answer, work in zip(answers, works, strict=True)
+        ]
+
+    def _answer(self, layout: Layout, answer: Adapted | EngineFault, outcome: Escalation | None) -> Reply:
+        """What the caller gets; an adaptation whose encoder was looked at is kept here, with its factors."""
+        if not isinstance(answer, Adapted):
+            return answer
+        if outcome is None:
+            return answer.reply
+        layout, row = joined(layout, answer.row, outcome.factors)
+        file = layout.file_of(row.cpu().numpy())
+        digest = hashlib.sha256(file).hexdigest()
+        self._adapted.put(layout, [digest], row.unsqueeze(0))
+        return msgspec.structs.replace(
+            answer.reply, digest=digest, params=memoryview(file), escalation=told(outcome)
+        )
 
     def _inspect(self, model: ResidentModel, call: InspectCall) -> Reply:
         trial = canary_call(call.artifact, model.signature, model.manifest.max_ways)
         trials = cast("list[AdaptPredictCall]", self._encoding.encoded(model, [trial]))
         (answer,) = self._passes.adapt_predict(model, trials, None)
         return answer if isinstance(answer, EngineFault) else self.status()
+
+
+def _sliced(call: DeviceCall, work: _Work) -> Sliced | None:
+    """The call again, where one slice of it is done and more are left; None where it is to be run whole."""
+    if isinstance(call, Sliced):
+        escalating: Escalating = call.work
+        return call if next(escalating.steps, escalating) is not escalating else None
+    if isinstance(call, AdaptCall | AdaptPredictCall) and call.start is None:
+        begins = begun(work.model, call)
+        return None if begins is None else Sliced(call, begins)
+    return None
 
 
 def _defect(call: DeviceCall) -> EngineFault:

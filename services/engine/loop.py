@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from services.engine.admission import Refusal
-from services.engine.batching import Batch, DeviceCall, Ticket, key_of
+from services.engine.batching import Batch, DeviceCall, Sliced, Ticket, key_of
 from services.engine.executor import Executor
 from services.engine.loader import Loader
 from services.engine.messages import (
@@ -65,6 +65,7 @@ class EngineLoop:
         self._loader = loader
         self._fetching: set[Hashable] = set()  # names of calls whose adapted model is being fetched
         self._fetched: list[tuple[str, bytes]] = []
+        self._sliced: set[Hashable] = set()  # names of calls that were run in part
         self._waiting: Scheduler[Answer] = Scheduler(settings.queue_limits, settings.pass_limits)
         self._wake = threading.Condition()
         self._stopping = False
@@ -129,8 +130,10 @@ class EngineLoop:
     def cancel(self, name: Hashable) -> None:
         """Forget a call that still waits: it is not run and not answered. One that is being run is answered."""
         with self._wake:
-            was_there = name in self._fetching or self._waiting.cancel(name) is not None
+            among = name in self._fetching or name in self._sliced
+            was_there = self._waiting.cancel(name) is not None or among
             self._fetching.discard(name)
+            self._sliced.discard(name)
         if was_there:
             self._metrics.dropped("cancelled")
 
@@ -182,7 +185,9 @@ class EngineLoop:
 
     def _admit(self, call: DeviceCall, answer: Answer, name: Hashable) -> EngineFault | None:
         now = self._clock()
-        ticket = Ticket(name, call, key_of(call), answer, now, now + self._timeout_seconds)
+        return self._offer(Ticket(name, call, key_of(call), answer, now, now + self._timeout_seconds), now)
+
+    def _offer(self, ticket: Ticket[Answer], now: float) -> EngineFault | None:
         with self._wake:
             if self._stopping:
                 return EngineFault("busy", "the engine is stopping")
@@ -194,6 +199,26 @@ class EngineLoop:
                 return None
         self._metrics.dropped(refusal.reason)
         return self._fault(refusal)
+
+    def _again(self, ticket: Ticket[Answer], call: Sliced) -> None:
+        """Queue a call for its next slice, as one that comes now; its caller waits no longer for that."""
+        now = self._clock()
+        with self._wake:
+            is_wanted = ticket.name in self._sliced or not isinstance(ticket.call, Sliced)
+            if not is_wanted:
+                return
+            self._sliced.add(ticket.name)
+        if now >= ticket.deadline:
+            fault: EngineFault | None = EngineFault(
+                "busy", "the engine had no time to end this call's work; fewer examples take less"
+            )
+            self._metrics.dropped("deadline")
+        else:
+            fault = self._offer(ticket._replace(call=call, key=key_of(call), arrived=now), now)
+        if fault is not None:
+            with self._wake:
+                self._sliced.discard(ticket.name)
+            ticket.token(fault)
 
     def _fault(self, refusal: Refusal) -> EngineFault:
         # What waits longer than this is dropped, so that the queue is never longer.
@@ -271,4 +296,9 @@ class EngineLoop:
         waits = (begun - ticket.arrived for ticket in batch.tickets)
         self._metrics.observe(str(batch.key.kind.__struct_config__.tag), waits, seconds)
         for ticket, reply in zip(batch.tickets, replies, strict=True):
+            if isinstance(reply, Sliced):
+                self._again(ticket, reply)
+                continue
+            with self._wake:
+                self._sliced.discard(ticket.name)
             ticket.token(reply)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, get_args
 import msgspec
 import numpy as np
 
+from services.engine.held_out import EscalationReply
 from services.ids import ANONYMOUS
 
 NumberDatatype = Literal["float32", "int64", "uint8"]
@@ -144,13 +145,15 @@ class AdaptReply(msgspec.Struct, frozen=True, tag="adapted"):
     """Adapted parameters as safetensors bytes, named by their sha256; the engine keeps them resident.
 
     They are not durable yet: whoever called stores them before telling anybody. `clipped` is the share of a
-    policy's steps whose importance ratio was cut: their actions come from a rather different policy.
+    policy's steps whose importance ratio was cut: their actions come from a rather different policy. `escalation`
+    is None where none was asked for, or the support set is none for it.
     """
 
     digest: str
     params: memoryview
     support_loss: float
     clipped: float = 0.0
+    escalation: EscalationReply | None = None
 
 
 class PredictCall(msgspec.Struct, frozen=True, tag="predict"):

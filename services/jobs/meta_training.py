@@ -16,6 +16,7 @@ from models.tasks.family import Split, TaskFamily
 from models.tasks.labelled import Labelled
 from models.tasks.split_record import HasSplit
 from models.training.config import MetaTrainingConfig
+from models.training.declared_planner import DeclaredPlanner
 from models.training.evaluation import meta_test
 from models.training.meta_trainer import MetaTrainer
 from models.training.phases import Phase, Phases
@@ -36,9 +37,11 @@ class MetaTraining(Training):
         family: TaskFamily,
         device: torch.device,
         programs: ProgramFolder | None = None,
+        *,
+        measured: bool = False,
     ) -> None:
-        """With `programs` the run's plans are measured, else it has one. Raises Unsuitable where learner and
-        signature do not fit."""
+        """With `programs` the run's plan is what its configuration says, or `measured`; else there is one for all.
+        Raises Unsuitable where learner and signature do not fit."""
         max_ways = max_ways_of(config.learner, config.tasks, signature)
         self._family = family
         try:
@@ -55,12 +58,16 @@ class MetaTraining(Training):
         self._planner: Planner | None = None
         if programs is not None:
             program = ProgramSpec.of(config.learner, signature, max_ways, trainer)
-            self._planner = Planner(trainer, program, programs)
+            self._planner = (Planner if measured else DeclaredPlanner)(trainer, program, programs)
         self._begun = False
 
     @property
     def phase(self) -> Phase:
         return self.phases.phase
+
+    def ready(self) -> bool:
+        begins = self.phase == "meta_training" and not self._begun and self._planner is not None
+        return not begins or self._planner is None or self._planner.ready()
 
     def run(self, iterations: int) -> dict[str, float]:
         """Take iterations, of one phase; the mean of every metric over them. Raises Diverged."""

@@ -59,7 +59,8 @@ def prepare(
             raise Unsuitable("encoders are tuned to labelled texts: leave `tuning` out")
         encoder = text_encoder(network, device, encoder_of)
         return TunedTraining(config, signature, family, encoder, device)
-    return MetaTraining(config, signature, family, device, programs)
+    measured = settings.worker_plans == "measured"
+    return MetaTraining(config, signature, family, device, programs, measured=measured)
 
 
 def threads_for(config: MetaTrainingConfig, most: int) -> int:

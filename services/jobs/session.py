@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 from threading import Event
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from services.errors import ServiceError, Unavailable
@@ -23,6 +23,9 @@ _STRIDE_S = 0.05
 
 # The first checkpoint comes after this long, the ones after it at doubling distances up to the setting's.
 _FIRST_SAVE_S = 1.0
+
+# Between two looks at whether a training may begin.
+_WAIT_S = 0.1
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +53,7 @@ class Session:
         self._windows = MetricWindows(job.progress.iterations)
         self._windows_told = ledger.last_metric_iteration(job)
         self._phase = ""
+        self._waits = False
         self._pace = Pace(0, monotonic())
 
     @property
@@ -76,7 +80,8 @@ class Session:
         began = monotonic()
         deadline = began + min(seconds, _FIRST_SAVE_S + began - self._began)
         while not self.finished and monotonic() < deadline:
-            self._advance()
+            if self._is_ready():
+                self._advance()
             self._watch()
         self._report(ended=self.finished)
         before = self._training.plan
@@ -126,6 +131,17 @@ class Session:
             "seconds": round((now - started).total_seconds(), 3),
             "attempts": self.job.attempts,
         }
+
+    def _is_ready(self) -> bool:
+        """Whether a step can be taken; if not, this has waited a moment."""
+        if self._training.ready():
+            self._waits = False
+            return True
+        if not self._waits:
+            self._tell("info", "waits for the program of its steps, which is being compiled")
+        self._waits = True
+        sleep(_WAIT_S)
+        return False
 
     def _advance(self) -> None:
         began = monotonic()

@@ -27,9 +27,10 @@ class WorkerSettings(BaseSettings):
     worker_threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     """CPU threads of a training step at most; small networks use one. A run is repeatable bit for bit at one
     number of threads."""
-    worker_plans: Literal["measured", "vmap"] = "measured"
-    """`measured` trains by the fastest way found, compiled in the background where that pays, and records which
-    iterations were taken how, for their rounding differs; `vmap` is one way throughout."""
+    worker_plans: Literal["declared", "measured", "vmap"] = "declared"
+    """`declared`: a job's configuration says which way its steps are taken, on a CPU, so that equal seeds give
+    equal bytes; a long one waits until its program is compiled. `measured`: by the fastest way found, changed to at
+    checkpoints and recorded, for rounding differs. `vmap`: one way throughout."""
     worker_concurrency: int = Field(default=1, ge=1)
     """Jobs that one worker runs at a time; they share its threads and its device."""
     worker_step_bytes: int = Field(default_factory=lambda: 3 * memory_bytes() // 4, ge=1)

@@ -68,7 +68,7 @@ class Steps:
         self._datasets = datasets
         self._clock = clock
         self._settings = settings
-        self._programs = programs if settings.worker_plans == "measured" else None
+        self._programs = programs if settings.worker_plans != "vmap" else None
         self._leaving = Event()
         self._taken: dict[str, Job] = {}
         self._sessions: dict[str, AnySession] = {}

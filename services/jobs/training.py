@@ -62,6 +62,10 @@ class Training:
     def test_seed(self) -> int:
         return TEST_SEED + self.config.training.seed
 
+    def ready(self) -> bool:
+        """Whether `run` may be called; if not, ask again: what executes its steps is still being compiled."""
+        return True
+
     def run(self, iterations: int) -> dict[str, float]:
         """Take iterations, of one phase; the mean of every metric over them. Raises Diverged."""
         try:

@@ -99,7 +99,9 @@ def test_without_an_algorithm_an_encoder_has_the_default_head(texts: httpx.Clien
     version = texts.get("/v1/models/intents/versions/1").json()
     assert version["signature"]["inputs"] == {"datatype": "BYTES", "shape": [-1]}
     learner = version["learner"]
-    assert learner["algorithm"] == {"name": "auto"}
+    assert learner["algorithm"]["name"] == "auto"
+    assert learner["algorithm"]["escalate"] == "never"
+    assert learner["adjustable"] == ["escalate"]
     assert learner["network"]["width"] == WIDTH
     assert len(learner["network"]["sha256"]) == 64
     assert version["metrics"]["meta_test"]["accuracy"] > 1 / 3
@@ -116,6 +118,27 @@ def test_texts_are_adapted_to_and_predicted(texts: httpx.Client) -> None:
     assert answer.status_code == 200, answer.text
     found = [one["label"] for one in answer.json()["predictions"]]
     assert found == ["meow", "woof", "meow", "woof"]
+
+
+def test_a_caller_may_have_the_encoder_tuned_where_that_pays(texts: httpx.Client) -> None:
+    inputs = [f"{word} {other}" for word in ("cat", "dog") for other in WORDS[:6]]
+    support = {"inputs": inputs, "targets": ["meow"] * 6 + ["woof"] * 6}
+    body = {"model": "intents", "support": support, "options": {"escalate": "lora"}}
+    made = texts.post("/v1/adaptations", json=body)
+    assert made.status_code == 201, made.text
+    told = made.json()["escalation"]
+    assert told["encoder"] in ("frozen", "lora")
+    for scores in (told["frozen"], told["lora"]):
+        assert scores["log_likelihood"] < 0
+        assert 0 <= scores["accuracy"] <= 1
+    assert made.json()["warnings"] == []
+    answer = texts.post(f"{made.headers['location']}/predictions", json={"inputs": ["cat red", "dog"]})
+    assert [one["label"] for one in answer.json()["predictions"]] == ["meow", "woof"]
+    few = texts.post("/v1/adaptations", json={**body, "support": SUPPORT}).json()
+    assert few["escalation"] is None
+    assert "5 examples a class" in few["warnings"][0]
+    wrong = texts.post("/v1/adaptations", json={**body, "options": {"escalate": "all"}})
+    check_problem(wrong, 422, "/options/escalate")
 
 
 def test_in_one_call_as_in_two(texts: httpx.Client) -> None:

@@ -11,9 +11,11 @@ import torch
 from models.build import build_family, build_learner
 from models.programs.folder import Notes, ProgramFolder, has_compiler
 from models.spec import LearnerSpec, MamlSpec, MlpSpec, SinusoidSpec, signature_of
+from models.training import declared_planner
 from models.training.checkpoint import decode_checkpoint, encode_checkpoint
 from models.training.compile_program import COMPILER
 from models.training.config import TrainingSpec
+from models.training.declared_planner import DeclaredPlanner
 from models.training.meta_trainer import MetaTrainer
 from models.training.planner import Planner
 from models.training.program import CompiledPlan, ProgramSpec
@@ -89,6 +91,22 @@ def test_a_run_measures_it_and_goes_over_to_it(folder: ProgramFolder) -> None:
     assert folder.notes(key).verdict == "faster"
     # What the compiler needed is gone; what it made is kept.
     assert not list(folder.folder.glob("*.building"))
+
+
+def test_a_run_whose_plan_is_declared_has_the_same_bytes_twice(
+    folder: ProgramFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(declared_planner, "declared", lambda *_: "compiled")
+    whole, cut = trainer(), trainer()
+    for run, counts in ((whole, (100,)), (cut, (7, 30, 63))):
+        planner = DeclaredPlanner(run, program(), folder)
+        assert planner.ready()
+        planner.begin()
+        for count in counts:
+            run.run(count)
+            planner.turn()
+    assert [stretch.plan.split()[0] for stretch in whole.stretches] == ["compiled"]
+    assert encode_checkpoint(cut.state()) == encode_checkpoint(whole.state())
 
 
 def test_what_is_no_program_is_no_failure(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -19,8 +19,8 @@ def test_every_gate_is_one_of_a_recipe() -> None:
 def test_an_error_is_the_mean_of_its_seeds() -> None:
     gate = Gate("sinusoid-ridge", {"loss": 0.3}, cpu_seconds=10.0)
     runs = [
-        {"loss": 0.25, "loss_ci95": 0.01, "cpu_seconds": 8.0},
-        {"loss": 0.45, "loss_ci95": 0.02, "cpu_seconds": 6.0},
+        {"loss": 0.25, "loss_ci95": 0.0196, "cpu_seconds": 8.0},
+        {"loss": 0.45, "loss_ci95": 0.0392, "cpu_seconds": 6.0},
     ]
     error, seconds = figures_of(gate, CONFIGS[gate.recipe], runs)
     assert error.value == pytest.approx(0.35)

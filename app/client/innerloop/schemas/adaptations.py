@@ -84,10 +84,26 @@ class VersionReference(ResponseBody):
         return f"{self.name}@{self.version}"
 
 
+class HeldOutScores(ResponseBody):
+    """Of examples by what was fitted to the others: mean log-likelihood in nats, and the share that is right."""
+
+    log_likelihood: float
+    accuracy: float
+
+
+class Escalation(ResponseBody):
+    """Whether the encoder was tuned to the support set (`lora`), and the cross-validated scores that decided it."""
+
+    encoder: Literal["frozen", "lora"]
+    frozen: HeldOutScores
+    lora: HeldOutScores
+
+
 class AdaptationResponse(ResponseBody):
     """`support_loss` is the mean loss on the support set after adapting: squared error or cross-entropy (nats).
 
-    `n_support` counts examples, or a policy's episodes. `warnings` are told once, in the answer to the adaptation.
+    `n_support` counts examples, or a policy's episodes. `warnings` and `escalation` (where the option `escalate`
+    was set) are told once, in the answer to the adaptation.
     """
 
     object: Literal["adaptation"] = "adaptation"
@@ -104,3 +120,4 @@ class AdaptationResponse(ResponseBody):
     expires_at: datetime | None
     metadata: dict[str, Any]
     warnings: list[str] = []
+    escalation: Escalation | None = None

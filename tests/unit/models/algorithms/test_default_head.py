@@ -5,8 +5,9 @@ import torch
 from torch import Tensor
 
 from models.algorithms.batched import adapt_batch
-from models.algorithms.default_head import DefaultHead
-from models.algorithms.leave_one_out import prototype_head
+from models.algorithms.default_head import LOGISTIC_OFFSETS, DefaultHead
+from models.algorithms.leave_one_out import prototype_head, ridge_head
+from models.algorithms.multinomial import logistic_heads
 from models.episode import SupportSet
 from models.networks.features import Features
 
@@ -119,3 +120,23 @@ def test_the_meta_gradient_reaches_what_is_learned(head: DefaultHead) -> None:
     assert gradients["backbone.map"].abs().sum() > 0
     # The mean is known before meta-training, and stays.
     assert gradients["backbone.mean"].abs().sum() == 0
+
+
+def test_classes_in_a_row_give_logistic_regression(head: DefaultHead) -> None:
+    """Those in the middle are hidden behind the others for a fit of squares."""
+    params, support, ways = params_of(head), drawn([15] * 10, skewed=True), 10
+    ours = head.adapt(params, support)["weights"]
+    labels = torch.nn.functional.one_hot(support.targets, ways).double()
+    features = head.backbone(params, support.inputs).double()
+    offsets = torch.tensor(LOGISTIC_OFFSETS).double()
+    penalties = torch.exp(params["head.log_penalty_logistic"].double() + offsets)
+
+    def apart(weights: Tensor) -> float:
+        """How far from a multiple of `ours`; softmax does not see what all classes share."""
+        mine, other = (one - one.mean(-1, keepdim=True) for one in (ours, weights.float()))
+        return float(1 - torch.nn.functional.cosine_similarity(mine.flatten(), other.flatten(), dim=0))
+
+    candidates = logistic_heads(features, labels, torch.ones(ways), penalties)
+    assert min(apart(one.weights) for one in candidates) < 1e-5
+    others = (prototype_head(features, labels), *(ridge_head(features, labels, one) for one in penalties))
+    assert min(apart(one.weights) for one in others) > 1e-2

@@ -22,9 +22,12 @@ from models.spec import (
     ProtoNetSpec,
     RidgeSpec,
     Signature,
+    Sizes,
     SvmSpec,
     TensorSpec,
+    head_cost,
 )
+from models.spec.algorithms.auto import tries_logistic
 from services.adaptation.cost import CallCost, LearnerCost, call_cost, check_cost, learner_cost
 from services.adaptation.limits import Limits
 from services.adaptation.records import EpisodeInput, EpisodesInput
@@ -174,6 +177,14 @@ def test_every_view_is_kept_or_the_call_refused() -> None:
     check_cost(learner, algorithm, 7, 0, LIMITS)
     with pytest.raises(Invalid, match="keeps 7 at most"):
         check_cost(learner, algorithm, 8, 0, LIMITS)
+
+
+def test_the_default_head_tries_no_logistic_regression_that_would_not_be_taken() -> None:
+    """What ridge regression can do is not refused for what would only be tried beside it."""
+    sizes = [(384, 384, 96), (1000, 384, 100), (1000, 4096, 100)]
+    assert [tries_logistic(*one) for one in sizes] == [True, False, False]
+    costs = [head_cost(AutoSpec(), Sizes(support, 0, ways, wide)) for support, wide, ways in sizes]
+    assert costs[0].multiply_adds > 10 * costs[1].multiply_adds
 
 
 def test_the_default_head_on_wide_features_is_no_gift() -> None:

@@ -79,7 +79,7 @@ def test_a_version_says_which_iterations_were_taken_how(
             trainer.use(LoopPlan(trainer.step))
 
     monkeypatch.setattr(Planner, "turn", to_loop)
-    settings = SETTINGS.model_copy(update={"worker_checkpoint_seconds": 1e-3})
+    settings = SETTINGS.model_copy(update={"worker_checkpoint_seconds": 1e-3, "worker_plans": "measured"})
     hand = Hand(bench, settings=settings, programs=ProgramFolder(tmp_path / "compiled", COMPILER))
     ended = hand.carry(bench.jobs.submit(small()))
     assert ended.status is JobState.SUCCEEDED, ended.error

@@ -1,0 +1,188 @@
+"""From a learner's description to the learner, with its members and views: an explicit table of algorithms."""
+
+import msgspec
+from torch import Tensor
+
+from models.algorithms.anil import Anil
+from models.algorithms.anp import Anp
+from models.algorithms.bayesian_ridge import BayesianRidge
+from models.algorithms.boil import Boil
+from models.algorithms.cavia import Cavia
+from models.algorithms.cnp import Cnp
+from models.algorithms.default_head import DefaultHead
+from models.algorithms.encoded import Encoded
+from models.algorithms.ensemble import Ensemble
+from models.algorithms.imaml import Imaml
+from models.algorithms.learner import MetaLearner
+from models.algorithms.logistic import Logistic
+from models.algorithms.maml import Maml
+from models.algorithms.matching_net import MatchingNet
+from models.algorithms.meta_curvature import MetaCurvature
+from models.algorithms.normalised import Normalised
+from models.algorithms.prior_fitted import PriorFitted
+from models.algorithms.protonet import ProtoNet
+from models.algorithms.reptile import Reptile
+from models.algorithms.ridge_classifier import RidgeClassifier
+from models.algorithms.svm import Svm
+from models.algorithms.views import Views
+from models.build.networks import build_network
+from models.encoders.text import TextEncoder
+from models.functional import Network
+from models.networks.heads import WithHead
+from models.networks.kernels import PLAIN, Kernels
+from models.networks.mlp import Mlp
+from models.networks.table_transformer import TableTransformer
+from models.spec import (
+    AnilSpec,
+    AnpSpec,
+    AutoSpec,
+    BoilSpec,
+    CaviaSpec,
+    CnpSpec,
+    EncoderSpec,
+    ImamlSpec,
+    LearnerSpec,
+    LogisticSpec,
+    MamlPolicySpec,
+    MamlSpec,
+    MatchingNetSpec,
+    MetaCurvatureSpec,
+    PriorFittedSpec,
+    ProtoNetSpec,
+    ReptileSpec,
+    RidgeSpec,
+    Signature,
+    SvmSpec,
+    TableTransformerSpec,
+    learned_signature,
+    network_inputs_of,
+)
+
+
+def build_learner(
+    spec: LearnerSpec,
+    signature: Signature,
+    max_ways: int | None = None,
+    kernels: Kernels = PLAIN,
+    mean: Tensor | None = None,
+    encoder: TextEncoder | None = None,
+) -> MetaLearner:
+    """The learner that `spec` describes, with its members and views, for one signature: the wire's, or what an
+    encoder makes of that.
+
+    `max_ways` is the number of class slots that a classifier with an output layer has; the others need none. `mean`
+    and `encoder` as in `build_network`. Raises ValueError where algorithm, network and signature do not fit.
+    """
+    signature = learned_signature(spec.network, signature)
+    if signature.columns or signature.target_columns:
+        return Encoded(build_learner(spec, signature.encoded, max_ways, kernels), signature)
+    if spec.normalise:
+        if signature.task != "regression" or signature.input_kind != "vectors":
+            raise ValueError("only regression on vectors is normalised by a task's own support set")
+        plain = msgspec.structs.replace(spec, normalise=False)
+        return Normalised(build_learner(plain, signature, kernels=kernels))
+    learner = _one_member(spec, signature, max_ways, kernels, mean, encoder)
+    if spec.members > 1:
+        learner = Ensemble(learner, spec.members)
+    if spec.views > 1:
+        if not signature.is_image:
+            raise ValueError("only images have several views, and an encoder's features are none")
+        learner = Views(learner, spec.views)
+    return learner
+
+
+def _one_member(
+    spec: LearnerSpec,
+    signature: Signature,
+    max_ways: int | None,
+    kernels: Kernels,
+    mean: Tensor | None,
+    encoder: TextEncoder | None,
+) -> MetaLearner:
+    algorithm, task = spec.algorithm, signature.task
+    if isinstance(algorithm, PriorFittedSpec):
+        return _prior_fitted(spec, signature, max_ways)
+    if algorithm.further_inputs and isinstance(spec.network, EncoderSpec):
+        raise ValueError(
+            "this algorithm adds inputs of its own, and an encoder takes none; ridge or maml do without"
+        )
+    if task not in algorithm.tasks and not isinstance(algorithm, MamlPolicySpec):
+        name, does = (
+            type(algorithm).__struct_config__.tag,
+            "predicts" if "regression" in algorithm.tasks else "classifies",
+        )
+        found = "numbers" if task == "regression" else "labels"
+        raise ValueError(f"{name} {does}, and the targets are {found}; maml and ridge take them")
+    inputs = network_inputs_of(spec, signature)
+    taken = msgspec.structs.replace(signature, inputs=inputs)
+    backbone = build_network(spec.network, taken, kernels, mean, encoder)
+    regression = task == "regression"
+
+    def headed() -> WithHead:
+        outputs = signature.target_width if regression else max_ways
+        if outputs is None:
+            raise ValueError("this classifier has one output for each class slot, so it needs max_ways")
+        return WithHead(backbone, outputs)
+
+    match algorithm:
+        case MamlSpec():
+            return Maml(algorithm, task, headed())
+        case AnilSpec():
+            return Anil(algorithm, task, headed())
+        case BoilSpec():
+            return Boil(algorithm, task, headed())
+        case ReptileSpec():
+            return Reptile(algorithm, task, headed())
+        case ImamlSpec():
+            return Imaml(algorithm, task, headed())
+        case CaviaSpec():
+            return Cavia(algorithm, task, headed())
+        case MetaCurvatureSpec():
+            return MetaCurvature(algorithm, task, headed())
+        case AutoSpec():
+            return DefaultHead(backbone)
+        case ProtoNetSpec():
+            return ProtoNet(backbone)
+        case MatchingNetSpec():
+            return MatchingNet(algorithm, backbone)
+        case LogisticSpec():
+            return Logistic(algorithm, backbone)
+        case SvmSpec():
+            return Svm(algorithm, backbone)
+        case CnpSpec():
+            return Cnp(backbone, *_around(backbone, algorithm.representation, signature.target_width))
+        case AnpSpec():
+            around = _around(backbone, algorithm.representation, signature.target_width)
+            return Anp(algorithm, backbone, *around)
+        case RidgeSpec():
+            if not regression:
+                return RidgeClassifier(backbone)
+            raw_inputs = signature.inputs.example_shape[0] if signature.input_kind == "vectors" else 0
+            return BayesianRidge(algorithm, backbone, signature.target_width, raw_inputs)
+        case MamlPolicySpec():
+            raise ValueError("maml_policy learns policies, and these are no environments: use maml or ridge")
+
+
+def _prior_fitted(spec: LearnerSpec, signature: Signature, max_ways: int | None) -> PriorFitted:
+    if not isinstance(spec.network, TableTransformerSpec):
+        raise ValueError("prior_fitted attends to a table's cells: its network is table_transformer")
+    if signature.is_image:
+        raise ValueError("prior_fitted takes tables, and the inputs are images")
+    network = TableTransformer(spec.network)
+    if signature.task == "classification":
+        if max_ways is None:
+            raise ValueError("prior_fitted has one output for each class slot, so it needs max_ways")
+        return PriorFitted("classification", network, spec.network.rows, max_ways)
+    if signature.target_width != 1:
+        raise ValueError(
+            f"prior_fitted predicts one number, and a target is {signature.target_width} of them"
+        )
+    return PriorFitted("regression", network, spec.network.rows, None)
+
+
+def _around(backbone: Network, representation: int, targets: int) -> tuple[Network, Network]:
+    """A neural process's encoder and decoder, of two hidden layers each."""
+    wide = (representation, representation)
+    encoder = Mlp(backbone.width + targets, (*wide, representation), name="encoder", linear_end=True)
+    decoder = Mlp(backbone.width + representation, (*wide, 2 * targets), name="decoder", linear_end=True)
+    return encoder, decoder
