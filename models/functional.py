@@ -88,6 +88,43 @@ class TableNetwork(Protocol):
         ...
 
 
+class RowNetwork(Protocol):
+    """A pure function of parameters and a table's rows, a token each, of any leading dimensions: [..., E, W].
+
+    Rows attend to labelled rows, by their tokens and by G kinds of likeness, [..., G, E, S] from -1 to 1; `mask`
+    [..., S] is 1 for a real labelled row.
+    """
+
+    @property
+    def width(self) -> int:
+        """W."""
+        ...
+
+    @property
+    def heads(self) -> int:
+        """H, of its attention."""
+        ...
+
+    def init(self, generator: Generator) -> dict[str, Tensor]:
+        """Fresh parameters, float32 on the CPU."""
+        ...
+
+    def encode(self, params: Params, tokens: Tensor, alike: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Labelled rows' tokens [..., S, W] at last, and what layers keep of them [..., L, S, 2 W]."""
+        ...
+
+    def decode(self, params: Params, tokens: Tensor, alike: Tensor, mask: Tensor, kept: Tensor) -> Tensor:
+        """Tokens [..., Q, W] at last of rows to predict; row q depends on row q alone."""
+        ...
+
+    def shares(self, queries: Tensor, keys: Tensor, alike: Tensor, mask: Tensor, weights: Tensor) -> Tensor:
+        """How much each head of queries [..., E, W] attends to keys [..., S, W]: [..., H, E, S].
+
+        `weights` [H, G] say how much each kind of likeness counts.
+        """
+        ...
+
+
 def placed(tensor: Tensor, device: torch.device) -> Tensor:
     """The tensor on the device, which fetches it by itself: nobody waits for what the device does at the time."""
     if device.type == "cuda" and tensor.device.type == "cpu" and tensor.numel():

@@ -7,6 +7,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import gelu, linear
 
 from models.algorithms import bars
+from models.algorithms.kept_rows import chosen_rows
 from models.algorithms.table_columns import FEATURES, Columns, describe, features, standardise
 from models.episode import Episode, SupportSet
 from models.functional import (
@@ -157,27 +158,8 @@ class PriorFitted:
         return torch.cat([targets.unsqueeze(-2).float(), (cells + codes).float()], dim=-2)
 
     def _chosen(self, support: SupportSet) -> tuple[Tensor, Tensor]:
-        """Which C labelled rows are kept, int64 [C], and a mask [C] of those that are real.
-
-        All, if there are no more; else as many of each class as there are, or evenly from first to last.
-        """
-        most, size = self.rows, support.mask.shape[-1]
-        mask = support.mask
-        if self.task == "classification":
-            labels = one_hot(support.targets, mask, self.max_ways or 0)
-            turn = ((labels.cumsum(-2) - 1) * labels).sum(-1)
-            order = (turn + (1 - mask) * (size + 1)).argsort(dim=-1, stable=True)[..., :most]
-        else:
-            count = mask.sum(-1, keepdim=True)
-            places = torch.arange(min(most, size), device=mask.device) * (count / most).clamp(min=1.0)
-            real_first = (1 - mask).argsort(dim=-1, stable=True)
-            order = torch.take_along_dim(real_first, places.long().clamp(max=size - 1), dim=-1)
-        kept = torch.take_along_dim(mask, order, dim=-1)
-        missing = most - order.shape[-1]
-        if missing <= 0:
-            return order, kept
-        pad = torch.nn.functional.pad
-        return pad(order, (0, missing)), pad(kept, (0, missing))
+        """Which labelled rows are kept, and which of those are real, both [C]."""
+        return chosen_rows(support, self.rows, self.max_ways)
 
 
 def column_codes(columns: int, device: torch.device) -> Tensor:

@@ -78,13 +78,21 @@ def features(deviations: Tensor, columns: Columns) -> Tensor:
     The size has outliers drawn in; the place is the share of the labelled values below, and waves of it.
     """
     missing = deviations.isnan()
-    deviations = deviations.nan_to_num(nan=0.0)
-    size = deviations.abs()
-    drawn_in = deviations.sign() * size.where(size < _FAR, _FAR + torch.log1p((size - _FAR).clamp(min=0.0)))
-    place = 2 * _share_below(deviations, columns.knots) - 1
+    drawn_in, place = size_and_place(deviations, columns)
     waves = [wave(math.pi * (k + 1) * place) for k in range(_WAVES) for wave in (torch.sin, torch.cos)]
     present = (~missing).to(deviations.dtype)
     return torch.stack([*(part * present for part in (drawn_in, place, *waves)), 1 - present], dim=-1)
+
+
+def size_and_place(deviations: Tensor, columns: Columns) -> tuple[Tensor, Tensor]:
+    """Standardised values [..., E, D] with outliers drawn in, and places from -1 to 1 among the labelled ones.
+
+    Of a missing value both are those of the mean.
+    """
+    deviations = deviations.nan_to_num(nan=0.0)
+    size = deviations.abs()
+    drawn_in = deviations.sign() * size.where(size < _FAR, _FAR + torch.log1p((size - _FAR).clamp(min=0.0)))
+    return drawn_in, 2 * _share_below(deviations, columns.knots) - 1
 
 
 def _bounded(values: Tensor) -> Tensor:

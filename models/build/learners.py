@@ -20,10 +20,12 @@ from models.algorithms.matching_net import MatchingNet
 from models.algorithms.meta_curvature import MetaCurvature
 from models.algorithms.normalised import Normalised
 from models.algorithms.prior_fitted import PriorFitted
+from models.algorithms.prior_fitted_heads import PriorFittedHeads
 from models.algorithms.protonet import ProtoNet
 from models.algorithms.reptile import Reptile
 from models.algorithms.ridge_classifier import RidgeClassifier
 from models.algorithms.svm import Svm
+from models.algorithms.table_heads import HEADS
 from models.algorithms.views import Views
 from models.build.networks import build_network
 from models.encoders.text import TextEncoder
@@ -31,6 +33,7 @@ from models.functional import Network
 from models.networks.heads import WithHead
 from models.networks.kernels import PLAIN, Kernels
 from models.networks.mlp import Mlp
+from models.networks.row_transformer import RowTransformer
 from models.networks.table_transformer import TableTransformer
 from models.spec import (
     AnilSpec,
@@ -51,6 +54,7 @@ from models.spec import (
     ProtoNetSpec,
     ReptileSpec,
     RidgeSpec,
+    RowTransformerSpec,
     Signature,
     SvmSpec,
     TableTransformerSpec,
@@ -163,21 +167,27 @@ def _one_member(
             raise ValueError("maml_policy learns policies, and these are no environments: use maml or ridge")
 
 
-def _prior_fitted(spec: LearnerSpec, signature: Signature, max_ways: int | None) -> PriorFitted:
-    if not isinstance(spec.network, TableTransformerSpec):
-        raise ValueError("prior_fitted attends to a table's cells: its network is table_transformer")
+def _prior_fitted(
+    spec: LearnerSpec, signature: Signature, max_ways: int | None
+) -> PriorFitted | PriorFittedHeads:
+    network = spec.network
+    if not isinstance(network, TableTransformerSpec | RowTransformerSpec):
+        raise ValueError(
+            "prior_fitted attends to a table: its network is table_transformer, or row_transformer"
+        )
     if signature.is_image:
         raise ValueError("prior_fitted takes tables, and the inputs are images")
-    network = TableTransformer(spec.network)
-    if signature.task == "classification":
-        if max_ways is None:
-            raise ValueError("prior_fitted has one output for each class slot, so it needs max_ways")
-        return PriorFitted("classification", network, spec.network.rows, max_ways)
-    if signature.target_width != 1:
+    classifies = signature.task == "classification"
+    if classifies and max_ways is None:
+        raise ValueError("prior_fitted has one output for each class slot, so it needs max_ways")
+    if not classifies and signature.target_width != 1:
         raise ValueError(
             f"prior_fitted predicts one number, and a target is {signature.target_width} of them"
         )
-    return PriorFitted("regression", network, spec.network.rows, None)
+    task, ways = signature.task, max_ways if classifies else None
+    if isinstance(network, RowTransformerSpec):
+        return PriorFittedHeads(task, RowTransformer(network, len(HEADS)), network.rows, ways)
+    return PriorFitted(task, TableTransformer(network), network.rows, ways)
 
 
 def _around(backbone: Network, representation: int, targets: int) -> tuple[Network, Network]:

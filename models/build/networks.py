@@ -20,6 +20,7 @@ from models.spec import (
     MlpSpec,
     NetworkSpec,
     ResNet12Spec,
+    RowTransformerSpec,
     SeriesTransformerSpec,
     Signature,
     TableTransformerSpec,
@@ -58,8 +59,9 @@ def _backbone(spec: NetworkSpec, shape: tuple[int, ...], kernels: Kernels, mean:
         case Conv4Spec():
             height, width, channels = shape
             return Conv4((channels, height, width), spec.hidden, CONVOLUTIONS[kernels.convolution])
-        case TableTransformerSpec():
-            raise ValueError("network table_transformer makes no features; it is prior_fitted's")
+        case TableTransformerSpec() | RowTransformerSpec():
+            name = type(spec).__struct_config__.tag
+            raise ValueError(f"network {name} makes no features; it is prior_fitted's")
         case ResNet12Spec():
             return ResNet12(shape[-1], spec.widths)
         case Conv1dSpec():

@@ -50,6 +50,7 @@ from models.spec.networks import (
     MlpSpec,
     NetworkSpec,
     ResNet12Spec,
+    RowTransformerSpec,
     SeriesTransformerSpec,
     TableTransformerSpec,
 )
@@ -120,6 +121,7 @@ __all__ = [
     "ReptileSpec",
     "ResNet12Spec",
     "RidgeSpec",
+    "RowTransformerSpec",
     "SeasonsSpec",
     "SequencesSpec",
     "SeriesTransformerSpec",

@@ -16,6 +16,7 @@ from models.spec.networks import (
     MlpSpec,
     NetworkSpec,
     ResNet12Spec,
+    RowTransformerSpec,
     SeriesTransformerSpec,
     TableTransformerSpec,
 )
@@ -27,6 +28,8 @@ _BLOCKS = 4
 _LAYERS = 6
 _TOKENS = 12
 _UNKNOWN_WIDTH = 384
+# Closed-form heads of prior_fitted on rows, each with a kernel of its own.
+_KERNELS = 10
 # Numbers, in widths, that a gradient keeps of one token in one layer.
 _KEPT_OF_LAYER = 20
 
@@ -114,6 +117,8 @@ def _backbone(network: NetworkSpec, example_shape: tuple[int, ...]) -> NetworkCo
             return _series_transformer(network, example_shape)
         case TableTransformerSpec():
             return _table_transformer(network, example_shape[0])
+        case RowTransformerSpec():
+            return _row_transformer(network, example_shape[0])
         case EncoderSpec():
             return _encoder(network)
 
@@ -202,3 +207,20 @@ def _table_transformer(network: TableTransformerSpec, columns: int) -> NetworkCo
     multiply_adds = tokens * weights + 2 * network.layers * width * attended
     widest = 4 * tokens * width + network.heads * attended
     return NetworkCost(2 * network.layers * widest, widest, width, weights, multiply_adds)
+
+
+def _row_transformer(network: RowTransformerSpec, columns: int) -> NetworkCost:
+    """A row is a token; it is held against every kept row, under every head's kernel, column by column."""
+    width, rows = network.width, network.rows
+    tokens = network.layers * (8 * width * width + network.heads * _KERNELS)
+    attended = network.layers * rows * (2 * width + network.heads * _KERNELS)
+    held = rows * (3 * columns + 2 * _KERNELS + network.heads)
+    # A labelled row's share of the inverses, and of what each column tells by itself.
+    fitted = _KERNELS * rows * rows + rows * columns * (_KERNELS + 8)
+    return NetworkCost(
+        activations=2 * held + network.layers * (10 * width + 2 * network.heads * rows),
+        widest=held,
+        features=width,
+        weights=tokens,
+        multiply_adds=tokens + attended + fitted,
+    )

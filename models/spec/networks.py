@@ -97,6 +97,22 @@ class TableTransformerSpec(
     rows: Annotated[int, Meta(ge=1, le=1024)] = 128
 
 
+class RowTransformerSpec(
+    NetworkBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="row_transformer"
+):
+    """Attention over a table's rows, a token each (TabPFN, Hollmann et al. 2023), on top of closed-form heads.
+
+    `rows` is the most labelled rows that count: of more, as many of each class. For prior_fitted.
+    """
+
+    takes: ClassVar[InputKind] = "vectors"
+
+    width: Annotated[int, Meta(ge=8, le=512, multiple_of=8)] = 64
+    layers: Annotated[int, Meta(ge=1, le=24)] = 3
+    heads: Literal[1, 2, 4, 8] = 4
+    rows: Annotated[int, Meta(ge=1, le=1024)] = 128
+
+
 class EncoderSpec(NetworkBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="encoder"):
     """A pretrained encoder of texts or images, and what is learned on top of its features.
 
@@ -133,5 +149,6 @@ NetworkSpec = (
     | Conv1dSpec
     | SeriesTransformerSpec
     | TableTransformerSpec
+    | RowTransformerSpec
     | EncoderSpec
 )

@@ -34,7 +34,10 @@ FIGURES: dict[str, RecipeFigures] = {
         reaches="squared error about 0.6 / 0.21 / 0.19 after 1 / 5 / 10 inner steps"
     ),
     "sinusoid-ridge": RecipeFigures(reaches="squared error 2e-5", cpu="9 s"),
-    "small-tables": _UNSEEN,
+    "small-tables": RecipeFigures(
+        reaches="mean rank 1.13 of five on ten real tables of classes (fitted to 189,000 tables, unpadded)",
+        cpu="10 min (those tables, on one core)",
+    ),
     "omniglot-protonet": RecipeFigures(
         reaches="99.32 ± 0.16 % 5-way, 97.75 ± 0.15 % 20-way (network.width 0.5)",
         gpu="59 s (network.width 0.5, 1,861 iterations)",

@@ -14,6 +14,7 @@ from models.spec import (
     LabelledSpec,
     LifetimeSpec,
     PriorFittedSpec,
+    RowTransformerSpec,
     Signature,
     TableTransformerSpec,
     Task,
@@ -114,9 +115,11 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
         )
     if config.learner.views > 1 and kind != "images":
         yield Fault("/learner/views", f"only images have several views, and these inputs are {kind}")
-    if isinstance(network, TableTransformerSpec) != isinstance(algorithm, PriorFittedSpec):
+    of_tables = isinstance(network, TableTransformerSpec | RowTransformerSpec)
+    if of_tables != isinstance(algorithm, PriorFittedSpec):
         yield Fault(
-            "/learner/network/name", "prior_fitted and table_transformer go together, and with no other"
+            "/learner/network/name",
+            "prior_fitted goes with row_transformer or table_transformer, and neither with any other",
         )
     if isinstance(network, EncoderSpec) and network.is_tuned:
         yield from _tuning_faults(config, signature)

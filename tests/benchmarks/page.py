@@ -28,6 +28,7 @@ ORDER = (
     "meta_training_gpu",
     "sinusoid_quality",
     "clinc",
+    "clinc_labels",
     "omniglot",
     "digits",
 )

@@ -1,9 +1,9 @@
 """Fits the transformer to the prior over tables for so many seconds on one device, and keeps what it came to.
 
-    python -P -m tests.benchmarks.table_training --seconds 240 --regression-seconds 120 --out FOLDER
+    python -P -m tests.benchmarks.table_training --seconds 1200 --regression-seconds 600 --out FOLDER
 
 torch, safetensors and msgspec are all it needs. Tables are drawn on the device itself, of another size at every
-step, so that no padding is computed. The regression goes on from the classifier's trunk.
+step, so that no padding is computed. Seconds on a CPU are those that were computed.
 """
 
 import argparse
@@ -20,14 +20,14 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from models.algorithms.prior_fitted import PriorFitted
+from models.algorithms.prior_fitted_heads import PriorFittedHeads
 from models.build import build_family, build_learner
 from models.episode import MetaBatch
 from models.spec import (
     LearnerSpec,
     PriorFittedSpec,
+    RowTransformerSpec,
     TablesSpec,
-    TableTransformerSpec,
     Task,
     max_ways_of,
     signature_of,
@@ -64,9 +64,8 @@ _LEAST_GROUP = 8
 # Steps whose tables are drawn together, of one size: a device has long drawn them when the host is done calling.
 _AHEAD = 3
 _WARM = 0.04
-_SAY_EVERY_S = 10.0
+_SAY_EVERY_S = 20.0
 _KEEP_EVERY_S = 60.0
-_PROBE_STEPS = 12
 
 
 class Settings(NamedTuple):
@@ -75,19 +74,18 @@ class Settings(NamedTuple):
     seconds: float = 240.0
     regression_seconds: float = 120.0
     device: str = "cuda" if torch.cuda.is_available() else "cpu"
-    width: int = 128
-    layers: int = 5
+    width: int = 64
+    layers: int = 3
     seed: int = 0
-    tokens: int = 250_000
-    rate: float = 1.5e-3
-    precision: str = "auto"
+    tokens: int = 20_000
+    rate: float = 2e-3
     most_columns: int = 64
     most_support: int = 96
-    queries: int = 64
+    queries: int = 32
 
     @property
-    def network(self) -> TableTransformerSpec:
-        return TableTransformerSpec(width=self.width, layers=self.layers)
+    def network(self) -> RowTransformerSpec:
+        return RowTransformerSpec(width=self.width, layers=self.layers)
 
 
 class Fitted(NamedTuple):
@@ -96,30 +94,31 @@ class Fitted(NamedTuple):
     task: Task
     spec: LearnerSpec
     params: dict[str, Tensor]
+    tables: int = 0
+    """How many it was fitted to, in `seconds`."""
+    seconds: float = 0.0
 
-    def learner(self, columns: int) -> PriorFitted:
+    def learner(self, columns: int) -> PriorFittedHeads:
         """For tables of so many columns: the parameters are the same for any."""
         tasks = TablesSpec(task=self.task, columns=columns)
         learner = build_learner(self.spec, signature_of(tasks), max_ways_of(self.spec, tasks))
-        assert isinstance(learner, PriorFitted)
+        assert isinstance(learner, PriorFittedHeads)
         return learner
 
 
 def fit_both(settings: Settings, out: Path) -> dict[Task, Fitted]:
-    """A classifier, and from its trunk a regression; both written to `out`."""
+    """A classifier and a regression, both written to `out`."""
     found: dict[Task, Fitted] = {}
-    params: dict[str, Tensor] = {}
     for task, seconds in zip(TASKS, (settings.seconds, settings.regression_seconds), strict=True):
         if seconds > 0:
-            found[task] = Fitting(settings, task, seconds, params).run(out / f"tables-{task}.safetensors")
-            params = found[task].params
+            found[task] = Fitting(settings, task, seconds).run(out / f"tables-{task}.safetensors")
     return found
 
 
 class Fitting:
-    """One learner's. Parameters of `start` that fit by name and shape are gone on from."""
+    """One learner's."""
 
-    def __init__(self, settings: Settings, task: Task, seconds: float, start: dict[str, Tensor]) -> None:
+    def __init__(self, settings: Settings, task: Task, seconds: float) -> None:
         self.settings = settings
         self.task: Task = task
         self.seconds = seconds
@@ -131,14 +130,10 @@ class Fitting:
         assert isinstance(family, Tables)
         self.family = family
         params = self.learner.init(torch.Generator().manual_seed(settings.seed))
-        for name, value in start.items():
-            if name in params and params[name].shape == value.shape:
-                params[name] = value.clone()
         self.params = {name: value.to(self.device).requires_grad_() for name, value in params.items()}
         self.choice = Random(settings.seed)
         self.generator = torch.Generator(self.device).manual_seed(settings.seed)
         self.optimiser = self._optimiser()
-        self.half = False
         self.history: list[dict[str, float]] = []
         self._ahead: list[MetaBatch] = []
 
@@ -146,11 +141,10 @@ class Fitting:
         """Steps until the time is over; what there is goes to `path` now and then, and at the end."""
         numbers = sum(value.numel() for value in self.params.values())
         print(f"{self.task}: {numbers:,} parameters on {self.device}", flush=True)
-        began = said = kept = time.perf_counter()
-        self.half = self._choose_precision()
+        began = said = kept = self._clock()
         step = tables = 0
         losses: list[Tensor] = []
-        while (now := time.perf_counter()) - began < self.seconds:
+        while (now := self._clock()) - began < self.seconds:
             self._set_rate((now - began) / self.seconds)
             size, metrics = self._step()
             losses.append(torch.stack([metrics[name].float() for name in sorted(metrics)]))
@@ -165,8 +159,12 @@ class Fitting:
                 self._keep(path)
                 kept = now
         if losses:
-            self._say(time.perf_counter() - began, step, tables, losses, sorted(metrics))
+            self._say(self._clock() - began, step, tables, losses, sorted(metrics))
         return self._keep(path)
+
+    def _clock(self) -> float:
+        """Seconds: of a GPU's run as they pass, of a CPU's those that it computed, whoever else was there."""
+        return time.perf_counter() if self.device.type == "cuda" else time.process_time()
 
     def _optimiser(self) -> torch.optim.Optimizer:
         matrices = [value for value in self.params.values() if value.ndim >= 2]
@@ -198,8 +196,7 @@ class Fitting:
     def _step(self) -> tuple[int, dict[str, Tensor]]:
         """The number of tables, and the learner's metrics on the device."""
         batch = self._next()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            loss, metrics = self.learner.meta_loss(self.params, batch)
+        loss, metrics = self.learner.meta_loss(self.params, batch)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         params = list(self.params.values())
@@ -219,32 +216,6 @@ class Fitting:
             height = 0.5 * (1 + math.cos(math.pi * min(1.0, (share - _WARM) / (1 - _WARM))))
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.rate * height
-
-    def _choose_precision(self) -> bool:
-        """Whether products are taken in bfloat16: where it is not said, whichever takes steps sooner."""
-        if self.device.type != "cuda":
-            return False
-        torch.set_float32_matmul_precision("high")
-        if self.settings.precision != "auto":
-            return self.settings.precision == "bf16"
-        before, seconds = self.choice.getstate(), {}
-        self._set_rate(0.0)
-        for half in (False, True):
-            self.half = half
-            for timed in (False, True):
-                self.choice.setstate(before)
-                self._ahead = []
-                torch.cuda.synchronize(self.device)
-                began = time.perf_counter()
-                for _ in range(_PROBE_STEPS):
-                    self._step()
-                torch.cuda.synchronize(self.device)
-                if timed:
-                    seconds[half] = (time.perf_counter() - began) / _PROBE_STEPS
-        print(f"a step: {seconds[False]:.4f} s in tf32, {seconds[True]:.4f} s in bf16", flush=True)
-        # The probe's moments are of no use to the run: they are of one set of sizes.
-        self.optimiser = self._optimiser()
-        return seconds[True] < seconds[False]
 
     def _say(self, spent: float, step: int, tables: int, losses: list[Tensor], names: list[str]) -> None:
         found = torch.stack(losses)
@@ -266,7 +237,7 @@ class Fitting:
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         safetensors.torch.save_file(params, path, metadata)
-        return self.fitted._replace(params=params)
+        return _told(self.fitted._replace(params=params), self.history)
 
 
 def read(folder: Path) -> dict[Task, Fitted]:
@@ -276,8 +247,15 @@ def read(folder: Path) -> dict[Task, Fitted]:
         path = folder / f"tables-{task}.safetensors"
         with safetensors.safe_open(path, "pt") as file:
             spec = msgspec.json.decode(file.metadata()["learner"], type=LearnerSpec)
-        found[task] = Fitted(task, spec, safetensors.torch.load_file(path))
+            history = json.loads(file.metadata()["history"])
+        found[task] = _told(Fitted(task, spec, safetensors.torch.load_file(path)), history)
     return found
+
+
+def _told(fitted: Fitted, history: list[dict[str, float]]) -> Fitted:
+    if not history:
+        return fitted
+    return fitted._replace(tables=int(history[-1]["tables"]), seconds=history[-1]["seconds"])
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:

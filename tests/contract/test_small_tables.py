@@ -3,25 +3,36 @@
 import httpx
 import pytest
 
-from models.spec import PriorFittedSpec, Signature, TableTransformerSpec, TensorSpec
+from models.spec import (
+    NetworkSpec,
+    PriorFittedSpec,
+    RowTransformerSpec,
+    Signature,
+    TableTransformerSpec,
+    TensorSpec,
+)
 from tests import small_models
 from tests.contract.conftest import Service
 from tests.contract.shapes import check_problem
 
 COLUMNS = 4
-NETWORK = TableTransformerSpec(width=8, layers=1, heads=2, rows=8)
+NETWORKS = (
+    TableTransformerSpec(width=8, layers=1, heads=2, rows=8),
+    RowTransformerSpec(width=8, layers=1, heads=2, rows=8),
+)
 INPUTS = TensorSpec(datatype="FP32", shape=(-1, COLUMNS))
 NUMBER = TensorSpec(datatype="FP32", shape=(-1, 1))
 # The last two columns are constant, as those of a narrower table are.
 ROWS = [[0.1, 5000, 0, 0], [0.2, 5100, 0, 0], [0.8, 4900, 0, 0], [0.9, 4800, 0, 0]]
 
 
-@pytest.fixture
-def http(own_service: Service) -> httpx.Client:
+@pytest.fixture(params=NETWORKS, ids=["cells", "rows"])
+def http(request: pytest.FixtureRequest, own_service: Service) -> httpx.Client:
+    network: NetworkSpec = request.param
     registry = own_service.services.registry
     for name, targets, ways in (("classes", small_models.LABELS, 5), ("numbers", NUMBER, None)):
         signature = Signature(inputs=INPUTS, targets=targets)
-        file = small_models.artifact(PriorFittedSpec(), signature, NETWORK, max_ways=ways)
+        file = small_models.artifact(PriorFittedSpec(), signature, network, max_ways=ways)
         registry.publish(name, file)
     return httpx.Client(base_url=own_service.url, timeout=30)
 

@@ -12,7 +12,9 @@ from models.build import build_learner
 from models.episode import SupportSet
 from models.spec import (
     LearnerSpec,
+    NetworkSpec,
     PriorFittedSpec,
+    RowTransformerSpec,
     TablesSpec,
     TableTransformerSpec,
     Task,
@@ -25,8 +27,11 @@ CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 Pad = Callable[[SupportSet, int, int], SupportSet]
 
 
-def learner_for(task: Task, columns: int = COLUMNS) -> MetaLearner:
-    network = TableTransformerSpec(width=16, layers=2, heads=2, summaries=3, rows=KEPT)
+CELLS = TableTransformerSpec(width=16, layers=2, heads=2, summaries=3, rows=KEPT)
+ROWS = RowTransformerSpec(width=16, layers=2, heads=2, rows=KEPT)
+
+
+def learner_for(task: Task, columns: int = COLUMNS, network: NetworkSpec = CELLS) -> MetaLearner:
     spec = LearnerSpec(algorithm=PriorFittedSpec(), network=network)
     tasks = TablesSpec(task=task, columns=columns, classes=WAYS)
     return build_learner(spec, signature_of(tasks), max_ways_of(spec, tasks))
@@ -57,9 +62,15 @@ def task(request: pytest.FixtureRequest) -> Task:
     return found
 
 
+@pytest.fixture(params=[CELLS, ROWS], ids=["cells", "rows"])
+def network(request: pytest.FixtureRequest) -> NetworkSpec:
+    found: NetworkSpec = request.param
+    return found
+
+
 @pytest.fixture
-def learner(task: Task) -> MetaLearner:
-    return learner_for(task)
+def learner(task: Task, network: NetworkSpec) -> MetaLearner:
+    return learner_for(task, network=network)
 
 
 @pytest.fixture
@@ -120,12 +131,14 @@ def test_the_answers_follow_what_is_asked_and_what_was_labelled(
     assert not torch.allclose(found, answer(learner, params, drawn(task, 7, seed=9), asked), atol=1e-4)
 
 
-def test_a_narrower_table_has_zeros_behind(task: Task, params: dict[str, Tensor], asked: Tensor) -> None:
-    support, wide = drawn(task, 9), learner_for(task, COLUMNS + 3)
+def test_a_narrower_table_has_zeros_behind(
+    task: Task, network: NetworkSpec, params: dict[str, Tensor], asked: Tensor
+) -> None:
+    support, wide = drawn(task, 9), learner_for(task, COLUMNS + 3, network)
     padded = support._replace(inputs=torch.nn.functional.pad(support.inputs, (0, 3)))
     torch.testing.assert_close(
         answer(wide, params, padded, torch.nn.functional.pad(asked, (0, 3))),
-        answer(learner_for(task), params, support, asked),
+        answer(learner_for(task, network=network), params, support, asked),
         **CLOSE,
     )
 

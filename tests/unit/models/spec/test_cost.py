@@ -2,12 +2,15 @@
 
 import math
 
+import msgspec
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from models.algorithms.table_heads import HEADS
 from models.build import build_learner, build_network
 from models.networks.heads import WithHead
+from models.networks.row_transformer import RowTransformer
 from models.networks.table_transformer import TableTransformer
 from models.spec import (
     Conv1dSpec,
@@ -17,6 +20,7 @@ from models.spec import (
     MlpSpec,
     NetworkSpec,
     ResNet12Spec,
+    RowTransformerSpec,
     SeriesTransformerSpec,
     Signature,
     TableTransformerSpec,
@@ -98,6 +102,18 @@ def test_a_table_transformers_weights_are_its_matrices() -> None:
     assert cost.weights == matrices
     assert cost.features == 32
     assert network_cost(spec, (14,)).multiply_adds > 1.8 * cost.multiply_adds
+
+
+def test_a_row_transformers_weights_are_its_matrices() -> None:
+    spec = RowTransformerSpec(width=32, layers=3, heads=2, rows=20)
+    params = RowTransformer(spec, len(HEADS)).init(torch.Generator())
+    cost = network_cost(spec, (7,))
+    assert cost.weights == sum(value.numel() for value in params.values() if value.ndim == 2)
+    assert cost.features == 32
+    # Rows are held against kept rows, column by column.
+    more = msgspec.structs.replace(spec, rows=80)
+    assert network_cost(more, (7,)).widest == 4 * cost.widest
+    assert network_cost(more, (7,)).multiply_adds > network_cost(spec, (28,)).multiply_adds
 
 
 @pytest.mark.parametrize(

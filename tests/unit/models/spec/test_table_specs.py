@@ -8,6 +8,7 @@ from models.spec import (
     MlpSpec,
     PriorFittedSpec,
     ProtoNetSpec,
+    RowTransformerSpec,
     Signature,
     TablesSpec,
     TableTransformerSpec,
@@ -52,6 +53,12 @@ def test_a_signature_is_as_wide_as_the_widest_table() -> None:
             Signature(inputs=VECTORS, targets=LABELS),
             None,
             "it is prior_fitted's",
+        ),
+        (
+            LearnerSpec(algorithm=ProtoNetSpec(), network=RowTransformerSpec()),
+            Signature(inputs=VECTORS, targets=LABELS),
+            None,
+            "row_transformer makes no features",
         ),
     ],
 )

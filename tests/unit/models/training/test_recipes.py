@@ -148,4 +148,4 @@ def test_a_recipe_reads_back_as_plain_json(recipe: Recipe) -> None:
 
 def test_every_recipe_has_its_figures_even_where_nothing_was_measured() -> None:
     assert set(FIGURES) == {recipe.name for recipe in RECIPES}
-    assert FIGURES["small-tables"].reaches is None
+    assert FIGURES["rml-mg-cheetah-velocity"].reaches is None

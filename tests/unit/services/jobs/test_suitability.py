@@ -115,6 +115,16 @@ def test_an_image_network_is_not_trained_on_curves() -> None:
     assert [fault.pointer for fault in caught.value.faults] == ["/learner/network/name"]
 
 
+@pytest.mark.parametrize("network", ["row_transformer", "table_transformer"])
+def test_networks_of_tables_are_for_the_prior_fitted_alone(network: str) -> None:
+    tables = {"family": "tables", "columns": 6}
+    assert check(config({"name": network}, tables, "prior_fitted"), None).inputs.example_shape == (6,)
+    for wrong in (config({"name": network}, tables, "protonet"), config(MLP, tables, "prior_fitted")):
+        with pytest.raises(Invalid) as caught:
+            check(wrong, None)
+        assert [fault.pointer for fault in caught.value.faults] == ["/learner/network/name"]
+
+
 def test_a_step_that_no_machine_could_take_is_refused() -> None:
     huge = config(CONV4, labelled(n_way=40, n_shot=400, n_query=400), "maml", meta_batch_size=4096)
     with pytest.raises(Invalid) as caught:
