@@ -72,12 +72,14 @@ class NearSqlite:
         return self._written >= _MUCH_BYTES
 
     def settle(self) -> None:
-        """Copy the log into the file, as far as nobody reads what is older.
+        """Copy the log into the file, as far as nobody reads what is older, so that it begins anew.
 
         It waits for the disk, so call it from a thread, and `commit` not meanwhile.
         """
         assert self._writer is not None
-        self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        # Not PASSIVE: others would write meanwhile, and a log with anything left to copy only grows. Where another
+        # has the file this copies all the same.
+        self._writer.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
         self._written = 0
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """Short commits on the event loop: durable, whole or not at all, and never in a queue."""
 
 import asyncio
+import threading
 import time
 from pathlib import Path
 
@@ -96,4 +97,29 @@ def test_the_log_is_copied_into_the_file_when_there_is_much_of_it(database: Data
     assert copied >= 0
     near.commit(_rows(1000), 100)
     assert _count(database) == 501
+    database.close()
+
+
+def test_the_log_stays_short_while_others_write(database: Database, tmp_path: Path) -> None:
+    near, ended = _near(database), threading.Event()
+
+    def write() -> None:
+        number = 1 << 40
+        while not ended.is_set():
+            number += 1
+            with database.write() as session:
+                session.execute(INSERT, {"header": b"h", "digest": f"{number:064x}"})
+            time.sleep(0.001)
+
+    others = threading.Thread(target=write)
+    others.start()
+    for number in range(60):
+        rows = [{"header": bytes(1 << 18), "digest": f"{number:064x}"}]
+        while not near.commit([Insertion(INSERT, rows)], 1 << 18):
+            time.sleep(0.001)
+        near.settle()
+    ended.set()
+    others.join()
+    (log,) = tmp_path.glob("innerloop.db-wal")
+    assert log.stat().st_size < 8 << 20  # of 15 MiB that were written
     database.close()
