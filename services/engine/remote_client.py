@@ -11,13 +11,11 @@ there.
 
 import asyncio
 import itertools
-from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from services.engine.address import Address, address_of, at_once
+from services.engine.address import Address, address_of
 from services.engine.faults import expect
-from services.engine.frames import HEARTBEAT, FrameError, FrameReader, head_of
 from services.engine.messages import (
     AdaptCall,
     AdaptPredictCall,
@@ -33,12 +31,11 @@ from services.engine.messages import (
     PredictReply,
     Reply,
 )
+from services.engine.stream import Stream, connected
 from services.engine.wire import decode_replies, encode_calls
 from services.errors import Unavailable
 
 _BEAT_SECONDS = 0.25
-_BEATS_UNANSWERED = 12
-"""Turns of this event loop that an engine may be silent for: one that stood still itself has missed none."""
 _CONNECT_SECONDS = 3.0
 """What a host that is not there, or an engine that takes connections and answers nothing, is waited for."""
 _RECONNECT_SECONDS = 0.05
@@ -51,10 +48,6 @@ engine and api would take turns, and never work at the same time."""
 _AWAY = "the engine is not there; it is being started or restarted"
 _CLOSED = "the connection to the engine was closed"
 _LOST = "the engine went away while it had this call; it is being restarted"
-
-
-Take = Callable[[memoryview], None]
-"""Takes a message that has arrived."""
 
 
 class _Pending(NamedTuple):
@@ -74,7 +67,7 @@ class RemoteEngineClient:
         self._numbers = itertools.count()
         self._pending: dict[int, _Pending] = {}
         self._outbox: list[tuple[int, Call | CancelCall]] = []
-        self._stream: _Stream | None = None
+        self._stream: Stream | None = None
         self._closed = False
         self._connecting = self._turn.create_task(self._stay_connected(address_of(address)))
         self._beating = self._turn.call_later(_BEAT_SECONDS, self._beat)
@@ -156,7 +149,7 @@ class RemoteEngineClient:
         while True:
             try:
                 async with asyncio.timeout(_CONNECT_SECONDS):
-                    stream = await _connected(address, self._take)
+                    stream = await connected(address, self._take)
             except OSError:  # no time left is one
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _RECONNECT_MOST_SECONDS)
@@ -183,85 +176,6 @@ class RemoteEngineClient:
     def _fail_all(self, detail: str) -> None:
         for pending in self._pending.values():
             _fail(pending.future, detail)
-
-
-class _Stream(asyncio.BufferedProtocol):
-    """One connection: whole messages in and out. `met` is done, with whether, once it is known that somebody is
-    there, and `lost` once nothing more will come."""
-
-    def __init__(self, take: Take) -> None:
-        turn = asyncio.get_running_loop()
-        self.met: asyncio.Future[bool] = turn.create_future()
-        self.lost: asyncio.Future[None] = turn.create_future()
-        self._take = take
-        self._reader = FrameReader()
-        self._unanswered = 0
-
-    def send(self, message: bytes) -> None:
-        # On one that is being closed nothing can leave; `lost` is about to tell.
-        if not self._transport.is_closing():
-            self._transport.writelines((head_of(message), message))
-
-    def beat(self) -> None:
-        self._unanswered += 1
-        if self._unanswered > _BEATS_UNANSWERED:
-            self._transport.abort()
-        else:
-            self._transport.write(HEARTBEAT)
-
-    def close(self) -> None:
-        # Not by its own `close`, which waits until a peer has read the rest, be it for ever.
-        self._transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport: asyncio.Transport = transport  # type: ignore[assignment]
-        # Else uvloop keeps what is written until the end of its turn.
-        self._transport.set_write_buffer_limits(high=0)
-        connection = transport.get_extra_info("socket")
-        if connection is not None:
-            at_once(connection)
-
-    def get_buffer(self, _size_hint: int) -> memoryview:
-        return self._reader.room()
-
-    def buffer_updated(self, size: int) -> None:
-        self._unanswered = 0
-        if not self.met.done():
-            self.met.set_result(True)
-        try:
-            messages = self._reader.took(size)
-        except FrameError:
-            self._transport.abort()
-            return
-        for message in messages:
-            if message:
-                self._take(message)
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        if not self.met.done():
-            self.met.set_result(False)
-        if not self.lost.done():
-            self.lost.set_result(None)
-
-
-async def _connected(address: Address, take: Take) -> _Stream:
-    """A connection to an engine that has given a sign of life. Raises OSError.
-
-    The kernel takes connections for a frozen engine too: calls would wait there until its silence is noticed.
-    """
-    turn = asyncio.get_running_loop()
-    if address.path is None:
-        _, stream = await turn.create_connection(lambda: _Stream(take), address.host, address.port)
-    else:
-        _, stream = await turn.create_unix_connection(lambda: _Stream(take), address.path)
-    try:
-        stream.beat()
-        if not await stream.met:
-            raise ConnectionResetError("closed before anything came")
-    except BaseException:
-        stream.close()
-        raise
-    return stream
 
 
 def _fail(future: asyncio.Future[Reply], detail: str) -> None:
