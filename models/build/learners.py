@@ -14,6 +14,7 @@ from models.algorithms.encoded import Encoded
 from models.algorithms.ensemble import Ensemble
 from models.algorithms.imaml import Imaml
 from models.algorithms.learner import MetaLearner
+from models.algorithms.local_matching import LocalMatching
 from models.algorithms.logistic import Logistic
 from models.algorithms.maml import Maml
 from models.algorithms.matching_net import MatchingNet
@@ -45,14 +46,17 @@ from models.spec import (
     EncoderSpec,
     ImamlSpec,
     LearnerSpec,
+    LocalMatchingSpec,
     LogisticSpec,
     MamlPolicySpec,
     MamlSpec,
     MatchingNetSpec,
     MetaCurvatureSpec,
+    NetworkSpec,
     PriorFittedSpec,
     ProtoNetSpec,
     ReptileSpec,
+    ResNetMapsSpec,
     RidgeSpec,
     RowTransformerSpec,
     Signature,
@@ -149,6 +153,8 @@ def _one_member(
             return ProtoNet(backbone)
         case MatchingNetSpec():
             return MatchingNet(algorithm, backbone)
+        case LocalMatchingSpec():
+            return LocalMatching(algorithm, backbone, _grid(spec.network, inputs.example_shape))
         case LogisticSpec():
             return Logistic(algorithm, backbone)
         case SvmSpec():
@@ -188,6 +194,14 @@ def _prior_fitted(
     if isinstance(network, RowTransformerSpec):
         return PriorFittedHeads(task, RowTransformer(network, len(HEADS)), network.rows, ways)
     return PriorFitted(task, TableTransformer(network), network.rows, ways)
+
+
+def _grid(network: NetworkSpec, example_shape: tuple[int, ...]) -> tuple[int, int]:
+    """The rows and columns of places that a network's features go through; a single one where it keeps none."""
+    if not isinstance(network, ResNetMapsSpec):
+        return (1, 1)
+    height, width, _ = example_shape
+    return network.grid(height, width)
 
 
 def _around(backbone: Network, representation: int, targets: int) -> tuple[Network, Network]:

@@ -11,6 +11,7 @@ from models.networks.features import Features
 from models.networks.kernels import CONVOLUTIONS, PLAIN, InBfloat16, Kernels
 from models.networks.mlp import Mlp
 from models.networks.resnet12 import ResNet12
+from models.networks.resnet_maps import ResNetMaps
 from models.networks.series_transformer import SeriesTransformer
 from models.networks.tuned import Tuned
 from models.spec import (
@@ -20,6 +21,7 @@ from models.spec import (
     MlpSpec,
     NetworkSpec,
     ResNet12Spec,
+    ResNetMapsSpec,
     RowTransformerSpec,
     SeriesTransformerSpec,
     Signature,
@@ -64,6 +66,9 @@ def _backbone(spec: NetworkSpec, shape: tuple[int, ...], kernels: Kernels, mean:
             raise ValueError(f"network {name} makes no features; it is prior_fitted's")
         case ResNet12Spec():
             return ResNet12(shape[-1], spec.widths)
+        case ResNetMapsSpec():
+            height, width, channels = shape
+            return ResNetMaps((channels, height, width), spec.width, spec.grid(height, width))
         case Conv1dSpec():
             return Conv1d(shape[-1], spec.hidden, spec.blocks, spec.kernel)
         case SeriesTransformerSpec():

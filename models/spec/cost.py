@@ -16,6 +16,7 @@ from models.spec.networks import (
     MlpSpec,
     NetworkSpec,
     ResNet12Spec,
+    ResNetMapsSpec,
     RowTransformerSpec,
     SeriesTransformerSpec,
     TableTransformerSpec,
@@ -44,6 +45,8 @@ class NetworkCost(NamedTuple):
     features: int
     weights: int
     multiply_adds: int
+    parts: int = 1
+    """Places that the features go through, where the network keeps places."""
 
 
 def network_cost(network: NetworkSpec, example_shape: tuple[int, ...], outputs: int = 0) -> NetworkCost:
@@ -88,6 +91,11 @@ def _weights_of(network: NetworkSpec, example_shape: tuple[int, ...]) -> Iterato
                     (after, after, 9, 2),
                     (after, before, 1, 2),
                 )
+        case ResNetMapsSpec():
+            stem, middle, last = network.width // 2, network.width, 2 * network.width
+            yield stem, channels, 9, 2
+            for before, after in ((stem, middle), (middle, last)):
+                yield from ((after, before, 9, 2), (after, after, 9, 2), (after, before, 1, 2))
         case Conv1dSpec():
             for before, after in pairwise((channels, *[network.hidden] * network.blocks)):
                 sides = (network.kernel, network.kernel, 1)
@@ -111,6 +119,8 @@ def _backbone(network: NetworkSpec, example_shape: tuple[int, ...]) -> NetworkCo
             return _conv4(network.hidden, example_shape)
         case ResNet12Spec():
             return _resnet12(network.widths, example_shape)
+        case ResNetMapsSpec():
+            return _resnet_maps(network, example_shape)
         case Conv1dSpec():
             return _conv1d(network, example_shape)
         case SeriesTransformerSpec():
@@ -167,6 +177,22 @@ def _resnet12(widths: tuple[int, ...], example_shape: tuple[int, ...]) -> Networ
         multiply_adds += pixels * kernels
         height, width, channels = -(-height // 2), -(-width // 2), hidden
     return NetworkCost(2 * maps, widest, channels, weights, multiply_adds)
+
+
+def _resnet_maps(network: ResNetMapsSpec, example_shape: tuple[int, ...]) -> NetworkCost:
+    """A convolution at full size; then two blocks of two and a shortcut, each at half of what was before."""
+    height, width, channels = example_shape
+    hidden = network.width // 2
+    maps, weights = height * width * hidden, 9 * channels * hidden
+    widest, multiply_adds = maps, height * width * weights
+    for _ in range(2):
+        height, width, channels, hidden = -(-height // 2), -(-width // 2), hidden, 2 * hidden
+        kernels = hidden * (10 * channels + 9 * hidden)
+        maps += 3 * height * width * hidden
+        weights += kernels
+        multiply_adds += height * width * kernels
+    places = height * width
+    return NetworkCost(2 * maps, widest, places * hidden, weights, multiply_adds, places)
 
 
 def _conv1d(network: Conv1dSpec, example_shape: tuple[int, ...]) -> NetworkCost:

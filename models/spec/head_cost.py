@@ -11,6 +11,7 @@ from models.spec.algorithms import (
     AnpSpec,
     AutoSpec,
     CnpSpec,
+    LocalMatchingSpec,
     LogisticSpec,
     MatchingNetSpec,
     SvmSpec,
@@ -30,12 +31,13 @@ class HeadCost(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """Of one task: S, Q, N (regression: T), and F."""
+    """Of one task: S, Q, N (regression: T), F, and the places that F goes through."""
 
     support: int
     query: int
     outputs: int
     features: int
+    parts: int = 1
 
 
 def head_cost(algorithm: AlgorithmSpec, sizes: Sizes) -> HeadCost:
@@ -52,6 +54,8 @@ def head_cost(algorithm: AlgorithmSpec, sizes: Sizes) -> HeadCost:
             return HeadCost(ridge.numbers + logistic.numbers, ridge.multiply_adds + logistic.multiply_adds)
         case MatchingNetSpec():
             return _attention(sizes, algorithm.max_support, sizes.features, sizes.outputs, 1)
+        case LocalMatchingSpec():
+            return _parts(sizes, algorithm)
         case CnpSpec():
             return _networks(sizes, algorithm.representation)
         case AnpSpec():
@@ -74,7 +78,7 @@ def _fits(sizes: Sizes, side: int, steps: int, further: int) -> HeadCost:
 
 def _penalties(sizes: Sizes) -> HeadCost:
     """Of a ridge regression for each penalty, every one kept with its answers to what was left out."""
-    support, _, outputs, features = sizes
+    support, outputs, features = sizes.support, sizes.outputs, sizes.features
     side = min(support, features)
     products = 2 * support * features * (side + outputs) + side**3
     kept = PENALTIES * (support + features) * outputs
@@ -84,7 +88,7 @@ def _penalties(sizes: Sizes) -> HeadCost:
 
 def _regressions(sizes: Sizes) -> HeadCost:
     """Of a logistic regression for each penalty, and of what each leaves out, of a matrix for every class."""
-    support, _, outputs, features = sizes
+    support, outputs, features = sizes.support, sizes.outputs, sizes.features
     if not tries_logistic(support, features, outputs):
         return HeadCost(0, 0)
     side = min(support, features)
@@ -98,6 +102,14 @@ def _attention(sizes: Sizes, places: int, keys: int, values: int, heads: int) ->
     """Of queries to every place, whether it is used or not."""
     kept = places * (keys + values)
     return HeadCost(kept + heads * sizes.query * places, sizes.query * kept)
+
+
+def _parts(sizes: Sizes, algorithm: LocalMatchingSpec) -> HeadCost:
+    """Of every query's parts to those of every place, whether it is used or not."""
+    width, parts = algorithm.width, sizes.parts
+    kept = algorithm.max_support * parts
+    pairs, projected = sizes.query * parts * kept, (sizes.support + sizes.query) * sizes.features * width
+    return HeadCost(kept * width + 2 * pairs, projected + pairs * (width + 2))
 
 
 def _networks(sizes: Sizes, width: int) -> HeadCost:

@@ -52,6 +52,20 @@ class ResNet12Spec(NetworkBase, frozen=True, kw_only=True, forbid_unknown_fields
         return tuple(8 * max(1, round(self.width * full / 8)) for full in (64, 160, 320, 640))
 
 
+class ResNetMapsSpec(NetworkBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="resnet_maps"):
+    """A small residual network of `width` channels that keeps places: a feature for every 4x4 pixels, for
+    local_matching."""
+
+    takes: ClassVar[InputKind] = "images"
+
+    width: Channels = 64
+
+    @staticmethod
+    def grid(height: int, width: int) -> tuple[int, int]:
+        """The rows and columns of places of an image."""
+        return -(-height // 4), -(-width // 4)
+
+
 class Conv1dSpec(NetworkBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="conv1d"):
     """Residual blocks of convolutions over time, each halving its length, and the average over what is left.
 
@@ -146,6 +160,7 @@ NetworkSpec = (
     MlpSpec
     | Conv4Spec
     | ResNet12Spec
+    | ResNetMapsSpec
     | Conv1dSpec
     | SeriesTransformerSpec
     | TableTransformerSpec

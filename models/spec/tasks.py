@@ -70,7 +70,8 @@ class LabelledSpec(
     `max_shot` a class has `min_shot` (1 unless given) to `max_shot` examples in place of `n_shot`: imbalanced, by
     the rules of Meta-Dataset (Triantafillou et al. 2020), in meta-training and meta-test alike.
     `within_task` draws every episode's classes inside one of the dataset's tasks (an alphabet, a speaker).
-    `rotations` makes each quarter turn of a class another class (images only, meta-training only).
+    `rotations` makes each quarter turn of a class another class (images only, meta-training only); with
+    `turns_apart` an episode takes classes of one turn, the hardest to tell apart, and others where these are few.
     `dropout` of an example's numbers, drawn for every episode, become their mean (vectors and an encoder's features
     only, meta-training only): what is learned may rest on no few of them (Srivastava et al. 2014).
     `train_ways` are the classes of a meta-training episode where they are more than `n_way`: what compares well
@@ -92,6 +93,7 @@ class LabelledSpec(
     max_shot: Shots | None = None
     within_task: bool = False
     rotations: bool = False
+    turns_apart: bool = False
     dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
     train_ways: Ways | None = None
     augment: AugmentSpec | None = None

@@ -12,12 +12,16 @@ class EpisodeSampler:
     A pool is a task of the dataset where episodes are drawn within one, else there is a single pool.
     """
 
-    def __init__(self, rows_of_class: Sequence[Tensor], pool_of_class: Tensor, n_way: int) -> None:
+    def __init__(
+        self, rows_of_class: Sequence[Tensor], pool_of_class: Tensor, n_way: int, turns: int = 1
+    ) -> None:
         """`rows_of_class` int64 [n_c] each; `pool_of_class` int64 [C], a pool number.
 
-        Episodes have `n_way` classes, or all there are where these are fewer.
+        Episodes have `n_way` classes, or all there are where these are fewer. Of classes that come as `turns` of
+        each, one after the other, an episode has those of one turn first: those are the hardest to tell apart.
         """
         self.n_way = min(n_way, len(rows_of_class))
+        self.turns = turns
         self.rows = torch.cat(list(rows_of_class))
         self.counts_C = torch.tensor([len(rows) for rows in rows_of_class])
         self.starts_C = self.counts_C.cumsum(0) - self.counts_C
@@ -33,6 +37,9 @@ class EpisodeSampler:
         """
         pools_M = torch.randint(len(self.members_PC), (episodes,), generator=generator)
         keys_MC = torch.rand(episodes, len(self.counts_C), generator=generator)
+        if self.turns > 1:
+            turn_M1 = torch.randint(self.turns, (episodes, 1), generator=generator)
+            keys_MC = keys_MC + (torch.arange(len(self.counts_C)) % self.turns == turn_M1)
         classes_MN = keys_MC.masked_fill(~self.members_PC[pools_M], -1.0).topk(self.n_way).indices
         picks_MNE = draw_distinct(generator, self.counts_C[classes_MN], per_class)
         return classes_MN, self.rows[self.starts_C[classes_MN].unsqueeze(-1) + picks_MNE]

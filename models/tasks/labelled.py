@@ -18,7 +18,7 @@ class Labelled:
     """N-way K-shot episodes; the meta-test draws from classes (or tasks) that meta-training never sees.
 
     With `rotations`, in meta-training alone, a class turned by 90, 180 and 270 degrees is three more classes,
-    as is usual for Omniglot (Santoro et al. 2016).
+    as is usual for Omniglot (Santoro et al. 2016); with `turns_apart` an episode has classes of one turn first.
     """
 
     def __init__(self, spec: LabelledSpec, data: LabelledData) -> None:
@@ -37,7 +37,12 @@ class Labelled:
         # A class's turns follow one another, so that a class's number tells its turn.
         turned_rows = [rows for rows in train.rows for _ in range(turns)]
         self.samplers: dict[Split, EpisodeSampler] = {
-            "train": EpisodeSampler(turned_rows, train.pools.repeat_interleave(turns), spec.most_ways),
+            "train": EpisodeSampler(
+                turned_rows,
+                train.pools.repeat_interleave(turns),
+                spec.most_ways,
+                turns if spec.turns_apart else 1,
+            ),
             "test": EpisodeSampler(test.rows, test.pools, spec.most_test_ways),
         }
         self._mean = self.train_mean() if spec.dropout else None

@@ -93,7 +93,7 @@ def call_cost(
     operations = network.multiply_adds * (passes * support + queries)
     # A last layer sees every view of an image as an example.
     given, asked = learner.views * support, learner.views * queries
-    head = head_cost(algorithm, Sizes(given, asked, learner.targets or ways, network.features))
+    head = head_cost(algorithm, Sizes(given, asked, learner.targets or ways, network.features, network.parts))
     fitting, numbers = head.multiply_adds, numbers + _HELD * head.numbers
     fitting += 3 * (algorithm.gradient_steps - algorithm.backward_passes) * learner.last_layer * given
     if isinstance(algorithm, RidgeSpec):

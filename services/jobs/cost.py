@@ -59,7 +59,7 @@ def step_bytes(config: MetaTrainingConfig, signature: Signature) -> int:
         floats += _last_layer_floats(algorithm, learner.network, signature, support, query)
     ways = config.tasks.most_ways if isinstance(config.tasks, LabelledSpec) else 1
     outputs = signature.answer_width or ways
-    floats += head_cost(algorithm, Sizes(support, query, outputs, network.features)).numbers
+    floats += head_cost(algorithm, Sizes(support, query, outputs, network.features, network.parts)).numbers
     if isinstance(config.tasks, EnvironmentSpec):
         floats *= _TRUST_REGION if isinstance(config.training.outer, TrpoSpec) else _POLICY
     kept = floats * learner.members * config.training.meta_batch_size * _KEPT

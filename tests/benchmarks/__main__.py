@@ -32,6 +32,7 @@ SUITES = (
     "students",
     "sinusoid_quality",
     "omniglot",
+    "alphabets",
     "digits",
     "clinc",
     "clinc_labels",
@@ -44,7 +45,7 @@ OWN_COMMANDS = ("meta_training", "meta_training_gpu")
 """Suites that write their own JSON when they are run as modules."""
 NEED_DATA = ("students",)
 """Suites that are run where --data is given."""
-NAMED = ("gpu", "meta_training_gpu", "omniglot", "digits", "clinc", "clinc_labels")
+NAMED = ("gpu", "meta_training_gpu", "omniglot", "alphabets", "digits", "clinc", "clinc_labels")
 """Suites that are run when they are named: on a GPU, or for long with a folder of data."""
 
 

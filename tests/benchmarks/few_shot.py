@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import msgspec
+import torch
 from torch import Tensor
 
 from models.build import build_family, build_learner
@@ -114,18 +115,17 @@ def train(
 
 
 def quickest_plan(trainer: MetaTrainer, config: MetaTrainingConfig, data: LabelledData) -> Plan:
-    """On a CPU all tasks in one pass, traced at once; on a GPU the quickest of its plans, bfloat16's too where no
-    gradient is a gradient's."""
+    """All tasks in one pass, traced at once, or the quickest of what the device has beside it: a GPU's recordings,
+    and bfloat16 where no gradient is a gradient's."""
     state, block = trainer.outer_state, trainer.blocks.at(0)
     vmap = VmapPlan(trainer.step)
     inputs = (*state, block.rates[0], *block.episodes_at(0))
     vmap.traced.calls(PATIENCE, *inputs)
     vmap.traced.calls(0, *inputs)
-    if trainer.device.type != "cuda":
-        return vmap
     expected = vmap.run(state, block, 0, 1)[0].exp_avg
     steps, best, least = min(4, len(block.rates)), cast(Plan, vmap), math.inf
-    for plan in [vmap, *gpu_plans(trainer, config, data)]:
+    plans = gpu_plans if trainer.device.type == "cuda" else cpu_plans
+    for plan in [vmap, *plans(trainer, config, data)]:
         try:
             apart = (plan.run(state, block, 0, 1)[0].exp_avg - expected).norm() / expected.norm()
             seconds = seconds_a_step(plan, state, block, steps)
@@ -148,10 +148,27 @@ def gpu_plans(trainer: MetaTrainer, config: MetaTrainingConfig, data: LabelledDa
         if plan is not None:
             yield plan
     if not config.learner.algorithm.gradient_steps:
-        kernels = Kernels(backbone="bfloat16")
-        learner = build_learner(config.learner, signature, max_ways, kernels)
-        step, example = trainer.step, trainer.blocks.example
-        yield GraphPlan("cuda_graph bfloat16", OuterStep(learner, step.layout, step.clip_norm, example))
+        yield GraphPlan("cuda_graph bfloat16", in_bfloat16(trainer, config, data))
+
+
+def cpu_plans(trainer: MetaTrainer, config: MetaTrainingConfig, data: LabelledData) -> Iterator[Plan]:
+    """In bfloat16, where the CPU has instructions for it: elsewhere that would be slower than float32."""
+    if config.learner.algorithm.gradient_steps or not torch.cpu._is_avx512_bf16_supported():
+        return
+    plan = VmapPlan(in_bfloat16(trainer, config, data))
+    plan.name = "vmap bfloat16"
+    inputs = (*trainer.outer_state, trainer.blocks.at(0).rates[0], *trainer.blocks.at(0).episodes_at(0))
+    plan.traced.calls(PATIENCE, *inputs)
+    plan.traced.calls(0, *inputs)
+    yield plan
+
+
+def in_bfloat16(trainer: MetaTrainer, config: MetaTrainingConfig, data: LabelledData) -> OuterStep:
+    """The trainer's step with its backbone rounded."""
+    signature = signature_of(config.tasks, data.wire_shape)
+    max_ways = max_ways_of(config.learner, config.tasks)
+    learner = build_learner(config.learner, signature, max_ways, Kernels(backbone="bfloat16"))
+    return OuterStep(learner, trainer.step.layout, trainer.step.clip_norm, trainer.blocks.example)
 
 
 def probe(trainer: MetaTrainer, plan: Plan) -> float:

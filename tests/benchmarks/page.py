@@ -30,6 +30,7 @@ ORDER = (
     "clinc",
     "clinc_labels",
     "omniglot",
+    "alphabets",
     "digits",
 )
 

@@ -6,6 +6,7 @@ from models.spec.algorithms.auto import AutoSpec
 from models.spec.algorithms.boil import BoilSpec
 from models.spec.algorithms.cavia import CaviaSpec
 from models.spec.algorithms.imaml import ImamlSpec
+from models.spec.algorithms.local_matching import LocalMatchingSpec
 from models.spec.algorithms.logistic import LogisticSpec
 from models.spec.algorithms.maml import MamlSpec
 from models.spec.algorithms.maml_policy import MamlPolicySpec, SurrogateName
@@ -27,6 +28,7 @@ AlgorithmSpec = (
     | CaviaSpec
     | CnpSpec
     | ImamlSpec
+    | LocalMatchingSpec
     | LogisticSpec
     | MamlSpec
     | MamlPolicySpec
@@ -50,6 +52,7 @@ __all__ = [
     "CnpSpec",
     "ImamlSpec",
     "InvalidOption",
+    "LocalMatchingSpec",
     "LogisticSpec",
     "MamlPolicySpec",
     "MamlSpec",

@@ -10,9 +10,11 @@ from models.spec import (
     EncoderSpec,
     LabelledSpec,
     LearnerSpec,
+    LocalMatchingSpec,
     MamlSpec,
     ProtoNetSpec,
     ResNet12Spec,
+    ResNetMapsSpec,
 )
 from models.training.config import MetaTrainingConfig, TrainingSpec
 from models.training.recipes.recipe import Recipe
@@ -126,6 +128,33 @@ LABELLED: tuple[Recipe, ...] = (
             ),
             training=TrainingSpec(
                 iterations=4000, meta_batch_size=1, meta_lr=0.002, schedule="cosine", test_episodes=1000
+            ),
+        ),
+    ),
+    Recipe(
+        name="omniglot-within-alphabet-parts",
+        description=(
+            "Characters among those of their own alphabet, of alphabets never seen, part by part: 20-way, 1 shot, "
+            "by a quarter of an hour of one CPU."
+        ),
+        created_at=datetime(2026, 11, 26, tzinfo=UTC),
+        needs=f"{_OMNIGLOT}, with its alphabet as the task.",
+        config=MetaTrainingConfig(
+            learner=LearnerSpec(algorithm=LocalMatchingSpec(max_support=40), network=ResNetMapsSpec()),
+            tasks=LabelledSpec(
+                dataset="",
+                n_way=20,
+                n_query=1,
+                within_task=True,
+                rotations=True,
+                turns_apart=True,
+                train_ways=40,
+                test_fraction=1 / 6,
+                augment=AugmentSpec(shift=0.08, rotate=12, scale=0.15, shear=0.15, elastic=0.02, stroke=0.4),
+                task_augment=AugmentSpec(rotate=15, scale=0.2, shear=0.3, flip=True),
+            ),
+            training=TrainingSpec(
+                iterations=5200, meta_batch_size=1, meta_lr=0.003, schedule="cosine", test_episodes=1000
             ),
         ),
     ),

@@ -21,6 +21,7 @@ from models.spec import (
     NetworkSpec,
     PriorFittedSpec,
     ResNet12Spec,
+    ResNetMapsSpec,
     RidgeSpec,
     SeriesTransformerSpec,
     Signature,
@@ -61,6 +62,7 @@ LETTERS = LabelledSpec(dataset="ds_1", n_way=4, n_shot=1, n_query=2)
         (LETTERS, VECTORS, MlpSpec(hidden=(8,))),
         (LETTERS, IMAGES, Conv4Spec(hidden=8)),
         (LETTERS, IMAGES, ResNet12Spec(width=0.125)),
+        (LETTERS, IMAGES, ResNetMapsSpec(width=8)),
         (LETTERS, SERIES, Conv1dSpec(hidden=8, blocks=2)),
         (LETTERS, SERIES, SeriesTransformerSpec(hidden=8)),
     ],
@@ -101,7 +103,14 @@ def test_only_a_maml_classifier_bounds_the_ways() -> None:
 
 def test_networks_refuse_inputs_of_the_other_kind() -> None:
     shapes: dict[InputKind, tuple[int, ...]] = {"vectors": (3,), "series": (9, 2), "images": (16, 18, 1)}
-    networks = (MlpSpec(), Conv4Spec(), ResNet12Spec(), Conv1dSpec(), SeriesTransformerSpec())
+    networks = (
+        MlpSpec(),
+        Conv4Spec(),
+        ResNet12Spec(),
+        ResNetMapsSpec(),
+        Conv1dSpec(),
+        SeriesTransformerSpec(),
+    )
     for kind, shape in shapes.items():
         for network in networks:
             if network.takes == kind:

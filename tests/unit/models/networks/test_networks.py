@@ -10,6 +10,7 @@ from models.networks.conv4 import Conv4
 from models.networks.heads import WithHead
 from models.networks.mlp import Mlp
 from models.networks.resnet12 import ResNet12
+from models.networks.resnet_maps import ResNetMaps
 from models.networks.series_transformer import SeriesTransformer
 
 NETWORKS: dict[str, tuple[Network, tuple[int, ...]]] = {
@@ -18,6 +19,8 @@ NETWORKS: dict[str, tuple[Network, tuple[int, ...]]] = {
     "conv4": (Conv4((1, 16, 20), hidden=8), (1, 16, 20)),
     "resnet12": (ResNet12(3, (8, 8, 8, 16)), (3, 9, 12)),
     "resnet12 of one pixel": (ResNet12(1, (8, 8, 8, 8)), (1, 1, 1)),
+    "resnet maps": (ResNetMaps((3, 9, 12), 8, (3, 3)), (3, 9, 12)),
+    "resnet maps of one pixel": (ResNetMaps((1, 1, 1), 8, (1, 1)), (1, 1, 1)),
     "conv1d": (Conv1d(3, hidden=8, blocks=3), (11, 3)),
     "conv1d of one step": (Conv1d(2, hidden=8), (1, 2)),
     "series transformer": (SeriesTransformer((11, 3), hidden=8), (11, 3)),
@@ -72,7 +75,7 @@ def test_conv4_features_of_an_omniglot_image() -> None:
     assert Conv4((1, 28, 28), hidden=64).width == 64
 
 
-@pytest.mark.parametrize("name", ["resnet12", "conv1d", "series transformer"])
+@pytest.mark.parametrize("name", ["resnet12", "resnet maps", "conv1d", "series transformer"])
 def test_second_derivatives_are_those_of_differences(name: str) -> None:
     """What MAML needs of a network, in float64: the derivative of a directional derivative."""
     network, shape = NETWORKS[name]

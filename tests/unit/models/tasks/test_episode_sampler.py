@@ -33,3 +33,19 @@ def test_classes_and_pools_come_up_equally_often() -> None:
     assert (classes.flatten().bincount() - 2000).abs().max() < 150
     assert (classes[:, 0] % 2 == classes[:, 1] % 2).all()
     assert torch.equal(picks // 10, classes.unsqueeze(-1).expand_as(picks))
+
+
+def test_an_episode_has_the_classes_of_one_turn_first() -> None:
+    """Three classes of four turns each in one pool, five in another: of one turn, then of others."""
+    pools = torch.tensor([0] * 12 + [1] * 20)
+    rows = [torch.arange(2 * place, 2 * place + 2) for place in range(32)]
+    sampler = EpisodeSampler(rows, pools, n_way=4, turns=4)
+    classes, _ = sampler.draw(torch.Generator().manual_seed(0), 400, 1)
+    turns_seen = set()
+    for episode in classes:
+        assert len(set(episode.tolist())) == 4
+        turns, small = (episode % 4).tolist(), bool((episode < 12).all())
+        assert small or bool((episode >= 12).all())
+        assert turns.count(turns[0]) == (3 if small else 4)
+        turns_seen.add(turns[0])
+    assert turns_seen == {0, 1, 2, 3}

@@ -12,6 +12,7 @@ from models.spec import (
     BoxSpace,
     Conv4Spec,
     LearnerSpec,
+    LocalMatchingSpec,
     LogisticSpec,
     MamlPolicySpec,
     MamlSpec,
@@ -20,6 +21,7 @@ from models.spec import (
     NetworkCost,
     NetworkSpec,
     ProtoNetSpec,
+    ResNetMapsSpec,
     RidgeSpec,
     Signature,
     Sizes,
@@ -69,6 +71,7 @@ def cost(
         (LogisticSpec(), images(*OMNIGLOT), 1000, 1000),
         (SvmSpec(), images(*OMNIGLOT), 100, 1000),
         (MatchingNetSpec(), images(*OMNIGLOT), 100, 1000),
+        (LocalMatchingSpec(), images(*OMNIGLOT), 100, 1000),
         (AnpSpec(), small_models.LINE, 128, 16384),
         (RidgeSpec(components=4), small_models.LINE, 4096, 16384),
     ],
@@ -185,6 +188,15 @@ def test_the_default_head_tries_no_logistic_regression_that_would_not_be_taken()
     assert [tries_logistic(*one) for one in sizes] == [True, False, False]
     costs = [head_cost(AutoSpec(), Sizes(support, 0, ways, wide)) for support, wide, ways in sizes]
     assert costs[0].multiply_adds > 10 * costs[1].multiply_adds
+
+
+def test_local_matching_costs_every_pair_of_parts() -> None:
+    algorithm = LocalMatchingSpec(width=32, max_support=64)
+    spec = LearnerSpec(algorithm=algorithm, network=ResNetMapsSpec())
+    learner = learner_cost(spec, images(*OMNIGLOT), None)
+    one, two = (call_cost(learner, algorithm, 0, queries).operations for queries in (1, 2))
+    assert two - one >= 49 * 49 * 64 * 32
+    check_cost(learner, algorithm, 64, 100, LIMITS)
 
 
 def test_the_default_head_on_wide_features_is_no_gift() -> None:

@@ -1,0 +1,26 @@
+"""Local matching's options."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from models.spec.algorithms.algorithm import Algorithm
+from models.spec.algorithms.matching_net import MaxSupport
+
+
+class LocalMatchingSpec(
+    Algorithm, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="local_matching"
+):
+    """Images by their parts: each finds its like in the other image, near where it is itself (after DN4, Li et al.
+    2019).
+
+    A part is described by `width` numbers. An adaptation keeps the parts of every example, in `max_support` places
+    whether used or not, and takes no more than that. On a network that keeps no places an example is one part.
+    """
+
+    width: Annotated[int, Meta(ge=1, le=512)] = 32
+    max_support: MaxSupport = 128
+
+    @property
+    def support_bound(self) -> int | None:
+        return self.max_support
