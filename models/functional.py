@@ -142,6 +142,15 @@ def squared_error(predictions: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
     return masked_mean((predictions - targets).square().mean(-1), mask)
 
 
+def cauchy_error(predictions: Tensor, targets: Tensor, mask: Tensor, scale: float) -> Tensor:
+    """The mean of scale² log(1 + e² / scale²) over errors e, arguments as of `squared_error`; a scalar.
+
+    Well below the scale it is the square; beyond, an error counts by its logarithm (Black & Anandan 1996).
+    """
+    squares = (predictions - targets).square() / scale**2
+    return masked_mean(scale**2 * squares.log1p().mean(-1), mask)
+
+
 def cross_entropy(logits: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
     """Mean cross-entropy in nats of logits [E, N] against class slots int64 [E], where `mask` [E] is 1."""
     log_probabilities = torch.log_softmax(logits, dim=-1)

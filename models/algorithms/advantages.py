@@ -13,16 +13,21 @@ from models.trajectory import Trajectories
 
 RIDGE = 1e-5
 _SMALLEST = 1e-8
+_TOLD = 1e-4  # spreads below this share of the returns' size are what the fit and rounding leave
 _OBSERVATIONS = 10.0  # beyond which they are clipped for the baseline
 _TIME_UNIT = 100.0
 
 
 class Signal(NamedTuple):
-    """What a policy gradient is made of, 0 in padding; both in units of the advantages' std over the task."""
+    """What a policy gradient is made of, 0 in padding; both in units of the advantages' std over the task.
+
+    Where they are all but the same, nothing is told about any action: the unit is the size of the returns then, so
+    that neither a remainder of the fit nor the rewards are blown up.
+    """
 
     rewards: Tensor  # [..., R, L], discounted from the trajectory's start
     advantages: Tensor  # [..., R, L], of mean 0 over the task
-    unit: Tensor  # [...], that std, in units of the reward
+    unit: Tensor  # [...], in units of the reward
 
 
 def signal_of(trajectories: Trajectories, discount: float | Tensor, gae_lambda: float | Tensor) -> Signal:
@@ -37,9 +42,16 @@ def signal_of(trajectories: Trajectories, discount: float | Tensor, gae_lambda: 
     count = mask.sum((-2, -1), keepdim=True).clamp(min=1.0)
     mean = advantages.sum((-2, -1), keepdim=True) / count
     centred = (advantages - mean) * mask
-    std = (centred.square().sum((-2, -1), keepdim=True) / count).sqrt() + _SMALLEST
-    steps = torch.arange(mask.shape[-1], dtype=mask.dtype, device=mask.device)
-    return Signal(rewards * discount**steps / std, centred / std, std[..., 0, 0])
+    std = _root(centred.square().sum((-2, -1), keepdim=True) / count)
+    size = _root((advantages + values).square().sum((-2, -1), keepdim=True) / count)
+    unit = torch.where(std > _TOLD * size, std, size) + _SMALLEST
+    return Signal(rewards * _powers(discount, rewards) / unit, centred / unit, unit[..., 0, 0])
+
+
+def _root(square: Tensor) -> Tensor:
+    """The square root, with a derivative of 0 at 0."""
+    positive = square > 0
+    return torch.where(positive, torch.where(positive, square, 1.0).sqrt(), 0.0)
 
 
 def baseline(trajectories: Trajectories, discount: float | Tensor) -> Tensor:
@@ -67,8 +79,21 @@ def discounted_sums(values: Tensor, discount: float | Tensor) -> Tensor:
     """At each t, the sum of discount^(k-t) values_k over k from t on; [..., L] both."""
     steps = torch.arange(values.shape[-1], device=values.device)
     ahead = steps.unsqueeze(-1) - steps  # [k, t]
-    weights = (discount ** ahead.clamp(min=0).to(values.dtype)) * (ahead >= 0)
+    weights = _powers(discount, values)[ahead.clamp(min=0)] * (ahead >= 0)
     return values @ weights
+
+
+def _powers(base: float | Tensor, like: Tensor) -> Tensor:
+    """base^0 to base^(L-1) [L], for values `like` [..., L].
+
+    By products alone: `**` has no second derivative at 0, where a discount or lambda may well be.
+    """
+    length = like.shape[-1]
+    base = base if isinstance(base, Tensor) else like.new_full((), base)
+    powers, factor = torch.ones_like(base).unsqueeze(-1), base
+    while powers.shape[-1] < length:
+        powers, factor = torch.cat([powers, powers * factor]), factor * factor
+    return powers[:length]
 
 
 def _features(observations: Tensor) -> Tensor:

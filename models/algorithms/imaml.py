@@ -1,10 +1,9 @@
 """MAML with implicit gradients. Knows the network as a pure function; nothing of task families or training."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
+from models.algorithms.conjugate_gradients import conjugate_gradients, dot
 from models.algorithms.gradient_learner import GradientLearner
 from models.algorithms.inner_loop import descend
 from models.episode import Episode, SupportSet
@@ -64,32 +63,5 @@ class Imaml(GradientLearner):
 
         implicit = conjugate_gradients(curve, gradient, self.spec.cg_steps)
         # A function of the meta-parameters whose value is the loss and whose gradient is the implicit one.
-        slope = _dot(implicit, {name: value - frozen[name] for name, value in meta_params.items()})
+        slope = dot(implicit, {name: value - frozen[name] for name, value in meta_params.items()})
         return metrics["loss"] + slope, metrics
-
-
-def conjugate_gradients(
-    product: Callable[[dict[str, Tensor]], dict[str, Tensor]], right: dict[str, Tensor], steps: int
-) -> dict[str, Tensor]:
-    """x with A x = `right` after so many steps of conjugate gradients from zero, A given by its `product`.
-
-    Hestenes & Stiefel 1952. Once the residual is zero, or A shows a direction in which it is not positive, the
-    solution stays.
-    """
-    solution = {name: torch.zeros_like(value) for name, value in right.items()}
-    residual, direction = right, right
-    square = _dot(residual, residual)
-    for _ in range(steps):
-        curved = product(direction)
-        curvature = _dot(direction, curved)
-        length = torch.where(curvature > 0, square / curvature, 0.0)
-        solution = {name: value + length * direction[name] for name, value in solution.items()}
-        residual = {name: value - length * curved[name] for name, value in residual.items()}
-        before, square = square, _dot(residual, residual)
-        turn = torch.where(before > 0, square / before, 0.0)
-        direction = {name: value + turn * direction[name] for name, value in residual.items()}
-    return solution
-
-
-def _dot(left: Params, right: Params) -> Tensor:
-    return torch.stack([(value * right[name]).sum() for name, value in left.items()]).sum()

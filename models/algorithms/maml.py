@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 from models.algorithms.gradient_learner import GradientLearner
 from models.algorithms.inner_loop import Move, descent
 from models.episode import Episode, SupportSet
-from models.functional import Network, Params
+from models.functional import Network, Params, cauchy_error
 from models.spec import MamlSpec, Task
 
 RATES = "rates."
@@ -66,6 +66,14 @@ class Maml(GradientLearner):
             loss, metrics = self.query_loss(outputs, episode)
             total = total + weight * loss
         return total, metrics
+
+    def query_loss(self, outputs: Tensor, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
+        """See `GradientLearner`; the metrics stay those of squared errors."""
+        loss, metrics = super().query_loss(outputs, episode)
+        if self.spec.robust and self.task == "regression":
+            query = episode.query
+            loss = cauchy_error(outputs, query.targets, query.mask, self.spec.robust)
+        return loss, metrics
 
     def _descent(
         self, meta_params: Params, before: Params, support: SupportSet

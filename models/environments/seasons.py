@@ -9,19 +9,28 @@ from models.tasks.family import Split
 
 AIM = 0.5
 WINTER, SUMMER = 0, 1
-HARVEST = (3.0, 1.0)  # what the best action pays at once, in each season
-SOWN = (0.0, 3.0)  # what the best action sows
-NOISE = (20.0, 1.0)  # std of each reward, in units of the spec's
-RIPENS = 0.2  # the share of what lies in the ground that a step pays out
+HARVEST = (1.5, 1.0)  # what the best action pays at once, in each season
+SOWN = 3.0  # what the best action adds to the field
+LEAVES = 0.1  # the share of what lies in the field that leaves it at a step
+GROWS = (0.0, 1.0)  # how much of what leaves is paid
+WEATHER = (1.2, 0.0)  # std of what the weather pays at a step, in units of the spec's noise
+LASTS = 0.95  # the weather's correlation from one step to the next
+SNOW = 1 / 3  # what the weather leaves in the field, of what it pays
+NOISE = 0.5  # std of what else is paid at a step, in units of the spec's
+FIELD_UNIT = 10.0
 
 
 class Seasons:
     """A task is its season [1], then the best action to harvest at each cue [cues], -0.5 or 0.5; all at even odds.
 
-    A cue is drawn at every step. An action a at a cue of aim x harvests HARVEST (1 - (a - x)²) at once and sows
-    SOWN (1 - (a + x)²), of which RIPENS is paid at the next step, then RIPENS of the rest, and so on. In winter
-    nothing is sown, and all that follows an action is noise to it, of which there is more: looking ahead is costly.
-    In summer most of what an action pays comes later, and it wants the opposite action: not looking is costly.
+    A cue is drawn at every step. An action a at a cue of aim x harvests HARVEST (1 - |a - x|) at once, and adds
+    SOWN (1 - |a + x|) to a field that is seen, of which the share LEAVES leaves at every step.
+
+    In summer what leaves is paid: three times what the harvest pays, but later, and it wants the opposite action.
+    Not looking far ahead is costly. In winter nothing grows, and all that an action pays it pays at once; but a
+    weather that is not seen, and lasts, pays as well and leaves snow in the field. A full field tells of good
+    weather: values learned from it promise to whoever looks ahead what sowing does not bring (it is a proxy, no
+    cause), and returns that are summed over a long time are full of weather. Looking ahead is costly.
     """
 
     def __init__(self, spec: SeasonsSpec) -> None:
@@ -36,30 +45,35 @@ class Seasons:
     def start(self, tasks: Tensor, n_trajectories: int, generator: Generator) -> Environment:
         lead = (self.horizon + 1, len(tasks), n_trajectories)
         cues = torch.randint(self._cues, lead, generator=generator).to(tasks.device)
-        noise = self._noise * torch.randn(*lead, generator=generator).to(tasks.device)
-        return _Fields(tasks[:, 0].long(), tasks[:, 1:], cues, noise)
+        gusts, noise = (self._noise * torch.randn(2, *lead, generator=generator)).to(tasks.device)
+        return _Field(tasks[:, 0].long(), tasks[:, 1:], cues, gusts, NOISE * noise)
 
 
-class _Fields:
-    def __init__(self, seasons_M: Tensor, aims_MC: Tensor, cues_LMR: Tensor, noise_LMR: Tensor) -> None:
-        harvest, sown, noise = (
-            aims_MC.new_tensor(values)[seasons_M].unsqueeze(1) for values in (HARVEST, SOWN, NOISE)
+class _Field:
+    def __init__(
+        self, seasons_M: Tensor, aims_MC: Tensor, cues_LMR: Tensor, gusts_LMR: Tensor, noise_LMR: Tensor
+    ) -> None:
+        self._aims = aims_MC
+        self._harvest, self._grows, weather = (
+            aims_MC.new_tensor(values)[seasons_M].unsqueeze(1) for values in (HARVEST, GROWS, WEATHER)
         )
-        self._aims, self._harvest, self._sown = aims_MC, harvest, sown
-        self._cues, self._noise = iter(cues_LMR), iter(noise * noise_LMR)
-        self._cue = next(self._cues)
-        self._ground = torch.zeros(cues_LMR.shape[1:], device=aims_MC.device)
+        self._cues, self._gusts, self._noise = iter(cues_LMR), iter(weather * gusts_LMR), iter(noise_LMR)
+        self._cue, self._weather = next(self._cues), next(self._gusts)
+        self._lies = torch.zeros(cues_LMR.shape[1:], device=aims_MC.device)
 
     @property
     def observations(self) -> Tensor:
-        """The cue, one-hot [M, R, cues]."""
-        return torch.nn.functional.one_hot(self._cue, self._aims.shape[1]).to(torch.float32)
+        """The cue, one-hot, and what lies in the field, in tens [M, R, cues + 1]."""
+        cues = torch.nn.functional.one_hot(self._cue, self._aims.shape[1]).to(torch.float32)
+        return torch.cat([cues, self._lies.unsqueeze(-1) / FIELD_UNIT], -1)
 
     def step(self, actions: Tensor) -> Outcome:
-        """What lies in the ground pays first; what is sown now pays from the next step on."""
+        """What lies in the field leaves first; what is sown now leaves from the next step on."""
         action, aim = actions.squeeze(-1).clamp(-1.0, 1.0), self._aims.gather(1, self._cue)
-        paid = RIPENS * self._ground
-        self._ground = self._ground - paid + self._sown * (1 - (action + aim).square())
+        leaves = LEAVES * self._lies
+        harvested = self._harvest * (1 - (action - aim).abs())
+        rewards = harvested + self._grows * leaves + self._weather + next(self._noise)
+        self._lies = self._lies - leaves + SOWN * (1 - (action + aim).abs()) + SNOW * self._weather
+        self._weather = LASTS * self._weather + (1 - LASTS**2) ** 0.5 * next(self._gusts)
         self._cue = next(self._cues)
-        rewards = self._harvest * (1 - (action - aim).square()) + paid + next(self._noise)
         return Outcome(self.observations, rewards, torch.zeros_like(rewards, dtype=torch.bool))

@@ -79,8 +79,9 @@ class SeasonsSpec(
 ):
     """Harvest or sow, by the cue that is seen: half of the tasks pay at once, the other half mostly later.
 
-    Which action does what is drawn for each of the `cues`. `noise` scales the noise on every reward, which makes
-    it costly to look further ahead than need be (`models.environments.seasons` has the numbers).
+    Which action does what is drawn for each of the `cues`. `noise` scales all that is paid by chance; in the tasks
+    that pay at once most of it lasts, which makes it costly to look further ahead than need be
+    (`models.environments.seasons` has the numbers).
     """
 
     cues: Annotated[int, Meta(ge=1, le=1000)] = 4
@@ -104,7 +105,7 @@ def observation_width(environment: EnvironmentSpec) -> int:
         case CheetahSpec():
             return 20
         case SeasonsSpec():
-            return environment.cues
+            return environment.cues + 1
 
 
 def action_space(environment: EnvironmentSpec) -> ActionSpace:

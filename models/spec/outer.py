@@ -53,8 +53,9 @@ class LifetimeSpec(
     """One agent's life (Xu, van Hasselt & Silver 2018): an iteration is one inner step of one policy, on one task.
 
     What is meta-learned is not where the policy starts but the hyperparameters in `adapt`, from the algorithm's own
-    values on, by Adam at `meta_lr` in logits (a rate: in its logarithm). Each moves by what it did to the policy,
-    as told by the next trajectories under the reference's discount and lambda, which stay as they are.
+    values on, by Adam at `meta_lr` in logits (a rate's: of its share of four times its first value). Each moves by
+    what it did to the policy, as told by the next trajectories under the reference's discount and lambda, which
+    stay as they are.
 
     What it did is a trace: `trace_decay` 0 keeps the last step's part alone, as the paper ends up with;
     1 follows all steps exactly. The family's next task comes after every `task_iterations`; nobody tells the agent.

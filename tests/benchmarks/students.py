@@ -167,7 +167,7 @@ class _Ours:
         data = training_data(tasks, dataset)  # type: ignore[arg-type]
         assert isinstance(data, GroupedData)
         plain = msgspec.json.decode(msgspec.json.encode(config))
-        run = prepare(plain, lambda _: data, WorkerSettings(worker_device="cpu"))
+        run = prepare(plain, lambda *_: data, WorkerSettings(worker_device="cpu"))
         assert isinstance(run, MetaTraining)
         while not run.finished:
             run.run(100)

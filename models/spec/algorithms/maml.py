@@ -15,11 +15,15 @@ class MamlSpec(UnrolledLoop, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     MAML++'s multi-step loss: how much less a step's loss counts than the next one's; 0 counts the last alone.
     `inner_clip` bounds the norm of every inner gradient (Pascanu et al. 2013), 0 does not: where rare tasks have
     steep losses, many steps would run away on them.
+
+    `robust` is for regression on tasks of which some cannot be foretold from their support sets: the outer loop
+    learns from the square of a query's error below it and from its logarithm beyond; 0 squares them all.
     """
 
     learned_rates: Literal["none", "per_parameter", "per_step"] = "none"
     step_loss_decay: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.0
     inner_clip: Annotated[float, Meta(ge=0.0, le=1e6)] = 0.0
+    robust: Annotated[float, Meta(ge=0.0, le=1e6)] = 0.0
 
     @property
     def query_passes(self) -> int:

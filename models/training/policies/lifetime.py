@@ -4,9 +4,11 @@
 
 tau' are the next trajectories, collected by theta'. All of one life; lives side by side are a vmap. H settings
 (SETTINGS, in order), E of them adapted. Knows no environment.
+
+The paper shows its value function the settings, for it learns more slowly than they move. The baseline here is
+fitted anew to every tau at the settings of the moment, and the derivative goes through that fit.
 """
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -20,9 +22,10 @@ from models.trajectory import Trajectories
 
 SETTINGS: tuple[AdaptedName, ...] = ("discount", "gae_lambda", "inner_lr")
 
-# Logits stay within these, 0.018 to 0.982: further out little would move them back. Rates within 1e-5 and 10.
+# Logits stay within these, 0.018 to 0.982: further out little would move them back.
 _LOGIT = 4.0
-_LOG_RATE = (math.log(1e-5), math.log(10.0))
+# A rate is a share of so many times its first value: ever larger ones ruin a policy before a meta-gradient tells.
+_LARGEST = 4.0
 
 
 class Life(NamedTuple):
@@ -51,11 +54,11 @@ class Lifetime:
 
     def born(self, params: Tensor, initial: Tensor) -> Life:
         """A life that begins with the policy [P] and the settings [H]."""
-        free = self._bounded(
-            torch.stack([_free(name, initial[place]) for name, place in self._adapted])
-            if self._places
-            else initial[:0]
-        )
+        shares = [
+            initial.new_tensor(1 / _LARGEST) if name == "inner_lr" else initial[place]
+            for name, place in self._adapted
+        ]
+        free = (torch.stack(shares).logit() if shares else initial[:0]).clamp(-_LOGIT, _LOGIT)
         trace = params.new_zeros(len(free), len(params))
         return Life(params, trace, OuterState(free, torch.zeros_like(free), torch.zeros_like(free)))
 
@@ -65,14 +68,15 @@ class Lifetime:
         `initial` [H] holds the settings that are not adapted, `rates` [2] are Adam's (`outer_step.adam_rates`).
         """
         free = adam(life.free, self.meta_gradient(life.params, life.trace, seen), rates, self.clip_norm)
-        free = free._replace(params=self._bounded(free.params))
+        free = free._replace(params=free.params.clamp(-_LOGIT, _LOGIT))
         return Life(*self.moved(life.params, life.trace, free.params, initial, seen), free)
 
     def settings(self, free: Tensor, initial: Tensor) -> Tensor:
         """All settings [H] where the adapted ones are at `free` [E]."""
         values = list(initial.unbind())
         for number, (name, place) in enumerate(self._adapted):
-            values[place] = free[number].exp() if name == "inner_lr" else free[number].sigmoid()
+            largest = _LARGEST * initial[place] if name == "inner_lr" else 1.0
+            values[place] = largest * free[number].sigmoid()
         return torch.stack(values)
 
     def update(self, params: Tensor, free: Tensor, initial: Tensor, seen: Trajectories) -> Tensor:
@@ -113,12 +117,3 @@ class Lifetime:
     @property
     def _adapted(self) -> list[tuple[AdaptedName, int]]:
         return list(zip(self.spec.adapt, self._places, strict=True))
-
-    def _bounded(self, free: Tensor) -> Tensor:
-        bounds = [_LOG_RATE if name == "inner_lr" else (-_LOGIT, _LOGIT) for name in self.spec.adapt]
-        low, high = free.new_tensor(bounds).reshape(-1, 2).unbind(1)
-        return torch.minimum(torch.maximum(free, low), high)
-
-
-def _free(name: AdaptedName, value: Tensor) -> Tensor:
-    return value.log() if name == "inner_lr" else value.logit()

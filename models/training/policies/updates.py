@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from models.algorithms.conjugate_gradients import conjugate_gradients, dot
 from models.algorithms.maml_policy import MamlPolicy
 from models.spec import PolicyGradientSpec, PpoSpec, TrpoSpec
 from models.training.outer_step import Layout, OuterState, adam
@@ -64,13 +65,14 @@ def trpo(
     # A Hessian is symmetric, so that products from the left are those from the right; one graph serves them all.
     times_hessian: Callable[[Tensor], tuple[Tensor]] = torch.func.vjp(divergence_gradient, params)[1]
 
-    def curved(vector: Tensor) -> Tensor:
-        product: Tensor = times_hessian(vector)[0]
-        return product + spec.damping * vector
+    def curved(vector: dict[str, Tensor]) -> dict[str, Tensor]:
+        (product,) = times_hessian(layout.pack(vector))
+        return layout.unpack(product + spec.damping * layout.pack(vector))
 
     gradient, before = torch.func.grad(loss, has_aux=True)(params)
-    direction = conjugate_gradients(curved, gradient, spec.cg_steps)
-    steepness = direction @ curved(direction)
+    solution = conjugate_gradients(curved, layout.unpack(gradient), spec.cg_steps)
+    steepness = dot(solution, curved(solution))
+    direction = layout.pack(solution)
     scale = (2 * spec.divergence / steepness.clamp(min=1e-12)).sqrt()
     target = -before.gain - before.score
     for halvings in range(spec.backtracks):
@@ -79,23 +81,3 @@ def trpo(
         if bool(value < target) and bool(found.divergence_after <= spec.divergence):
             return candidate, before
     return params, before
-
-
-def conjugate_gradients(
-    product: Callable[[Tensor], Tensor], target: Tensor, steps: int, tolerance: float = 1e-10
-) -> Tensor:
-    """x with A x near `target` [P], for a positive definite A given by its products (Hestenes & Stiefel 1952)."""
-    found = torch.zeros_like(target)
-    residual = target.clone()
-    direction = target.clone()
-    size = residual @ residual
-    for _ in range(steps):
-        if float(size) < tolerance:
-            break
-        curved = product(direction)
-        length = size / (direction @ curved)
-        found = found + length * direction
-        residual = residual - length * curved
-        before, size = size, residual @ residual
-        direction = residual + (size / before) * direction
-    return found

@@ -1,4 +1,4 @@
-"""The four points: what each network says after its steps, and how its errors fall. Knows the report's series."""
+"""The four points: what each network says after its steps, and how its errors fall, a line for each seed."""
 
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,10 @@ def draw(report: Report, path: Path) -> None:
 def _curves(axes: Any, name: str, contenders: dict[str, Any], x: list[float]) -> None:
     axes.set_title(name)
     axes.plot(x, [truth(one) for one in x], color=GREY, linestyle=":", label="truth")
-    for what, one in contenders.items():
-        axes.plot(x, one["curve"], color=_COLOURS[what], linewidth=1.8, label=what)
+    for what, of_seeds in contenders.items():
+        for place, one in enumerate(of_seeds):
+            label = None if place else what
+            axes.plot(x, one["curve"], color=_COLOURS[what], linewidth=1.4, alpha=0.8, label=label)
     axes.scatter(SUPPORT_X, SUPPORT_Y, color=INK, zorder=3, s=28)
     axes.set_ylim(-8, 22)
     axes.grid(visible=True)
@@ -32,9 +34,10 @@ def _curves(axes: Any, name: str, contenders: dict[str, Any], x: list[float]) ->
 
 
 def _errors(axes: Any, contenders: dict[str, Any]) -> None:
-    for what, one in contenders.items():
-        worst = [max(pair) for pair in one["errors"]]
-        axes.plot(range(len(worst)), worst, color=_COLOURS[what], marker="o", markersize=3)
+    for what, of_seeds in contenders.items():
+        for one in of_seeds:
+            worst = [max(pair) for pair in one["errors"]]
+            axes.plot(range(len(worst)), worst, color=_COLOURS[what], alpha=0.8, marker="o", markersize=2)
     axes.axhline(TOLERANCE, color=INK, linewidth=1.0)
     axes.set_yscale("log")
     axes.set_xlabel("steps; the larger of the errors at 5 and 6, the gate as a line")

@@ -89,3 +89,32 @@ def test_padding_and_tasks_beside_it_change_nothing() -> None:
 def test_no_trajectories_have_a_signal_of_nothing() -> None:
     none = Trajectories(*(value[:0] for value in trajectories()))
     assert signal_of(none, 0.9, 1.0).advantages.shape == (0, 6)
+
+
+def test_where_all_actions_pay_the_same_nothing_is_blown_up() -> None:
+    """Rewards that depend on no action leave a remainder of the fit; it is no signal, and no unit for rewards."""
+    ones = torch.ones(20, 50)
+    seen = torch.randn(20, 50, 1, generator=torch.Generator().manual_seed(0))
+    given = Trajectories(seen, seen, 2 * ones, ones, ones[:, 0], ones, ones[:, 0])
+    for discount in (0.0, 1.0):
+        signal = signal_of(given, discount, 1.0)
+        assert signal.rewards.abs().max() <= 1.01
+        assert signal.advantages.abs().max() < 0.1
+    nothing = signal_of(given._replace(rewards=torch.zeros(20, 50)), 1.0, 1.0)
+    assert nothing.rewards.abs().max() == nothing.advantages.abs().max() == 0
+
+
+@pytest.mark.parametrize("base", [0.0, 0.5, 1.0])
+def test_second_derivatives_by_discount_and_lambda_are_numbers_everywhere(base: float) -> None:
+    """A life goes back through the advantages twice, with discounts and lambdas of 0 and 1 among them."""
+    given = Trajectories(*(value.double() for value in trajectories()))
+
+    def told(settings: Tensor) -> Tensor:
+        return signal_of(given, settings[0], settings[1]).advantages.pow(3).sum()
+
+    settings = torch.full((2,), base, dtype=torch.float64)
+    curvature = torch.func.jacrev(torch.func.grad(told))(settings)
+    step = 1e-5 * torch.eye(2, dtype=torch.float64)
+    slope = torch.func.grad(told)
+    expected = torch.stack([(slope(settings + one) - slope(settings - one)) / 2e-5 for one in step])
+    torch.testing.assert_close(curvature, expected, rtol=1e-5, atol=1e-6)

@@ -9,7 +9,7 @@ from models.algorithms.maml import RATES, Maml, step_weights
 from models.networks.heads import WithHead
 from models.networks.mlp import Mlp
 from models.spec import MamlSpec, Task
-from tests.unit.models.algorithms.finite_differences import padded_episode
+from tests.unit.models.algorithms.finite_differences import doubles, padded_episode, small_learner
 
 
 def _learner(task: Task, inner_steps: int, first_order: bool = False) -> Maml:
@@ -85,3 +85,20 @@ def test_a_step_beyond_those_trained_takes_the_last_learned_rate() -> None:
 def test_the_weights_of_steps_fall_towards_the_first() -> None:
     assert step_weights(3, 1.0) == pytest.approx([1 / 3] * 3)
     assert step_weights(3, 0.5) == pytest.approx([1 / 7, 2 / 7, 4 / 7])
+
+
+def test_a_robust_loss_is_the_squared_one_below_its_scale_and_hears_little_from_far_off() -> None:
+    episode = padded_episode("regression")
+    squared, robust, wide = (
+        small_learner(MamlSpec(inner_steps=2, inner_lr=0.05, robust=scale), "regression")
+        for scale in (0.0, 1.0, 1e4)
+    )
+    params = doubles(squared)
+    expected, metrics = squared.meta_loss(params, episode)
+    torch.testing.assert_close(wide.meta_loss(params, episode)[0], expected, rtol=1e-5, atol=0)
+    found, told = robust.meta_loss(params, episode)
+    assert found < expected
+    torch.testing.assert_close(told, metrics)
+    far = episode._replace(query=episode.query._replace(targets=episode.query.targets + 1e6))
+    assert robust.meta_loss(params, far)[0] < 60
+    assert squared.meta_loss(params, far)[0] > 1e11

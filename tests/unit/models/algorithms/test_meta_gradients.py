@@ -34,6 +34,7 @@ EXACT: dict[str, AlgorithmSpec] = {
     "maml": MamlSpec(inner_steps=3, inner_lr=0.1),
     "meta-sgd": MamlSpec(inner_steps=2, inner_lr=0.1, learned_rates="per_parameter"),
     "maml++": MamlSpec(inner_steps=3, inner_lr=0.1, learned_rates="per_step", step_loss_decay=0.5),
+    "robust": MamlSpec(inner_steps=2, inner_lr=0.1, step_loss_decay=0.5, robust=0.5),
     "anil": AnilSpec(inner_steps=3, inner_lr=0.1),
     "boil": BoilSpec(inner_steps=3, inner_lr=0.1),
     "cavia": CaviaSpec(inner_steps=2, inner_lr=0.5, context=3),

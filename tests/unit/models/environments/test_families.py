@@ -98,9 +98,20 @@ def test_seasons_pay_at_once_or_later() -> None:
     assert 0.4 < seasons.mean() < 0.6
     assert set(aims.flatten().tolist()) == {-0.5, 0.5}
     environment = family.start(torch.tensor([[0.0, 0.5], [1.0, 0.5]]), 2, seeded())
-    # One copy harvests, the other sows; then both do what pays nothing at once and sows nothing.
-    first = environment.step(torch.tensor([[[0.5], [-0.5]]] * 2)).rewards
-    torch.testing.assert_close(first, torch.tensor([[3.0, 0.0], [1.0, 0.0]]))
+    # One copy harvests, the other sows; then both do what sows nothing.
+    first = environment.step(torch.tensor([[[0.5], [-0.5]]] * 2))
+    torch.testing.assert_close(first.rewards, torch.tensor([[1.5, 0.0], [1.0, 0.0]]))
+    torch.testing.assert_close(first.observations[..., 1], torch.tensor([[0.0, 0.3]] * 2))
     later = [environment.step(torch.tensor([[[0.5], [0.5]]] * 2)).rewards for _ in range(59)]
-    torch.testing.assert_close(sum(later) - 59 * first[:, :1], torch.tensor([[0.0, 0.0], [0.0, 3.0]]))
-    torch.testing.assert_close(later[0][1] - first[1, 0], torch.tensor([0.0, 0.6]))
+    paid = torch.tensor([[0.0, 0.0], [0.0, 3.0 * (1 - 0.9**59)]])
+    torch.testing.assert_close(sum(later) - 59 * first.rewards[:, :1], paid)
+    torch.testing.assert_close(later[0][1] - first.rewards[1, 0], torch.tensor([0.0, 0.3]))
+
+
+def test_in_winter_a_full_field_tells_of_good_weather_that_nobody_made() -> None:
+    """What is seen of the field goes with what is paid later, in winter by the weather that both come of."""
+    family = build_environments(SeasonsSpec(cues=1, horizon=40))
+    environment = family.start(torch.tensor([[0.0, 0.5]]), 2000, seeded())
+    outcomes = [environment.step(torch.full((1, 2000, 1), 0.5)) for _ in range(40)]
+    seen, later = outcomes[20].observations[0, :, 1], sum(one.rewards[0] for one in outcomes[21:])
+    assert torch.corrcoef(torch.stack([seen, later]))[0, 1] > 0.4

@@ -162,3 +162,16 @@ def test_it_refuses_strangers_checkpoints_and_stops_at_numbers_that_are_none() -
     trainer.life = trainer.life._replace(params=torch.full_like(trainer.life.params, float("nan")))
     with pytest.raises(DivergedError, match="iteration 1"):
         trainer.run(1)
+
+
+def test_discounts_of_nothing_are_adapted_too_and_a_rate_stays_within_four_times_its_first() -> None:
+    scene = Scene(ALL)
+    lifetime, nothing = scene.lifetime, torch.tensor([0.0, 0.0, 0.1]).double()
+    life = lifetime.born(scene.life.params, nothing)
+    rates = torch.tensor([100.0, 1.0]).double()
+    for _ in range(2):
+        life = lifetime.live(life, nothing, scene.fresh(life.params, scene.first), rates)
+        assert all(bool(value.isfinite().all()) for value in (life.params, life.trace, life.free.params))
+    settings = lifetime.settings(life.free.params, nothing)
+    assert settings.min() > 0
+    assert settings[2] <= 0.4

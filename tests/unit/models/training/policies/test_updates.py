@@ -9,7 +9,7 @@ from models.training.outer_step import Layout, OuterState
 from models.training.policies.adaptation import adapt_with_fresh
 from models.training.policies.objective import Objective, Stage, batch_objective
 from models.training.policies.trainer import PolicyTrainer
-from models.training.policies.updates import conjugate_gradients, ppo, trpo
+from models.training.policies.updates import ppo, trpo
 from tests.unit.models.training.policies.conftest import MakeTrainer
 
 RATES = (0.1, 0.05)
@@ -81,12 +81,3 @@ def test_the_score_term_is_part_of_the_gradient_where_it_is_asked_for(make_train
         return torch.func.grad(loss)(scene.vector)
 
     assert (slope(True) - slope(False)).norm() > 1e-3
-
-
-def test_conjugate_gradients_solve_what_is_positive_definite() -> None:
-    generator = torch.Generator().manual_seed(0)
-    root = torch.randn(6, 6, dtype=torch.float64, generator=generator)
-    matrix = root @ root.T + torch.eye(6, dtype=torch.float64)
-    target = torch.randn(6, dtype=torch.float64, generator=generator)
-    found = conjugate_gradients(lambda vector: matrix @ vector, target, 12, 1e-24)
-    torch.testing.assert_close(matrix @ found, target)
