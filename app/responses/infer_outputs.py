@@ -13,7 +13,7 @@ from innerloop.schemas.inference import TensorMetadata
 from innerloop.schemas.tensors import Datatype
 from models.spec import DiscreteSpace
 from services.adaptation.records import Classes, PredictionBatch
-from services.adaptation.service import ServedAdaptation
+from services.adaptation.starts import ServedAdaptation
 from services.adaptation.versions import ServedVersion
 from services.errors import Invalid
 

@@ -6,14 +6,15 @@ An adaptation is answered once its parameters are stored: the engine's own copy 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from anyio.to_thread import run_sync
 from sqlalchemy.exc import IntegrityError
 
 from services.adaptation import repository
-from services.adaptation.actions import ActionOptions, action_options, with_actions
+from services.adaptation.actions import ActionOptions
+from services.adaptation.answers import acting_of, batch_of, warnings_of
 from services.adaptation.checks import (
     check_escalation,
     check_metadata,
@@ -23,21 +24,17 @@ from services.adaptation.checks import (
     unescalated,
 )
 from services.adaptation.cost import check_cost, learner_cost
-from services.adaptation.inputs import engine_inputs
 from services.adaptation.limits import Limits
-from services.adaptation.live import LiveAdaptations
+from services.adaptation.preparation import Preparation
 from services.adaptation.records import (
     Adaptation,
     AnySupportInput,
-    Classes,
     Inputs,
-    LiveAdaptation,
     PredictionBatch,
     StoredAdaptation,
-    SupportInput,
 )
-from services.adaptation.support import PreparedSupport, no_support, prepare_support
-from services.adaptation.versions import ServedVersion, ServedVersions
+from services.adaptation.starts import ServedAdaptation, Starts
+from services.adaptation.support import no_support
 from services.adaptation.writer import AdaptationWriter
 from services.clock import Clock
 from services.engine.client import EngineClient
@@ -45,10 +42,8 @@ from services.engine.messages import (
     AdaptCall,
     AdaptPredictCall,
     AdaptReply,
-    Array,
     InspectCall,
     PredictCall,
-    PredictReply,
 )
 from services.errors import Invalid, NotFound, PreconditionFailed, Unavailable
 from services.ids import ANONYMOUS, new_id
@@ -61,25 +56,7 @@ from services.storage.paging import DEFAULT_LIMIT, Page
 T = TypeVar("T")
 
 _NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
-_MUCH_CLIPPED = 0.01  # share of a support's steps
-
-# What is converted on the event loop; more goes to a thread.
-_QUICK_BYTES = 1 << 18
 _TRIED = 2  # examples, and as many queries, of the task that the engine tries a version on
-
-
-class _Start(NamedTuple):
-    """What a new adaptation starts from: a version, and the adaptation it goes on from, if any."""
-
-    version: ServedVersion
-    earlier: LiveAdaptation | None
-
-
-class ServedAdaptation(NamedTuple):
-    """What describes an adaptation to whoever queries it."""
-
-    adaptation: LiveAdaptation
-    version: ServedVersion
 
 
 class AdaptationService:
@@ -98,8 +75,8 @@ class AdaptationService:
         limits: Limits,
     ) -> None:
         self._database = database
-        self._live = LiveAdaptations(database, clock)
-        self._versions = ServedVersions(database, registry)
+        self._starts = Starts(database, registry, clock)
+        self._prepare = Preparation(limits)
         self._writer = AdaptationWriter(database)
         self._engine = engine
         self._clock = clock
@@ -127,13 +104,13 @@ class AdaptationService:
         adaptation_id = new_id("adp", token)
         if token is not None and (made := await self._made(adaptation_id)) is not None:
             return made
-        start = await self._start(model, start_from)
+        start = await self._starts.of(model, start_from)
         version, earlier = start
         algorithm = check_options(version.learner.algorithm, options)
         check_escalation(version.learner, version.signature, options)
         check_cost(version.cost, algorithm, support.size, 0, self._limits)
         classes = earlier.classes if earlier is not None else None
-        prepared = await self._prepared(support, version, classes)
+        prepared = await self._prepare.support(support, version, classes)
         if prepared.size == 0:
             raise Invalid.at("/support/episodes", "no episodes: there is nothing to adapt to")
         if prepared.classes is not None:
@@ -145,7 +122,7 @@ class AdaptationService:
             start=earlier.digest if earlier is not None else None,
             principal=principal,
         )
-        reply = await self._ask(self._engine.adapt(call), "/support", lambda: self._check(start))
+        reply = await self._ask(self._engine.adapt(call), "/support", lambda: self._starts.check(start))
         now = self._clock.now()
         adaptation = Adaptation(
             id=adaptation_id,
@@ -160,7 +137,7 @@ class AdaptationService:
             metadata=dict(metadata),
             created_at=now,
             expires_at=None if ttl_seconds is None else now + timedelta(seconds=ttl_seconds),
-            warnings=(*_warnings(reply), *unescalated(algorithm, prepared.size, prepared.ways)),
+            warnings=(*warnings_of(reply), *unescalated(algorithm, prepared.size, prepared.ways)),
             escalation=None if reply.escalation is None else msgspec.to_builtins(reply.escalation),
         )
         return await self._store(adaptation, reply)
@@ -180,15 +157,17 @@ class AdaptationService:
 
         `options`, or `acting`, say how a policy is to act; other models take none.
         """
-        made, version = await self._adapted(adaptation_id, revision)
-        wanted, rest = _acting(version, options)
+        made, version = await self._starts.adapted(adaptation_id, revision)
+        wanted, rest = acting_of(version, options)
         if rest:
             raise refused_option(next(iter(rest)), "a query of this model has no such option")
         check_cost(version.cost, version.learner.algorithm, 0, len(inputs), self._limits, pointer)
-        query = await self._query(inputs, version, made.classes, pointer)
+        query = await self._prepare.query(inputs, version, made.classes, pointer)
         call = PredictCall(version.artifact, made.digest, query, principal)
-        reply = await self._ask(self._engine.predict(call), pointer, lambda: self._still_there(adaptation_id))
-        return _batch(reply, version, made.classes, wanted and (acting or wanted), made)
+        reply = await self._ask(
+            self._engine.predict(call), pointer, lambda: self._starts.still_there(adaptation_id)
+        )
+        return batch_of(reply, version, made.classes, wanted and (acting or wanted), made)
 
     async def adapt_predict(
         self,
@@ -204,9 +183,9 @@ class AdaptationService:
         No support, or no episodes, asks for the base model's own answer, before any adaptation (regression and
         policies only).
         """
-        start = await self._start(model, start_from)
+        start = await self._starts.of(model, start_from)
         version, earlier = start
-        acting, options = _acting(version, options)
+        acting, options = acting_of(version, options)
         algorithm = check_options(version.learner.algorithm, options)
         check_escalation(version.learner, version.signature, options)
         examples = 0 if support is None else support.size
@@ -215,9 +194,9 @@ class AdaptationService:
             prepared = no_support(version.signature)
         else:
             classes = earlier.classes if earlier is not None else None
-            prepared = await self._prepared(support, version, classes)
+            prepared = await self._prepare.support(support, version, classes)
         check_cost(version.cost, algorithm, examples, len(inputs), self._limits, ways=prepared.ways)
-        query = await self._query(inputs, version, prepared.classes)
+        query = await self._prepare.query(inputs, version, prepared.classes)
         call = AdaptPredictCall(
             version.artifact,
             prepared.support,
@@ -227,8 +206,8 @@ class AdaptationService:
             principal=principal,
         )
         answer = self._engine.adapt_predict(call)
-        reply = await self._ask(answer, "/support", lambda: self._check(start))
-        return _batch(reply, version, prepared.classes, acting)
+        reply = await self._ask(answer, "/support", lambda: self._starts.check(start))
+        return batch_of(reply, version, prepared.classes, acting)
 
     async def try_out(self, staged: StagedVersion) -> None:
         """Let the engine rebuild a version that is not published yet, and adapt and query it once.
@@ -246,7 +225,7 @@ class AdaptationService:
 
     async def served(self, adaptation_id: str, revision: int | None = None) -> ServedAdaptation:
         """One live adaptation, at one revision where named, with the version that it was made from."""
-        return ServedAdaptation(*await self._adapted(adaptation_id, revision))
+        return await self._starts.adapted(adaptation_id, revision)
 
     async def list(
         self, model: str | None = None, limit: int = DEFAULT_LIMIT, after: str | None = None
@@ -254,7 +233,7 @@ class AdaptationService:
         """Live adaptations, newest first; those of one model, or of the version that a reference means now."""
         name, version = model, None
         if model is not None and parse_reference(model) != (model, None, None):
-            served = await self._versions.resolve(model)
+            served = await self._starts.versions.resolve(model)
             name, version = served.model, served.version
 
         def page() -> Page[Adaptation]:
@@ -271,7 +250,7 @@ class AdaptationService:
             if if_match is not None and revision != if_match:
                 raise PreconditionFailed(f"the adaptation is at revision {revision}, not {if_match}")
             repository.remove(session, found)
-        self._live.forget(adaptation_id)
+        self._starts.forget(adaptation_id)
 
     async def _made(self, adaptation_id: str) -> Adaptation | None:
         def find() -> Adaptation | None:
@@ -280,39 +259,6 @@ class AdaptationService:
             return None if found is None else found.adaptation
 
         return await run_sync(find)
-
-    async def _start(self, model: str | None, start_from: str | None) -> _Start:
-        if model is not None and start_from is None:
-            return _Start(await self._versions.resolve(model), None)
-        if model is not None or start_from is None:
-            raise Invalid.at("/model", "give either a model, or an adaptation to go on from")
-        earlier, version = await self._adapted(start_from)
-        if not version.learner.algorithm.starts_from_adaptation:
-            detail = (
-                "this model adapts in one step, from a support set alone: it cannot go on from an adaptation"
-            )
-            raise Invalid.at("/from", detail)
-        return _Start(version, earlier)
-
-    async def _adapted(
-        self, adaptation_id: str, revision: int | None = None
-    ) -> tuple[LiveAdaptation, ServedVersion]:
-        made = await self._live.get(adaptation_id)
-        if revision is not None and revision != made.revision:
-            detail = f"adaptation {adaptation_id!r} is at revision {made.revision}; there is no {revision}"
-            raise NotFound(detail)
-        return made, await self._versions.numbered(made.model, made.version)
-
-    async def _check(self, start: _Start) -> None:
-        """Raises NotFound where what an adaptation was to start from was deleted meanwhile."""
-        if start.earlier is not None:
-            await self._still_there(start.earlier.id)
-        await self._versions.check(start.version)
-
-    async def _still_there(self, adaptation_id: str) -> None:
-        """Raises NotFound where it was deleted meanwhile, whoever did it."""
-        self._live.forget(adaptation_id)
-        await self._live.get(adaptation_id)
 
     async def _store(self, adaptation: Adaptation, reply: AdaptReply) -> Adaptation:
         try:
@@ -326,29 +272,6 @@ class AdaptationService:
             return made
         return adaptation
 
-    async def _prepared(
-        self, given: AnySupportInput, version: ServedVersion, earlier: Classes | None = None
-    ) -> PreparedSupport:
-        def prepare() -> PreparedSupport:
-            return prepare_support(given, version.signature, version.max_ways, self._limits, earlier)
-
-        quick = isinstance(given, SupportInput) and _is_quick(given.inputs)
-        return prepare() if quick else await run_sync(prepare)
-
-    async def _query(
-        self, inputs: Inputs, version: ServedVersion, classes: Classes | None, pointer: str = "/inputs"
-    ) -> Array:
-        # A short query of many classes has a long answer: 16,384 inputs of 1,024 classes would be half a gigabyte.
-        each = version.signature.answer_width if classes is None else len(classes)
-        most = min(self._limits.query_examples, self._limits.answer_numbers // each)
-        if len(inputs) > most:
-            raise Invalid.at(pointer, f"{len(inputs)} examples; at most {most} are taken")
-
-        def read() -> Array:
-            return engine_inputs(inputs, version.signature, pointer, self._limits)
-
-        return read() if _is_quick(inputs) else await run_sync(read)
-
     async def _ask(
         self, answer: Awaitable[T], pointer: str, still_there: Callable[[], Awaitable[object]]
     ) -> T:
@@ -360,46 +283,3 @@ class AdaptationService:
         except NotFound as error:
             await still_there()
             raise Unavailable("the model's files cannot be read now") from error
-
-
-def _is_quick(inputs: Inputs) -> bool:
-    return not isinstance(inputs, list) and inputs.nbytes <= _QUICK_BYTES
-
-
-def _batch(
-    reply: PredictReply,
-    version: ServedVersion,
-    classes: Classes | None,
-    acting: ActionOptions | None,
-    made: LiveAdaptation | None = None,
-) -> PredictionBatch:
-    batch = PredictionBatch(
-        adaptation=None if made is None else made.id,
-        revision=None if made is None else made.revision,
-        model=version.model,
-        version=version.version,
-        task=version.signature.task,
-        classes=classes,
-        target_width=version.signature.target_width,
-        values=None if reply.mean is None else reply.mean.numpy(),
-        stds=None if reply.std is None else reply.std.numpy(),
-        probabilities=None if reply.probabilities is None else reply.probabilities.numpy(),
-    )
-    return batch if acting is None else with_actions(batch, acting)
-
-
-def _acting(
-    version: ServedVersion, options: Mapping[str, Any]
-) -> tuple[ActionOptions | None, Mapping[str, Any]]:
-    """How a policy is to act, None for other models, and the options that are about something else."""
-    return action_options(options) if version.signature.actions is not None else (None, options)
-
-
-def _warnings(reply: AdaptReply) -> tuple[str, ...]:
-    if reply.clipped < _MUCH_CLIPPED:
-        return ()
-    return (
-        f"{reply.clipped:.0%} of the steps were much likelier, or much less likely, under the policy that sampled "
-        "them than under the one that adapts: their importance ratios were clipped, so the step is only roughly "
-        "right. Send episodes that the policy itself sampled, with its own log_probs.",
-    )
