@@ -4,6 +4,7 @@ import torch
 from torch import Generator, Tensor
 
 from models.algorithms.advantages import Signal, signal_of
+from models.algorithms.maml import RATES
 from models.algorithms.surrogates import SURROGATES
 from models.functional import Params, masked_mean
 from models.policies.policy import Policy
@@ -19,6 +20,9 @@ class MamlPolicy:
 
     All methods are pure and take a single task, like those of `MetaLearner`; the support set is trajectories
     instead. Adapted parameters are the policy's own, all of them.
+
+    `learned_rates` makes the rates meta-parameters, one for each number of the policy (Meta-SGD, Li et al. 2017):
+    multiples of the spec's, from 1 on. They say which numbers trajectories tell enough about to move.
     """
 
     task: Task = "policy"
@@ -30,7 +34,11 @@ class MamlPolicy:
         self.surrogate = SURROGATES[spec.surrogate]
 
     def init(self, generator: Generator) -> dict[str, Tensor]:
-        return self.policy.init(generator)
+        """The policy's parameters, and `rates.<name>` of each where rates are learned."""
+        params = self.policy.init(generator)
+        if self.spec.learned_rates == "none":
+            return params
+        return {**params, **{RATES + name: torch.ones_like(value) for name, value in params.items()}}
 
     def adapt(
         self, meta_params: Params, support: Trajectories, start: Params | None = None
@@ -42,12 +50,12 @@ class MamlPolicy:
         step. Differentiable in `meta_params`.
         """
         before = meta_params if start is None else start
-        params = {name: before[name] for name in meta_params}
+        params = {name: (meta_params if _is_rate(name) else before)[name] for name in meta_params}
         support = self.with_log_probs(params, support)
         signal = signal_of(support, self.spec.discount, self.spec.gae_lambda)
         for rate in self.spec.rates(self.spec.inner_steps, later=start is not None):
             params = self.step(params, support, signal, rate)
-        return params
+        return {name: value for name, value in params.items() if not _is_rate(name)}
 
     def predict(self, meta_params: Params, adapted_params: Params, query_inputs: Tensor) -> dict[str, Tensor]:
         """What to draw actions from, for observations [Q, D].
@@ -67,7 +75,10 @@ class MamlPolicy:
     def step(
         self, params: Params, support: Trajectories, signal: Signal, rate: float | Tensor
     ) -> dict[str, Tensor]:
-        """The parameters after one inner step at that rate; of trajectories whose `log_probs` are all set."""
+        """The parameters after one inner step at that rate; of trajectories whose `log_probs` are all set.
+
+        Learned rates are among them, and stay.
+        """
         return self.step_and_look(params, support, signal, rate)[0]
 
     def step_and_look(
@@ -79,10 +90,14 @@ class MamlPolicy:
             distribution = self.policy.distribution(at, support.observations)
             return self._loss(distribution, support, signal), distribution
 
-        gradients, distribution = torch.func.grad(loss, has_aux=True)(dict(params))
+        moving = {name: value for name, value in params.items() if not _is_rate(name)}
+        gradients, distribution = torch.func.grad(loss, has_aux=True)(moving)
         if not self.surrogate.differentiated:
             gradients = {name: gradient.detach() for name, gradient in gradients.items()}
-        return {name: value - rate * gradients[name] for name, value in params.items()}, distribution
+        if self.spec.learned_rates != "none":
+            gradients = {name: params[RATES + name] * gradient for name, gradient in gradients.items()}
+        moved = {name: value - rate * gradients[name] for name, value in moving.items()}
+        return {**params, **moved}, distribution
 
     def inner_loss(self, params: Params, support: Trajectories, signal: Signal) -> Tensor:
         """Minus the surrogate's mean over all real steps, a scalar; of trajectories whose `log_probs` are set."""
@@ -113,3 +128,7 @@ class MamlPolicy:
         beyond = (ratios.abs() > torch.tensor(RATIO_LIMIT).log()).to(ratios.dtype)
         mask = support.mask * support.known.unsqueeze(-1)
         return masked_mean(beyond.flatten(), mask.flatten())
+
+
+def _is_rate(name: str) -> bool:
+    return name.startswith(RATES)

@@ -15,7 +15,8 @@ class MamlPolicySpec(Algorithm, frozen=True, kw_only=True, forbid_unknown_fields
     """Policy gradient steps on trajectories, from a learned initial policy (Finn et al. 2017; ProMP, 2019).
 
     `inner_lr` is the rate of the first step from that policy, `later_lr` that of all others, also of a step that
-    goes on from an adaptation; None is half of `inner_lr`, as MAML was tested.
+    goes on from an adaptation; None is half of `inner_lr`, as MAML was tested. `learned_rates` `per_parameter`
+    learns a multiple of them for each number of the policy (Meta-SGD, Li et al. 2017).
 
     `surrogate` is what the inner step differentiates: its gradient is the policy gradient in each case, its second
     derivatives differ (`models.algorithms.surrogates`); `naive` is biased and there for comparison. `score_term`
@@ -32,6 +33,7 @@ class MamlPolicySpec(Algorithm, frozen=True, kw_only=True, forbid_unknown_fields
     inner_steps: InnerSteps = 1
     inner_lr: InnerRate = 0.1
     later_lr: InnerRate | None = None
+    learned_rates: Literal["none", "per_parameter"] = "none"
     surrogate: SurrogateName = "lvc"
     score_term: bool = False
     discount: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.99

@@ -20,6 +20,7 @@ from models.spec import (
     SurrogateName,
 )
 from models.trajectory import Trajectories, no_trajectories, returns
+from tests.unit.models.algorithms.finite_differences import finite_differences, relative_difference
 
 BOX = BoxSpace(shape=(2,), low=-0.1, high=0.1)
 ARMS = DiscreteSpace(n=3)
@@ -183,3 +184,38 @@ def test_returns_leave_padding_out() -> None:
     given = trajectories(of, start(of))
     junk = given._replace(rewards=given.rewards + 5 * (1 - given.mask))
     assert torch.equal(returns(junk), returns(given))
+
+
+def test_learned_rates_are_multiples_for_each_number_and_no_part_of_what_is_adapted() -> None:
+    plain, of = learner(inner_steps=2), learner(inner_steps=2, learned_rates="per_parameter")
+    params = start(of)
+    own = {name: value for name, value in params.items() if not name.startswith("rates.")}
+    given = trajectories(of, params)
+    at_first = of.adapt(params, given)
+    assert at_first.keys() == own.keys()
+    torch.testing.assert_close(at_first, plain.adapt(own, given))
+    torch.testing.assert_close(of.adapt(params, given, at_first), plain.adapt(own, given, at_first))
+    still = {**params, "rates.log_std": torch.zeros(2)}
+    torch.testing.assert_close(of.adapt(still, given)["log_std"], own["log_std"])
+
+
+def test_the_meta_gradient_of_learned_rates_is_that_of_finite_differences() -> None:
+    of = learner(inner_lr=0.3, inner_steps=2, learned_rates="per_parameter")
+    given = trajectories(of, start(of))
+    given = Trajectories(*(value.double() if value.is_floating_point() else value for value in given))
+    params = {name: value.double() for name, value in start(of).items()}
+
+    def outcome(meta: Params) -> Tensor:
+        return of.support_loss(meta, of.adapt(meta, given), given)
+
+    ours = torch.func.grad(outcome)(params)
+    rates = {name: value for name, value in params.items() if name.startswith("rates.")}
+    expected = finite_differences(lambda moved: outcome({**params, **moved}), rates)
+    assert relative_difference({name: ours[name] for name in rates}, expected) < 1e-6
+    assert all(value.abs().max() > 0 for value in expected.values())
+
+
+def test_what_was_written_before_rates_were_learned_means_what_it_did() -> None:
+    of = learner()
+    assert of.spec.learned_rates == "none"
+    assert not any(name.startswith("rates.") for name in start(of))

@@ -37,6 +37,16 @@ def test_a_resumed_run_is_an_uninterrupted_one_bit_for_bit(
     assert encode_checkpoint(first.state()) == kept
 
 
+@pytest.mark.parametrize("outer", [PpoSpec(epochs=2), TrpoSpec(cg_steps=3)])
+def test_rates_are_learned_beside_the_policy(make_trainer: MakeTrainer, outer: OuterSpec) -> None:
+    trainer = make_trainer(outer=outer, learned_rates="per_parameter")
+    before = trainer.meta_params
+    trainer.run(2)
+    after = trainer.meta_params
+    assert "rates.log_std" in before
+    assert all(not torch.equal(after[name], before[name]) for name in before)
+
+
 @pytest.mark.parametrize(
     "tasks",
     [
