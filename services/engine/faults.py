@@ -2,6 +2,7 @@
 
 from typing import TypeVar
 
+from services.engine.admission import Refusal
 from services.engine.messages import EngineFault, Reply
 from services.errors import Invalid, NotFound, QuotaExceeded, ServiceError, Unavailable
 
@@ -17,6 +18,16 @@ def fault_of(error: ServiceError) -> EngineFault:
     if isinstance(error, QuotaExceeded):
         return EngineFault("quota", error.detail, error.retry_after)
     return EngineFault("invalid", error.detail)
+
+
+def refused(refusal: Refusal, most_seconds: float) -> EngineFault:
+    """What a call is told that found no room; to come back after `most_seconds` at most."""
+    retry_after = min(refusal.retry_after, most_seconds)
+    if refusal.reason == "share":
+        return EngineFault(
+            "quota", "this key has its share of the engine's queue waiting already", retry_after
+        )
+    return EngineFault("busy", "the engine has as much waiting as it takes", retry_after)
 
 
 def expect(reply: Reply, kind: type[T]) -> T:

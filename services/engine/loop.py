@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from services.engine.admission import Refusal
 from services.engine.batching import Batch, DeviceCall, Sliced, Ticket, key_of
 from services.engine.executor import Executor
+from services.engine.faults import refused
 from services.engine.loader import Loader
 from services.engine.messages import (
     Call,
@@ -198,7 +198,8 @@ class EngineLoop:
             if refusal is None:
                 return None
         self._metrics.dropped(refusal.reason)
-        return self._fault(refusal)
+        # What waits longer than this is dropped, so that the queue is never longer.
+        return refused(refusal, self._timeout_seconds)
 
     def _again(self, ticket: Ticket[Answer], call: Sliced) -> None:
         """Queue a call for its next slice, as one that comes now; its caller waits no longer for that."""
@@ -219,14 +220,6 @@ class EngineLoop:
             with self._wake:
                 self._sliced.discard(ticket.name)
             ticket.token(fault)
-
-    def _fault(self, refusal: Refusal) -> EngineFault:
-        # What waits longer than this is dropped, so that the queue is never longer.
-        retry_after = min(refusal.retry_after, self._timeout_seconds)
-        if refusal.reason == "share":
-            detail = "this key has its share of the engine's queue waiting already"
-            return EngineFault("quota", detail, retry_after)
-        return EngineFault("busy", "the engine has as much waiting as it takes", retry_after)
 
     def _rouse(self) -> None:
         with self._wake:

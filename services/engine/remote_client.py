@@ -1,6 +1,6 @@
 """The engine in its own process, over a stream socket. Knows the socket and the event loop; no batch and no tensor.
 
-Calls made in one turn of the event loop leave as one message.
+Calls made in one turn of the event loop leave together, or by eights where there are more.
 
 A call fails with Unavailable, and is never sent again here: whoever asked decides, and knows how long it may take.
 It fails at once when no engine is connected, when the connection is lost while it waits (a killed engine is
