@@ -30,17 +30,9 @@ from models.training.meta_trainer import MetaTrainer
 from models.training.outer_step import flatten, unflatten
 from models.training.program import ProgramSpec
 from tests.benchmarks.maml_peers import PEERS, Peer, conv4
-from tests.benchmarks.meta_training import (
-    Contender,
-    Setting,
-    omniglot,
-    operations,
-    peer_of,
-    row,
-    sinusoid,
-    table,
-)
 from tests.benchmarks.progress import say
+from tests.benchmarks.training_contenders import Contender, operations, peer_of, row, table
+from tests.benchmarks.training_settings import Setting, omniglot, sinusoid
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks" / "meta_training_gpu.json"
 GATES = {"torchopt": 5.0, "higher": 5.0}

@@ -36,6 +36,7 @@ from services.storage.migrations import migrate
 from services.storage.settings import StorageSettings
 from services.telemetry.metrics import EngineMetrics
 from tests import small_models
+from tests.contract.adaptations import POINTS, adapt
 
 BODY_BYTES = 1 << 20
 LIMITS = Limits(support_examples=64, query_examples=64, ways=8, metadata_bytes=1024)
@@ -170,3 +171,15 @@ def own_service(migrated: Path, tmp_path: Path) -> Iterator[Service]:
     folder = shutil.copytree(migrated, tmp_path / "data")
     with serving(storage_at(folder), settings()) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def line(service: Service) -> str:
+    with httpx.Client(base_url=service.url, timeout=30) as http:
+        return str(adapt(http)["id"])
+
+
+@pytest.fixture(scope="module")
+def points(service: Service) -> str:
+    with httpx.Client(base_url=service.url, timeout=30) as http:
+        return str(adapt(http, model="points", support=POINTS)["id"])

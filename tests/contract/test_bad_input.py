@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.contract.adaptations import LINE, POINTS
 from tests.contract.shapes import check_list, check_problem
-from tests.contract.test_adaptations import LINE, POINTS
 
 JSON = {"Content-Type": "application/json"}
 

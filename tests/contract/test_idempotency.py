@@ -11,9 +11,9 @@ from app.idempotency import fingerprint_of
 from services.errors import Unavailable
 from services.storage.tables import IdempotencyKeyRow
 from tests import small_models
+from tests.contract.adaptations import LINE
 from tests.contract.conftest import Service
 from tests.contract.shapes import check_problem
-from tests.contract.test_adaptations import LINE
 from tests.contract.test_datasets import NPZ, npz
 from tests.contract.test_jobs import RECIPE, submit
 

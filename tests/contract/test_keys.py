@@ -9,9 +9,9 @@ import pytest
 from fastapi.routing import APIRoute
 
 from app.routes import ROUTERS
+from tests.contract.adaptations import LINE
 from tests.contract.conftest import Service, serving, settings, storage_at
 from tests.contract.shapes import check_inference_error, check_problem
-from tests.contract.test_adaptations import LINE
 
 PATHS = sorted({route.path for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)})
 OPEN = {"/livez", "/readyz", "/v2/health/live", "/v2/health/ready"}

@@ -12,9 +12,9 @@ from innerloop.schemas.models import AliasResponse, ModelResponse, ModelVersionR
 from models.spec import Conv4Spec, MamlSpec, Signature, TensorSpec
 from services.storage.manifest import decode_artifact, encode_artifact, read_manifest
 from tests import small_models
+from tests.contract.adaptations import LINE, adapt
 from tests.contract.conftest import Service
 from tests.contract.shapes import check_list, check_problem
-from tests.contract.test_adaptations import LINE, adapt
 
 FILE = {"Content-Type": "application/octet-stream"}
 

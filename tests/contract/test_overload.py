@@ -20,9 +20,9 @@ from services.engine.executor import Executor
 from services.engine.messages import MetricsCall, MetricsReply, Reply
 from services.engine.settings import EngineSettings
 from services.storage.near import NearSqlite
+from tests.contract.adaptations import LINE
 from tests.contract.conftest import Service, serving, settings, storage_at
 from tests.contract.shapes import check_list, check_problem
-from tests.contract.test_adaptations import LINE
 
 BODY = json.dumps({"model": "line", "support": LINE}).encode()
 JSON = {"Content-Type": "application/json"}

@@ -9,8 +9,8 @@ import pytest
 
 from innerloop.schemas.adaptations import AdaptationResponse
 from innerloop.schemas.predictions import PredictionsResponse
+from tests.contract.adaptations import binary, framed
 from tests.contract.shapes import check_problem
-from tests.contract.test_adaptations import binary, framed
 
 WIDTHS = {"steering": 2, "choosing": 3}
 HERE = {"steering": [[0.1, -0.2], [0.0, 0.3]], "choosing": [[1, 0, 0], [0, 0, 1]]}

@@ -7,9 +7,9 @@ import pytest
 
 from services.jobs.carrier import migrate_jobs
 from services.storage.migrations import migrate
+from tests.contract.adaptations import LINE, POINTS, adapt, predict
 from tests.contract.conftest import serving, settings, storage_at
 from tests.contract.shapes import check_list, check_problem
-from tests.contract.test_adaptations import LINE, POINTS, adapt, predict
 from tests.contract.test_idempotency import GOOD, check_replay, post
 from tests.contract.test_jobs import submit
 from tests.postgres import postgres_server

@@ -12,8 +12,8 @@ import tritonclient.http as blocking
 import tritonclient.http.aio as nonblocking
 from tritonclient.utils import InferenceServerException
 
+from tests.contract.adaptations import POINTS, adapt, predict
 from tests.contract.conftest import Service
-from tests.contract.test_adaptations import LINE, POINTS, adapt, predict
 
 Ask = Callable[..., Any]
 """Calls a method of a client by name."""
@@ -41,11 +41,6 @@ def ask(request: pytest.FixtureRequest, service: Service) -> Iterator[Ask]:
 def made(service: Service, **body: Any) -> str:
     with httpx.Client(base_url=service.url, timeout=30) as http:
         return str(adapt(http, **body)["id"])
-
-
-@pytest.fixture(scope="module")
-def line(service: Service) -> str:
-    return made(service, model="line", support=LINE)
 
 
 @pytest.fixture(scope="module")

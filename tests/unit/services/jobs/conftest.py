@@ -11,12 +11,17 @@ from typing import Any
 
 import pytest
 
+from models.programs.folder import ProgramFolder
 from services.clock import SystemClock
 from services.datasets.limits import DatasetLimits
 from services.datasets.service import DatasetService
 from services.jobs.carrier import Carried, CarriedStatus, Carrier, migrate_jobs
+from services.jobs.ledger import Ledger
 from services.jobs.records import Job
 from services.jobs.service import JobService
+from services.jobs.settings import WorkerSettings
+from services.jobs.steps import Steps
+from services.jobs.workflow import carry
 from services.registry.service import RegistryService
 from services.storage.artifacts import FolderArtifactStore
 from services.storage.database import Database
@@ -33,6 +38,8 @@ SMALL: dict[str, Any] = {
     "tasks": {"family": "sinusoid", "n_shot": 5, "n_query": 5},
     "training": {"iterations": 30, "meta_batch_size": 4, "test_episodes": 20},
 }
+
+SETTINGS = WorkerSettings(worker_device="cpu", worker_threads=1)
 
 
 def small(model: str = "m", **training: Any) -> dict[str, Any]:
@@ -82,6 +89,31 @@ class Bench:
     def close(self) -> None:
         self.carrier.close()
         self.database.close()
+
+
+class Hand:
+    """A worker's steps without the worker: each step runs at once, and its name is kept."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        worker: str = "me",
+        settings: WorkerSettings = SETTINGS,
+        programs: ProgramFolder | None = None,
+    ) -> None:
+        self.bench = bench
+        ledger = Ledger(bench.database, bench.artifacts, bench.registry, bench.clock, worker)
+        self.steps = Steps(ledger, bench.artifacts, bench.datasets, bench.clock, settings, programs)
+        self.taken: list[str] = []
+
+    def carry(self, job: Job) -> Job:
+        """Carry one turn of the job; the job after it."""
+        carry(self.steps, self.step, job.id, job.turn)
+        return self.bench.jobs.job(job.id)
+
+    def step(self, name: str, work: Any, *arguments: Any) -> Any:
+        self.taken.append(name)
+        return work(*arguments)
 
 
 class WorkerProcess:
@@ -151,3 +183,8 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     made = Bench(tmp_path / "data", FakeCarrier(), FakeClock())
     yield made
     made.close()
+
+
+@pytest.fixture
+def hand(bench: Bench) -> Hand:
+    return Hand(bench)

@@ -12,8 +12,7 @@ from services.jobs.records import Job
 from services.jobs.states import JobState
 from services.storage.manifest import decode_artifact
 from tests.unit.models.training.test_planner import COMPILED, StandIn
-from tests.unit.services.jobs.conftest import Bench, small
-from tests.unit.services.jobs.test_steps import SETTINGS, Hand
+from tests.unit.services.jobs.conftest import SETTINGS, Bench, Hand, small
 
 # A checkpoint after every step or so: where a measured run would turn.
 OFTEN = SETTINGS.model_copy(update={"worker_checkpoint_seconds": 1e-3, "worker_report_seconds": 1e-3})

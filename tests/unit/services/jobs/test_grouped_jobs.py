@@ -12,8 +12,7 @@ from services.datasets.records import Dataset, DatasetColumns
 from services.errors import Invalid
 from services.jobs.states import JobState
 from services.jobs.steps import Steps
-from tests.unit.services.jobs.conftest import Bench
-from tests.unit.services.jobs.test_steps import Hand
+from tests.unit.services.jobs.conftest import Bench, Hand
 
 PARQUET = "application/vnd.apache.parquet"
 MAML = {"algorithm": {"name": "maml"}, "network": {"name": "mlp", "hidden": [8]}}

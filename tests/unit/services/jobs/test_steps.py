@@ -1,64 +1,18 @@
-"""A turn's steps in this process: order, failure, and what a job leaves behind. No queue."""
+"""A turn's steps in this process: order, whose hands a job is in, and what it leaves behind. No queue."""
 
-import io
-import logging
-import sys
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-import torch
 
-from models.build import build_policy_learner
 from models.programs.folder import ProgramFolder
-from models.spec import BoxSpace
 from models.training.compile_program import COMPILER
 from models.training.planner import Planner
 from models.training.plans import LoopPlan
-from services.errors import Unavailable
-from services.jobs.ledger import Ledger
 from services.jobs.meta_training import MetaTraining
 from services.jobs.records import Job
 from services.jobs.repository import JobRepository
-from services.jobs.settings import WorkerSettings
 from services.jobs.states import JobState
-from services.jobs.steps import Steps
-from services.jobs.workflow import carry
-from services.storage.manifest import decode_artifact
-from tests.unit.services.jobs.conftest import Bench, small
-
-SETTINGS = WorkerSettings(worker_device="cpu", worker_threads=1)
-
-
-class Hand:
-    """A worker's steps without the worker: each step runs at once, and its name is kept."""
-
-    def __init__(
-        self,
-        bench: Bench,
-        worker: str = "me",
-        settings: WorkerSettings = SETTINGS,
-        programs: ProgramFolder | None = None,
-    ) -> None:
-        self.bench = bench
-        ledger = Ledger(bench.database, bench.artifacts, bench.registry, bench.clock, worker)
-        self.steps = Steps(ledger, bench.artifacts, bench.datasets, bench.clock, settings, programs)
-        self.taken: list[str] = []
-
-    def carry(self, job: Job) -> Job:
-        """Carry one turn of the job; the job after it."""
-        carry(self.steps, self.step, job.id, job.turn)
-        return self.bench.jobs.job(job.id)
-
-    def step(self, name: str, work: Any, *arguments: Any) -> Any:
-        self.taken.append(name)
-        return work(*arguments)
-
-
-@pytest.fixture
-def hand(bench: Bench) -> Hand:
-    return Hand(bench)
+from tests.unit.services.jobs.conftest import SETTINGS, Bench, Hand, small
 
 
 def test_a_turn_is_taken_in_order(hand: Hand) -> None:
@@ -191,154 +145,3 @@ def test_a_meta_test_is_broken_off_by_a_cancel(hand: Hand) -> None:
     cancelled = hand.bench.jobs.cancel(job.id)
     assert hand.steps.evaluate(job.id, job.turn) is None
     assert hand.bench.jobs.job(job.id) == cancelled
-
-
-def test_letters_in_alphabets_become_a_classifier(hand: Hand) -> None:
-    file = io.BytesIO()
-    targets = np.arange(8).repeat(3)
-    images = np.random.default_rng(0).integers(0, 256, (len(targets), 16, 16), dtype=np.uint8)
-    np.savez(file, inputs=images, targets=targets, tasks=np.array(["greek", "latin"])[targets % 2])
-    dataset, _ = hand.bench.datasets.create("letters", "application/x-npz", file.getvalue())
-    tasks = {"dataset": dataset.id, "n_way": 3, "n_query": 1, "within_task": True, "test_tasks": ["latin"]}
-    ended = hand.carry(
-        hand.bench.jobs.submit(
-            {
-                "model": "letters",
-                "learner": {"algorithm": {"name": "protonet"}, "network": {"name": "conv4", "hidden": 8}},
-                "tasks": tasks,
-                "training": {"iterations": 2, "meta_batch_size": 2, "test_episodes": 3},
-            }
-        )
-    )
-    assert ended.status is JobState.SUCCEEDED, ended.error
-    version = hand.bench.registry.resolve("letters")
-    assert version.task == "classification"
-    assert version.signature.inputs.example_shape == (16, 16, 1)
-    assert 0.0 <= version.metrics["meta_test"]["accuracy"] <= 1.0
-
-
-POLICY: dict[str, Any] = {
-    "model": "walker",
-    "learner": {"algorithm": {"name": "maml_policy"}, "network": {"name": "mlp", "hidden": [8]}},
-    "tasks": {"family": "navigation", "n_trajectories": 2, "horizon": 5},
-    "training": {"iterations": 3, "meta_batch_size": 2, "test_episodes": 2},
-}
-
-
-def test_a_policy_is_trained_saved_tested_and_published_like_everything_else(hand: Hand) -> None:
-    ended = hand.carry(hand.bench.jobs.submit(POLICY))
-    assert ended.status is JobState.SUCCEEDED, ended.error
-    assert {"meta_loss", "return_step_0", "return_step_1"} <= ended.metrics.keys()
-    assert hand.bench.jobs.checkpoints(ended.id)
-    version = hand.bench.registry.resolve("walker")
-    assert version.task == "policy"
-    assert version.signature.actions == BoxSpace(shape=(2,), low=-0.1, high=0.1)
-    assert {f"return_step_{n}" for n in range(4)} <= version.metrics["meta_test"].keys()
-    manifest, params = decode_artifact(hand.bench.artifacts.read(version.artifact_sha256))
-    learner = build_policy_learner(manifest.learner, manifest.signature)
-    assert params.keys() == learner.init(torch.Generator()).keys()
-
-
-def test_a_lifetime_is_a_job_as_well(hand: Hand) -> None:
-    training = {"iterations": 4, "meta_batch_size": 1, "test_episodes": 2, "outer": {"name": "lifetime"}}
-    ended = hand.carry(hand.bench.jobs.submit(POLICY | {"training": training}))
-    assert ended.status is JobState.SUCCEEDED, ended.error
-    assert {"return_step_0", "discount", "gae_lambda", "inner_lr"} <= ended.metrics.keys()
-    assert hand.bench.registry.resolve("walker").task == "policy"
-
-
-def test_an_environment_without_its_packages_is_told(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "gymnasium", None)
-    monkeypatch.setitem(sys.modules, "gymnasium.vector", None)
-    draft = {
-        **POLICY,
-        "tasks": {"family": "cheetah", "goal": "velocity", "n_trajectories": 2, "horizon": 200},
-    }
-    failed = hand.carry(hand.bench.jobs.submit(draft))
-    assert failed.error is not None
-    assert failed.error.code == "invalid_configuration"
-    assert "install the extra `rl`" in failed.error.message
-
-
-def test_examples_that_give_no_episode_are_the_authors_to_change(hand: Hand) -> None:
-    file = io.BytesIO()
-    classes = np.arange(10).repeat(2)
-    inputs = np.arange(60, dtype=np.float32).reshape(20, 3)
-    np.savez(file, inputs=inputs, targets=classes, tasks=classes)
-    dataset, _ = hand.bench.datasets.create("thin", "application/x-npz", file.getvalue())
-    job = hand.bench.jobs.submit(
-        {
-            "model": "thin",
-            "learner": {"algorithm": {"name": "protonet"}, "network": {"name": "mlp"}},
-            "tasks": {"dataset": dataset.id, "n_way": 5, "n_shot": 1, "n_query": 1, "within_task": True},
-        }
-    )
-    failed = hand.carry(job)
-    assert failed.status is JobState.FAILED
-    assert failed.error is not None
-    assert (failed.error.code, failed.error.fault) == ("invalid_configuration", "user")
-    assert "5-way episodes within a task need 5 classes of at least 2 examples in one" in failed.error.message
-
-
-@pytest.mark.parametrize(
-    ("error", "code", "fault"),
-    [
-        (RuntimeError("secret detail"), "internal", "server"),
-        (MemoryError(), "out_of_memory", "user"),
-        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "out_of_memory", "user"),
-    ],
-)
-def test_a_defect_is_told_without_its_traceback(
-    hand: Hand,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    error: Exception,
-    code: str,
-    fault: str,
-) -> None:
-    def broken(*_: object) -> None:
-        raise error
-
-    monkeypatch.setattr(MetaTraining, "run", broken)
-    with caplog.at_level(logging.WARNING):
-        failed = hand.carry(hand.bench.jobs.submit(small()))
-    assert failed.error is not None
-    assert (failed.error.code, failed.error.fault) == (code, fault)
-    assert "secret" not in failed.error.message
-    assert ("secret detail" in caplog.text) == (code == "internal")
-    assert hand.steps.active == set()
-
-
-def away(*_: object, **__: object) -> None:
-    raise Unavailable("the database cannot answer now")
-
-
-def test_training_goes_on_without_the_database(hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = hand.bench.jobs.submit(small())
-    hand.steps.begin(job.id, job.turn)
-    with monkeypatch.context() as broken:
-        for write in ("report", "note", "save"):
-            broken.setattr(Ledger, write, away)
-        assert hand.steps.train(job.id, job.turn) == "trained"
-    assert hand.bench.jobs.checkpoints(job.id) == []
-    scores = hand.steps.evaluate(job.id, job.turn)
-    assert scores is not None
-    hand.steps.publish(job.id, job.turn, scores)
-    assert hand.bench.jobs.job(job.id).status is JobState.SUCCEEDED
-
-
-def test_without_the_database_nothing_is_published_and_nothing_failed(
-    hand: Hand, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job = hand.bench.jobs.submit(small())
-    hand.steps.begin(job.id, job.turn)
-    hand.steps.train(job.id, job.turn)
-    scores = hand.steps.evaluate(job.id, job.turn)
-    assert scores is not None
-    with monkeypatch.context() as broken:
-        broken.setattr(Ledger, "succeed", away)
-        with pytest.raises(Unavailable):
-            hand.steps.publish(job.id, job.turn, scores)
-    # In nobody's hands, for the sweep to find.
-    assert hand.steps.active == set()
-    assert hand.bench.jobs.job(job.id).status is JobState.RUNNING
