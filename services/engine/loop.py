@@ -66,6 +66,7 @@ class EngineLoop:
         self._fetching: set[Hashable] = set()  # names of calls whose adapted model is being fetched
         self._fetched: list[tuple[str, bytes]] = []
         self._sliced: set[Hashable] = set()  # names of calls that were run in part
+        self._gone: set[Hashable] = set()  # names that were cancelled during the pass under way
         self._waiting: Scheduler[Answer] = Scheduler(settings.queue_limits, settings.pass_limits)
         self._wake = threading.Condition()
         self._stopping = False
@@ -128,12 +129,15 @@ class EngineLoop:
         return batch is not None
 
     def cancel(self, name: Hashable) -> None:
-        """Forget a call that still waits: it is not run and not answered. One that is being run is answered."""
+        """Forget a call that still waits: it is not run and not answered. One that is being run is answered, unless
+        that is a part of it: it is not run further."""
         with self._wake:
             among = name in self._fetching or name in self._sliced
             was_there = self._waiting.cancel(name) is not None or among
             self._fetching.discard(name)
             self._sliced.discard(name)
+            if not self._is_free:
+                self._gone.add(name)
         if was_there:
             self._metrics.dropped("cancelled")
 
@@ -205,8 +209,8 @@ class EngineLoop:
         """Queue a call for its next slice, as one that comes now; its caller waits no longer for that."""
         now = self._clock()
         with self._wake:
-            is_wanted = ticket.name in self._sliced or not isinstance(ticket.call, Sliced)
-            if not is_wanted:
+            is_first = not isinstance(ticket.call, Sliced)
+            if ticket.name in self._gone or not (is_first or ticket.name in self._sliced):
                 return
             self._sliced.add(ticket.name)
         if now >= ticket.deadline:
@@ -247,6 +251,7 @@ class EngineLoop:
         with self._wake:
             now = self._clock()
             fetched, self._fetched = self._fetched, []
+            self._gone.clear()
             late = self._waiting.expire(now)
             batch = self._waiting.next_batch(now)
             delay = self._waiting.delay(now)

@@ -48,7 +48,9 @@ class EngineServer:
         self._loop = loop
         self._address = address
         self._outbox: deque[_Ready] = deque()
-        self._connections: set[Connection] = set()
+        self._connections: dict[
+            Connection, set[int]
+        ] = {}  # and the numbers of their calls that were not answered
         self._selector = selectors.DefaultSelector()
         # Written from other threads and from signal handlers; read where this thread waits.
         self._waker, self._woken = socket.socketpair()
@@ -122,7 +124,7 @@ class EngineServer:
         try:
             while True:
                 connection = Connection(listener.accept()[0])
-                self._connections.add(connection)
+                self._connections[connection] = set()
                 self._selector.register(connection.socket, selectors.EVENT_READ, connection)
         except (BlockingIOError, ConnectionError):
             pass
@@ -149,12 +151,15 @@ class EngineServer:
         except msgspec.DecodeError:
             logger.warning("a message that holds no calls was dropped")
             return
+        unanswered = self._connections[connection]
         for number, call in calls:
             if isinstance(call, EngineFault):
                 self._outbox.append(_Ready(connection, number, call))
             elif isinstance(call, CancelCall):
+                unanswered.discard(number)
                 self._loop.cancel((connection, number))
             else:
+                unanswered.add(number)
                 self._loop.offer(call, partial(self._post, connection, number), (connection, number))
 
     def _post(self, connection: Connection, number: int, reply: Reply) -> None:
@@ -173,8 +178,10 @@ class EngineServer:
             connection, number, reply = self._outbox.popleft()
             ready[connection].append((number, reply))
         for connection, replies in ready.items():
-            if connection not in self._connections:
+            unanswered = self._connections.get(connection)
+            if unanswered is None:
                 continue
+            unanswered.difference_update(number for number, _ in replies)
             try:
                 connection.send(encode_replies(replies))
             except OSError as error:
@@ -193,9 +200,11 @@ class EngineServer:
     def _lose(self, connection: Connection, error: Exception) -> None:
         if not isinstance(error, OSError):
             logger.warning("a connection that does not speak as one of ours was closed: %s", error)
-        self._connections.discard(connection)
+        unanswered = self._connections.pop(connection)
         self._selector.unregister(connection.socket)
         connection.socket.close()
+        for number in unanswered:
+            self._loop.cancel((connection, number))  # nobody waits for it
 
     def _part(self) -> None:
         """Send what is ready, as far as its readers take it soon; the kernel keeps it for those who do not yet."""

@@ -205,7 +205,11 @@ def test_others_are_answered_between_two_slices(made: tuple[Escalating, AdaptRep
     assert order == ["first", "second", "tuned"]
 
 
-def test_a_caller_that_left_is_worked_for_no_more(made: tuple[Escalating, AdaptReply, AdaptReply]) -> None:
+@pytest.mark.parametrize("slices", [1, 5])
+def test_a_caller_that_left_is_worked_for_no_more(
+    made: tuple[Escalating, AdaptReply, AdaptReply], slices: int
+) -> None:
+    """Also while the first slice is run."""
     bench, frozen, _ = made
     loop = EngineLoop(
         bench.executor, EngineSettings(engine_timeout_seconds=600), EngineMetrics(CollectorRegistry())
@@ -217,7 +221,7 @@ def test_a_caller_that_left_is_worked_for_no_more(made: tuple[Escalating, AdaptR
 
     def run(calls: list[DeviceCall]) -> Any:
         ran.extend(calls)
-        if len(ran) == 5:
+        if len(ran) == slices:
             loop.cancel("mine")
             loop.submit(other, lambda _reply: done.set())
         return real(calls)
@@ -231,5 +235,5 @@ def test_a_caller_that_left_is_worked_for_no_more(made: tuple[Escalating, AdaptR
         loop.join(60)
     finally:
         del bench.executor.run  # type: ignore[method-assign]
-    assert len(ran) == 6
+    assert len(ran) == slices + 1
     assert ran[-1] is other

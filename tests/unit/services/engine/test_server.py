@@ -101,6 +101,27 @@ def test_a_call_that_is_cancelled_here_is_cancelled_there(served: Served) -> Non
     asyncio.run(scenario())
 
 
+def test_what_a_lost_connection_asked_for_is_not_run(served: Served) -> None:
+    """A killed api process takes nothing back by itself."""
+
+    async def scenario() -> None:
+        async with aclosing(await served.client()) as client:
+            lost = await served.client()
+            running = asyncio.create_task(client.predict(PREDICT))
+            assert await asyncio.to_thread(served.executor.begun.acquire, timeout=10)
+            theirs = [asyncio.create_task(lost.predict(PREDICT)) for _ in range(3)]
+            await queued(client, 3)
+            await lost.aclose()
+            await asyncio.gather(*theirs, return_exceptions=True)
+            await queued(client, 0)
+            assert served.cancelled() == 3.0
+            served.executor.let_go.release(1)
+            assert isinstance(await running, PredictReply)
+            assert served.executor.passes == [[PREDICT]]
+
+    asyncio.run(scenario())
+
+
 def test_refusals_cross_with_their_delay(served: Served) -> None:
     async def scenario() -> None:
         async with aclosing(await served.client()) as client:
