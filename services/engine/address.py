@@ -34,6 +34,7 @@ class Address(NamedTuple):
 
 
 _BACKLOG = 128
+_MOST_PORT = 65535
 
 
 def address_of(url: str) -> Address:
@@ -42,9 +43,18 @@ def address_of(url: str) -> Address:
     if scheme == "ipc" and rest:
         return Address(rest)
     host, _, port = rest.rpartition(":")
-    if scheme != "tcp" or not host or not port.isdecimal():
+    host = host.strip("[]")
+    if scheme != "tcp" or not _is_name(host) or not port.isdecimal() or int(port) > _MOST_PORT:
         raise ValueError(f"{url!r} is no address of an engine: ipc:///path or tcp://host:port")
-    return Address(None, host.strip("[]"), int(port))
+    return Address(None, host, int(port))
+
+
+def _is_name(host: str) -> bool:
+    """Whether it may be looked up: what may not is no OSError there, which would pass."""
+    try:
+        return bool(host) and b"\0" not in host.encode("idna")
+    except UnicodeError:
+        return False
 
 
 def at_once(connection: socket.socket) -> None:

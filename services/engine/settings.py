@@ -6,9 +6,10 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.engine.address import address_of
 from services.engine.admission import PassLimits, QueueLimits
 from services.machine import memory_bytes
 
@@ -67,6 +68,13 @@ class EngineSettings(BaseSettings):
     """GPU memory for what goes in and out of recorded programs; the least recently used leave first."""
     engine_host_bytes: int = Field(default=2 << 30, ge=0)
     """Main memory for adapted models kept loaded; those that leave are read from storage when asked again."""
+
+    @field_validator("engine_address")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        if url:
+            address_of(url)
+        return url
 
     @property
     def queue_limits(self) -> QueueLimits:

@@ -25,7 +25,24 @@ def test_a_port_of_a_host() -> None:
     assert address_of("tcp://[::1]:5555") == Address(None, "::1", 5555)
 
 
-@pytest.mark.parametrize("url", ["", "ipc://", "tcp://host", "tcp://:1", "tcp://host:port", "http://host:1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "ipc://",
+        "tcp://host",
+        "tcp://:1",
+        "tcp://[]:1",
+        "tcp://host:port",
+        "http://host:1",
+        "tcp://host:65536",
+        f"tcp://{'a' * 64}:1",
+        "tcp://engine..example:1",
+        "tcp://a\0b:1",
+        "tcp://\udcff:1",
+    ],
+    ids=ascii,
+)
 def test_what_is_none_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="no address"):
         address_of(url)

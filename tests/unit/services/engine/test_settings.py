@@ -3,6 +3,9 @@
 import tempfile
 from pathlib import Path
 
+import pytest
+from pydantic import ValidationError
+
 from services.engine.settings import EngineSettings
 
 
@@ -23,3 +26,9 @@ def test_a_deep_folder_gets_a_short_socket_path_of_its_own() -> None:
 
 def test_an_address_given_is_taken() -> None:
     assert EngineSettings(engine_address="tcp://engine:7070").address == "tcp://engine:7070"
+    assert EngineSettings(engine_address="").address == EngineSettings().address
+
+
+def test_an_address_that_nobody_could_look_up_is_refused_at_the_start() -> None:
+    with pytest.raises(ValidationError, match="no address"):
+        EngineSettings(engine_address="tcp://engine..example:7070")
