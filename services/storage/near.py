@@ -5,6 +5,7 @@ Knows two connections that it keeps, around SQLAlchemy, and never waits for one:
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select
@@ -29,6 +30,7 @@ class NearSqlite:
         self._writer: sqlite3.Connection | None = None
         self._selects: dict[Select[*tuple[Any, ...]], CompiledSelect] = {}
         self._written = 0  # bytes since the log was settled last
+        self._settling = Lock()
 
     def first(self, statement: Select[*tuple[Any, ...]], values: Mapping[str, Any]) -> Values | None:
         """The first row of a read by key, None without one. Raises sqlite3.Error, and as SQLAlchemy."""
@@ -76,19 +78,21 @@ class NearSqlite:
 
         It waits for the disk, so call it from a thread, and `commit` not meanwhile.
         """
-        assert self._writer is not None
-        # Not PASSIVE: others would write meanwhile, and a log with anything left to copy only grows. Where another
-        # has the file this copies all the same.
-        self._writer.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
-        self._written = 0
+        with self._settling:
+            # Not PASSIVE: others would write meanwhile, and a log with anything left to copy only grows. Where another
+            # has the file this copies all the same.
+            if self._writer is not None:
+                self._writer.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+            self._written = 0
 
     def close(self) -> None:
-        """Close what was kept."""
-        for connection in self._kept:
-            connection.close()
-        self._kept.clear()
-        self._reader = self._writer = None
-        self._write_engine.dispose()
+        """Close what was kept, once nobody settles."""
+        with self._settling:
+            for connection in self._kept:
+                connection.close()
+            self._kept.clear()
+            self._reader = self._writer = None
+            self._write_engine.dispose()
 
     def _connect(self, engine: Engine) -> sqlite3.Connection:
         kept = engine.connect()

@@ -98,6 +98,37 @@ def test_the_log_is_copied_into_the_file_when_there_is_much_of_it(database: Data
     database.close()
 
 
+def test_closing_waits_for_a_log_that_is_being_copied(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that ends closes its database while a thread may still be at it."""
+    near = _near(database)
+    near.commit(_rows(1), 100)
+    copying, let_go, ends = threading.Event(), threading.Event(), []
+
+    class Slow:
+        def execute(self, _statement: str) -> "Slow":
+            copying.set()
+            assert let_go.wait(10)
+            return self
+
+        def fetchall(self) -> None:
+            ends.append("copied")
+
+    monkeypatch.setattr(near, "_writer", Slow())
+    settling = threading.Thread(target=near.settle)
+    settling.start()
+    assert copying.wait(10)
+    closing = threading.Thread(target=lambda: (database.close(), ends.append("closed")))
+    closing.start()
+    closing.join(0.1)
+    let_go.set()
+    for thread in (settling, closing):
+        thread.join(10)
+    assert ends == ["copied", "closed"]
+    near.settle()  # there is nothing left to copy
+
+
 def test_the_log_stays_short_while_others_write(database: Database, tmp_path: Path) -> None:
     near, ended = _near(database), threading.Event()
 
