@@ -24,6 +24,10 @@ class Sliced(msgspec.Struct, frozen=True):
     work: Any
 
     @property
+    def artifact(self) -> str:
+        return self.call.artifact
+
+    @property
     def principal(self) -> str:
         return self.call.principal
 

@@ -65,6 +65,7 @@ class Executor:
         self._passes = passes
         self._encoding = Encoding()
         self._device = device
+        self._behind: set[str] = set()  # artifacts whose passes have put something off
 
     def lacks(self, call: DeviceCall) -> str | None:
         """The digest of the adapted model that the call needs from storage, if it does; from any thread a hint."""
@@ -74,8 +75,8 @@ class Executor:
         return None if digest is None or digest in self._adapted else digest
 
     def has(self, artifact: str) -> bool:
-        """Whether the base model is loaded: else a pass begins with reading it."""
-        return artifact in self._models
+        """Whether all that the base model's passes take is loaded: else one begins with that."""
+        return artifact in self._models and artifact not in self._behind
 
     def accept(self, digest: str, file: bytes) -> None:
         """Take in an adapted model that was fetched from storage. What it cannot, `run` finds out."""
@@ -93,6 +94,7 @@ class Executor:
 
         Never raises for a call's sake: what it does raise means that the device is lost to this process.
         """
+        self._behind.discard(calls[0].artifact)
         replies: list[Reply | Sliced | None] = [None] * len(calls)
         groups: dict[Layout | None, list[tuple[int, _Work]]] = {}
         for place, call in enumerate(calls):
@@ -115,6 +117,14 @@ class Executor:
                 replies[place] = answer
         self._adapted.release()
         return [reply for reply in replies if reply is not None]
+
+    def run_in_haste(self, calls: Sequence[DeviceCall]) -> list[Reply | Sliced]:
+        """The same for a pass that has to be brief: what takes longer is put off, and until then `has` says no."""
+        with self._passes.in_haste() as put_off:
+            replies = self.run(calls)
+        if put_off:
+            self._behind.add(calls[0].artifact)
+        return replies
 
     def _prepare(self, call: DeviceCall) -> _Work:
         if isinstance(call, Sliced):

@@ -7,7 +7,7 @@ calls may run a brief pass by himself (`run_brief`), for waking a thread takes a
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -36,6 +36,8 @@ _BRIEF_SECONDS = 0.005
 
 Answer = Callable[[Reply], None]
 """Takes a reply, on whatever thread it is ready; must not block and must not raise."""
+
+_Run = Callable[[Sequence[DeviceCall]], Sequence[Reply | Sliced]]
 
 
 class _Turn(NamedTuple):
@@ -120,7 +122,7 @@ class EngineLoop:
         if batch is not None and not self._is_brief(batch):
             self._handed, batch = batch, None
         if batch is not None:
-            self._guarded(batch, turn.begun)
+            self._guarded(batch, turn.begun, self._executor.run_in_haste)
         with self._wake:
             self._is_free = True
             # Whoever roused the thread meanwhile, while the device was not free, roused it for nothing.
@@ -240,7 +242,7 @@ class EngineLoop:
                 handed, self._handed = self._handed, None
             turn = self._next() if handed is None else _Turn(handed, self._clock())
             if turn.batch is not None:
-                self._guarded(turn.batch, turn.begun)
+                self._guarded(turn.batch, turn.begun, self._executor.run)
             with self._wake:
                 self._is_free = True
                 if self._is_lost:
@@ -264,9 +266,9 @@ class EngineLoop:
     def _is_brief(self, batch: Batch[Answer]) -> bool:
         return self._waiting.expected < _BRIEF_SECONDS and self._executor.has(batch.key.artifact)
 
-    def _guarded(self, batch: Batch[Answer], begun: float) -> None:
+    def _guarded(self, batch: Batch[Answer], begun: float, run: _Run) -> None:
         try:
-            self._run(batch, begun)
+            self._run(batch, begun, run)
         except Exception:
             logger.critical("the device is lost: this engine ends", exc_info=True)
             self._give_up(batch)
@@ -283,9 +285,9 @@ class EngineLoop:
         for ticket in left:
             ticket.token(EngineFault("busy", "the engine lost its device; it is being restarted"))
 
-    def _run(self, batch: Batch[Answer], begun: float) -> None:
+    def _run(self, batch: Batch[Answer], begun: float, run: _Run) -> None:
         self._busy_since = begun
-        replies = self._executor.run([ticket.call for ticket in batch.tickets])
+        replies = run([ticket.call for ticket in batch.tickets])
         self._busy_since = None
         seconds = self._clock() - begun
         with self._wake:

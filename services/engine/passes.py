@@ -7,6 +7,7 @@ batched kernels.
 import hashlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ from services.engine.messages import (
     PredictReply,
 )
 from services.engine.plans import Plans
-from services.engine.programs import output_names
+from services.engine.programs import ProgramSpec, output_names
 from services.engine.residents import ResidentModel
 from services.engine.stacking import padded, stack_inputs, stack_supports
 from services.finite import all_finite
@@ -55,6 +56,10 @@ class Passes:
         self._max_numbers = max_numbers
         # Their threads start when they are needed first.
         self._hashers = ThreadPoolExecutor(torch.get_num_threads(), "hash")
+
+    def in_haste(self) -> AbstractContextManager[list[ProgramSpec]]:
+        """See `Plans`."""
+        return self._plans.in_haste()
 
     def adapt(
         self, model: ResidentModel, calls: Sequence[AdaptCall], starts: Tensor | None

@@ -2,12 +2,14 @@
 
 Nothing waits for a compiler. A program runs eagerly at once; one that is used a lot is compiled in another process
 (`workshop`), is tried against the eager answer on a real pass when it is there, and takes over if it holds. On a
-GPU one that is used at all is recorded instead, in a moment (`recorder`), and has to hold as much.
+GPU one that is used at all is recorded instead, in a moment (`recorder`), and has to hold as much. Where a pass has
+to be brief (`in_haste`) both wait for the next that need not be.
 """
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -91,6 +93,7 @@ class _Line:
         self.quickest: dict[Plan, float] = {}  # seconds a task
         self.compiled: Compiled | None = None
         self.recorded = False
+        self.may_record = True
         self.may_ask = True
         self.waits = False  # for the workshop
 
@@ -117,6 +120,18 @@ class Plans:
         self._recorder = recorder
         self._recordings: ByteBudget[Recorded] = ByteBudget(recorder.budget if recorder else 0)
         self._lines: dict[tuple[ProgramSpec, int], _Line] = {}
+        self._put_off: list[ProgramSpec] | None = None  # in haste, what waits for a pass that is not
+
+    @contextmanager
+    def in_haste(self) -> Iterator[list[ProgramSpec]]:
+        """Let passes put off what takes longer than they do: to load and try what was compiled, to record. What it
+        was for comes into the list."""
+        put_off: list[ProgramSpec] = []
+        self._put_off = put_off
+        try:
+            yield put_off
+        finally:
+            self._put_off = None
 
     def tasks(self, spec: ProgramSpec, tasks: int, meta_params: Params) -> int:
         """How many tasks a pass of `tasks` is to be padded to: a compiled program takes its rung, others any."""
@@ -140,8 +155,12 @@ class Plans:
         else:
             outputs, seconds = self._timed(lambda: _eager(line, meta_params, tensors))
             self._learn(line, spec, tasks, meta_params, tensors, seconds)
-            if self._recorder is not None and line.passes == _RECORDING_PASSES:
-                self._record(line, spec, tasks, meta_params, tensors, outputs)
+            if self._recorder is not None and line.may_record and line.passes >= _RECORDING_PASSES:
+                if self._put_off is not None:
+                    self._put_off.append(spec)
+                else:
+                    line.may_record = False
+                    self._record(line, spec, tasks, meta_params, tensors, outputs)
         self._count_plan(spec.kind, line.plan)
         return [output[:tasks] for output in outputs]
 
@@ -152,8 +171,11 @@ class Plans:
             line = self._lines[key] = _Line(build_program(spec, meta_params))
             line.waits = True  # it may have been compiled for an engine before this one
         if line.waits and self._workshop is not None:
-            line.compiled = self._workshop.find(*key)
-            line.waits = line.compiled is None and not line.may_ask
+            if self._put_off is not None and self._workshop.has(*key):
+                self._put_off.append(spec)
+            else:
+                line.compiled = self._workshop.find(*key)
+                line.waits = line.compiled is None and not line.may_ask
         return line
 
     def _learn(
@@ -238,7 +260,7 @@ class Plans:
         """What was recorded; a program whose recording had to make room begins anew."""
         found = self._recordings.get((spec, rung_of(tasks)))
         if found is None:
-            line.recorded, line.passes = False, 0
+            line.recorded, line.may_record, line.passes = False, True, 0
         return found
 
     def _compiled(self, line: _Line, meta_params: Params, tensors: Sequence[Tensor]) -> Sequence[Tensor]:

@@ -44,13 +44,20 @@ class Workshop:
         self._under_way: str | None = None
         self._keys: dict[Order, str] = {}
 
-    def find(self, spec: ProgramSpec, tasks: int) -> Compiled | None:
-        """The compiled program, if it is there."""
+    def has(self, spec: ProgramSpec, tasks: int) -> bool:
+        """Whether there is one for `find` to load."""
         self._tend()
         key = self._key(self._order(spec, tasks))
-        package = self._folder.program(key)
-        if package is None or self._folder.notes(key).verdict is not None:
+        return self._folder.program(key) is not None and self._folder.notes(key).verdict is None
+
+    def find(self, spec: ProgramSpec, tasks: int) -> Compiled | None:
+        """The compiled program, if it is there."""
+        if not self.has(spec, tasks):
             return None
+        key = self._key(self._order(spec, tasks))
+        package = self._folder.program(key)
+        if package is None:
+            return None  # others may empty the folder
         # Imports the compiler's package, for a second or two; no engine needs it that has no program.
         from torch._inductor import aoti_load_package
 

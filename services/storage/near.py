@@ -79,8 +79,8 @@ class NearSqlite:
         It waits for the disk, so call it from a thread, and `commit` not meanwhile.
         """
         with self._settling:
-            # Not PASSIVE: others would write meanwhile, and a log with anything left to copy only grows. Where another
-            # has the file this copies all the same.
+            # Not PASSIVE: others would write meanwhile, and a log with anything left to copy only grows. Where
+            # another has the file this copies all the same.
             if self._writer is not None:
                 self._writer.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
             self._written = 0

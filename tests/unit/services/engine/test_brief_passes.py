@@ -26,6 +26,7 @@ class BriefExecutor(HeldExecutor):
     def __init__(self) -> None:
         super().__init__()
         self.threads: list[str] = []
+        self.hasty = 0
 
     def has(self, artifact: str) -> bool:
         return artifact == "a"
@@ -33,6 +34,10 @@ class BriefExecutor(HeldExecutor):
     def run(self, calls: Sequence[DeviceCall]) -> list[Reply]:
         self.threads.append(threading.current_thread().name)
         return super().run(calls)
+
+    def run_in_haste(self, calls: Sequence[DeviceCall]) -> list[Reply]:
+        self.hasty += 1
+        return super().run_in_haste(calls)
 
 
 def _brief_loop(executor: HeldExecutor, clock: HandClock) -> EngineLoop:
@@ -60,6 +65,7 @@ def test_a_brief_pass_is_run_by_whoever_brings_it(clock: HandClock) -> None:
     assert loop.run_brief()
     assert len(answers.replies) == 2
     assert executor.threads == [threading.current_thread().name]
+    assert executor.hasty == 1
     loop.stop()
     loop.join(10)
     assert not loop.alive

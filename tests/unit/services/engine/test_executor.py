@@ -1,6 +1,8 @@
 """Device passes: what is kept of an adaptation, and what one goes on from."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from services.engine.messages import (
     PredictReply,
     Support,
 )
+from services.engine.passes import Passes
 from services.storage.tensor_file import decode_tensors
 from tests import small_models
 from tests.small_models import LINE, POINTS
@@ -33,6 +36,30 @@ def test_an_adapted_model_holds_what_was_adapted_alone(bench: Bench) -> None:
     ):
         stored = decode_tensors(bytes(bench.adapt(AdaptCall(model, support_of(signature, 6, 3, 0))).params))
         assert {name: value.shape for name, value in stored.items()} == shapes
+
+
+def test_a_hasty_pass_that_puts_something_off_leaves_its_model_behind(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, other = (
+        bench.store.put(small_models.regression_maml()),
+        bench.store.put(small_models.regression_ridge()),
+    )
+    calls = [AdaptCall(artifact, support_of(LINE, 4, 1, 0)) for artifact in (model, other)]
+    for call in calls:
+        bench.adapt(call)
+
+    @contextmanager
+    def in_haste(self: Passes) -> Iterator[list[str]]:
+        yield ["a compiled program"]
+
+    monkeypatch.setattr(Passes, "in_haste", in_haste)
+    assert bench.executor.has(model)
+    (hasty,) = bench.executor.run_in_haste([calls[0]])
+    assert isinstance(hasty, AdaptReply)
+    assert (bench.executor.has(model), bench.executor.has(other)) == (False, True)
+    bench.adapt(calls[0])
+    assert bench.executor.has(model)
 
 
 def test_large_files_are_named_by_their_digests_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,9 @@ class HeldExecutor:
         assert self.let_go.acquire(timeout=10)
         return [PredictReply() for _ in calls]
 
+    def run_in_haste(self, calls: Sequence[DeviceCall]) -> list[Reply]:
+        return self.run(calls)
+
 
 def predict_of(principal: str) -> PredictCall:
     return PredictCall("a", "d", X, principal)

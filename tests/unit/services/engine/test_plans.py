@@ -57,6 +57,9 @@ class FakeWorkshop:
         self.asked: list[tuple[ProgramSpec, int]] = []
         self.rejected: list[tuple[ProgramSpec, int]] = []
 
+    def has(self, spec: ProgramSpec, tasks: int) -> bool:
+        return (spec, tasks) in self.asked and self.patience <= 0
+
     def find(self, spec: ProgramSpec, tasks: int) -> Callable[..., Sequence[Tensor]] | None:
         if (spec, tasks) not in self.asked:
             return None
@@ -163,6 +166,40 @@ def test_a_busy_program_is_compiled_and_takes_over(
     assert house.used[Plan.COMPILED] >= 10
     assert house.plans.tasks(SPEC, 3, META) == 4
     assert workshop.rejected == []
+
+
+def test_in_haste_a_compiled_program_waits_for_a_pass_that_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plans_module, "_BUSY_PASSES", 6)
+    clock = Clock(together=1.0, each=2.0, compiled=0.1)
+    house = House(monkeypatch, clock, FakeWorkshop(clock.costs("compiled", _as_compiled), patience=0))
+
+    def hastily() -> list[ProgramSpec]:
+        with house.plans.in_haste() as put_off:
+            house.run(3)
+        return put_off
+
+    for _ in range(6):
+        assert hastily() == []
+    assert set(hastily()) == {SPEC}
+    assert house.used == {Plan.TOGETHER: 7}
+    house.run(3)  # it is tried
+    assert hastily() == []
+    assert house.used[Plan.COMPILED] == 1
+
+
+def test_in_haste_nothing_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(together=1.0, each=2.0, graph=0.5)
+    recorder = FakeRecorder(clock, graph=_as_compiled)
+    house = House(monkeypatch, clock, None, recorder)
+    for passes in range(1, 10):
+        with house.plans.in_haste() as put_off:
+            house.run(3)
+        assert bool(put_off) == (passes >= 6)
+    assert recorder.shapes == []
+    for _ in range(2):
+        house.run(3)
+    assert len(recorder.shapes) == 1
+    assert house.used == {Plan.TOGETHER: 10, Plan.GRAPH: 1}
 
 
 def test_one_interrupted_run_of_a_compiled_program_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
