@@ -275,10 +275,12 @@ class AdaptationService:
     async def _ask(
         self, answer: Awaitable[T], pointer: str, still_there: Callable[[], Awaitable[object]]
     ) -> T:
-        """The engine's answer; what it finds wrong with the numbers is reported at `pointer`."""
+        """The engine's answer; what it finds wrong with the numbers is reported at `pointer`, unless it knows."""
         try:
             return await answer
         except Invalid as error:
+            if error.faults:
+                raise
             raise Invalid.at(pointer, error.detail) from error
         except NotFound as error:
             await still_there()

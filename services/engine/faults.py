@@ -40,7 +40,7 @@ def expect(reply: Reply, kind: type[T]) -> T:
     if not isinstance(reply, EngineFault):
         raise RuntimeError(f"the engine answered {type(reply).__name__} where {kind.__name__} was due")
     if reply.code == "invalid":
-        raise Invalid(reply.detail)
+        raise Invalid.at(reply.pointer, reply.detail) if reply.pointer else Invalid(reply.detail)
     if reply.code == "missing":
         raise NotFound(reply.detail)
     if reply.code == "busy":

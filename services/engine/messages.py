@@ -233,11 +233,13 @@ FaultCode = Literal["invalid", "missing", "internal", "busy", "quota"]
 class EngineFault(msgspec.Struct, frozen=True, tag="fault"):
     """A call that failed. `invalid`: the input; `missing`: an artifact or adapted parameters that storage does
     not have; `busy`: the queue is full; `quota`: the caller has its share of the queue already; `internal`: a
-    defect, with `detail` for the log. `retry_after` (seconds) is for `busy` and `quota`."""
+    defect, with `detail` for the log. `retry_after` (seconds) is for `busy` and `quota`; `pointer` says where in a
+    request it is, where the kind of call does not."""
 
     code: FaultCode
     detail: str
     retry_after: float = 1.0
+    pointer: str = ""
 
 
 Call = AdaptCall | PredictCall | AdaptPredictCall | InspectCall | PingCall | MetricsCall

@@ -96,7 +96,7 @@ class Passes:
         outputs_M = self._predict(model, slots, rows, inputs)
         finite = _all_finite(outputs_M)
         return [
-            _reply(outputs_M, m, len_, ways[m], finite) or EngineFault("invalid", _NOT_FINITE)
+            _reply(outputs_M, m, len_, ways[m], finite) or _far()
             for m, len_ in enumerate(array.shape[0] for array in inputs)
         ]
 
@@ -110,7 +110,8 @@ class Passes:
         outputs_M = self._predict(model, self._slots(model, supports), rows_MP, inputs)
         finite = _all_finite(outputs_M)
         return [
-            _reply(outputs_M, m, call.inputs.shape[0], call.support.n_ways, finite) or _diverged(model, call)
+            _reply(outputs_M, m, call.inputs.shape[0], call.support.n_ways, finite)
+            or (_far("/inputs") if bool(rows_MP[m].isfinite().all()) else _diverged(model, call))
             for m, call in enumerate(calls)
         ]
 
@@ -194,7 +195,12 @@ def _reply(outputs: Arrays, m: int, queries: int, n_ways: int, finite: bool) -> 
     return PredictReply(**{name: Array.of(value) for name, value in mine.items()})
 
 
-_NOT_FINITE = "the prediction is not finite: are the inputs of a size the model was trained for?"
+def _far(pointer: str = "") -> EngineFault:
+    return EngineFault(
+        "invalid",
+        "the prediction is not finite: are the inputs of a size the model was trained for?",
+        pointer=pointer,
+    )
 
 
 def _diverged(model: ResidentModel, call: AdaptCall | AdaptPredictCall) -> EngineFault:

@@ -145,6 +145,15 @@ def test_an_invalid_query_is_422(http: httpx.Client, inputs: Any) -> None:
     assert problem["errors"][0]["pointer"].startswith("/inputs")
 
 
+@pytest.mark.parametrize(("inputs", "query", "pointer"), [(1, 1e30, "/inputs"), (3e38, 1, "/support")])
+def test_numbers_too_far_for_a_model_are_pointed_at(
+    http: httpx.Client, inputs: float, query: float, pointer: str
+) -> None:
+    """Of a call that adapts and predicts, the one that is too far."""
+    body = support([[inputs] * 3, [-inputs] * 3] * 4, ["a", "b"] * 4, "points")
+    check_problem(post(http, {**body, "inputs": [[query] * 3]}, "/v1/predictions"), 422, pointer)
+
+
 @pytest.mark.parametrize(
     "path",
     [
