@@ -75,11 +75,14 @@ def _names(spec: LabelledSpec, data: LabelledData, stock: Stock) -> list[str]:
 
 def _without_copies(spec: LabelledSpec, train: Stock, test: Stock, contents: Array) -> tuple[Stock, int]:
     """Meta-training's stock without the examples that are held out as well, and how many these were."""
-    held_out = np.concatenate([contents[rows] for rows in test.rows])
-    fresh = [rows[torch.from_numpy(~np.isin(contents[rows], held_out))] for rows in train.rows]
-    copies = sum(map(len, train.rows)) - sum(map(len, fresh))
+    train_E, test_E = torch.cat(train.rows), torch.cat(test.rows)
+    # All at once: class by class the held-out ones would be sorted as often as there are classes.
+    kept_E = torch.from_numpy(~np.isin(contents[train_E], contents[test_E]))
+    copies = int((~kept_E).sum())
     if not copies:
         return train, 0
+    kept = kept_E.split([len(rows) for rows in train.rows])
+    fresh = [rows[marks] for rows, marks in zip(train.rows, kept, strict=True)]
     enough = torch.tensor([len(rows) >= spec.fewest_shots + spec.n_query for rows in fresh])
     return _select(Stock(tuple(fresh), train.pools, train.labels), enough), copies
 

@@ -9,18 +9,12 @@ import httpx
 import pytest
 
 from innerloop import Client
-from services.clock import SystemClock
-from services.jobs.encoded import FeatureFolder
-from services.jobs.ledger import Ledger
-from services.jobs.settings import WorkerSettings
-from services.jobs.steps import Steps
-from services.jobs.workflow import carry
 from tests.contract.conftest import Service, serving, settings, storage_at
 from tests.contract.shapes import check_problem
+from tests.contract.worker import train
 
 pytest.importorskip("transformers")
 
-from models.encoders.shelf import EncoderShelf
 from tests.small_encoders import WIDTH, WORDS, text_encoder
 
 _BINARY = {"content-type": "application/octet-stream"}
@@ -67,20 +61,6 @@ def draft(dataset: dict[str, Any], **learner: Any) -> dict[str, Any]:
         "tasks": {"dataset": dataset["id"], "n_way": 3, "n_shot": 2, "n_query": 2},
         "training": {"iterations": 4, "meta_batch_size": 2, "test_episodes": 4},
     }
-
-
-def train(service: Service, body: dict[str, Any]) -> dict[str, Any]:
-    answer = httpx.post(f"{service.url}/v1/jobs", json=body)
-    assert answer.status_code == 202, answer.text
-    job = service.services.jobs.job(answer.json()["id"])
-    services, storage = service.services, service.storage
-    artifacts = services.registry._artifacts
-    ledger = Ledger(services.database, artifacts, services.registry, SystemClock(), "me")
-    features = FeatureFolder(storage.features_path, EncoderShelf(storage.encoders_path))
-    worker = WorkerSettings(worker_device="cpu", worker_threads=1, worker_plans="vmap")
-    steps = Steps(ledger, artifacts, services.datasets, SystemClock(), worker, features=features)
-    carry(steps, lambda _name, work, *arguments: work(*arguments), job.id, job.turn)
-    return dict(httpx.get(f"{service.url}/v1/jobs/{job.id}").json())
 
 
 def evaluated(service: Service, model: str) -> dict[str, Any]:

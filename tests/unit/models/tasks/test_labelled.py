@@ -13,6 +13,7 @@ from models.episode import Episode
 from models.spec import LabelledSpec
 from models.tasks.labelled import Labelled, turn
 from models.tasks.labelled_data import LabelledData
+from models.tasks.split import split_classes
 
 
 def _data(n_tasks: int = 4, per_task: int = 6, per_class: int = 8) -> LabelledData:
@@ -186,3 +187,14 @@ def test_turns_make_up_for_few_classes() -> None:
     assert family.sample(generator, 2, "train").support.class_mask.shape == (2, 4)
     with pytest.raises(ValueError, match="at least 5 classes"):
         Labelled(_spec(n_way=4, rotations=True), _pictures(4))
+
+
+def test_classes_are_compared_with_what_is_held_out_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten thousand of them one by one take most of a minute."""
+    asked, isin = [], np.isin
+    monkeypatch.setattr(np, "isin", lambda *given: asked.append(given) or isin(*given))
+    inputs, targets = np.arange(600, dtype=np.float32).reshape(200, 3), np.arange(200) // 2
+    spec = LabelledSpec(dataset="d", n_way=2, n_shot=1, n_query=1, test_fraction=0.5)
+    split = split_classes(spec, LabelledData.from_arrays(inputs, targets))
+    assert len(split.train.rows) == len(split.test.rows) == 50
+    assert len(asked) == 1
