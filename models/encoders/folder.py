@@ -69,11 +69,9 @@ def read_folder(folder: Path) -> EncoderFiles:
         raise EncoderError(f"there is no folder {folder.name!r}")
     _refuse_code(folder)
     config = _json(folder / "config.json")
-    for name, found in (
-        ("config.json", config),
-        ("tokenizer_config.json", _json_or_none(folder, "tokenizer_config.json")),
-    ):
-        if isinstance(found, dict) and "auto_map" in found:
+    tokenizer = _json_if_there(folder / "tokenizer_config.json")
+    for name, found in (("config.json", config), ("tokenizer_config.json", tokenizer)):
+        if "auto_map" in found:
             raise EncoderError(f"{name} names Python code of its own (auto_map), which is never run")
     _check_weights(folder)
     if "pretrained_cfg" in config:
@@ -88,8 +86,7 @@ def _text(folder: Path, config: dict[str, Any]) -> EncoderFiles:
     if not any((folder / name).is_file() for name in _TOKENIZERS):
         raise EncoderError(f"there is no tokenizer: one of {', '.join(_TOKENIZERS)}")
     tokens = config.get("max_position_embeddings", 512)
-    sentence = _json_or_none(folder, "sentence_bert_config.json") or {}
-    tokens = sentence.get("max_seq_length") or tokens
+    tokens = _json_if_there(folder / "sentence_bert_config.json").get("max_seq_length") or tokens
     if not isinstance(tokens, int) or tokens < 3:
         raise EncoderError(
             "the longest text, max_seq_length or max_position_embeddings, is not a number of tokens"
@@ -101,9 +98,9 @@ def _text(folder: Path, config: dict[str, Any]) -> EncoderFiles:
 
 def _pooling(folder: Path) -> Pooling:
     """How sentence-transformers pools, where it made the folder; else the mean."""
-    modules = _json_or_none(folder, "modules.json")
-    if modules is None:
+    if not (folder / "modules.json").is_file():
         return "mean"
+    modules = _load(folder / "modules.json")
     if not isinstance(modules, list):
         raise EncoderError("modules.json is not a list of modules")
     pooling: Pooling = "mean"
@@ -138,12 +135,14 @@ def _pooling_of(folder: Path, path: str) -> Pooling:
 
 def _image(folder: Path, config: dict[str, Any]) -> EncoderFiles:
     """As timm writes it."""
-    width, size = config.get("num_features"), config["pretrained_cfg"].get("input_size")
+    width, pretrained = config.get("num_features"), config["pretrained_cfg"]
+    size = pretrained.get("input_size") if isinstance(pretrained, dict) else None
     if not isinstance(width, int) or width < 1:
         raise EncoderError("config.json does not say how wide the features are (num_features)")
     if not isinstance(size, list) or len(size) != 3 or size[0] != 3 or size[1] != size[2]:
         raise EncoderError(
-            f"an image encoder takes square colour images, input_size [3, side, side]; not {size}"
+            "an image encoder takes square colour images: input_size [3, side, side] in pretrained_cfg of "
+            f"config.json, not {size}"
         )
     return EncoderFiles(folder=folder, modality="image", width=width, side=size[1])
 
@@ -178,9 +177,8 @@ def _read_files(folder: Path) -> list[Path]:
     return [path for path in taken if path.is_file()]
 
 
-def _json_or_none(folder: Path, name: str) -> Any:
-    path = folder / name
-    return _load(path) if path.is_file() else None
+def _json_if_there(path: Path) -> dict[str, Any]:
+    return _json(path) if path.is_file() else {}
 
 
 def _json(path: Path) -> dict[str, Any]:

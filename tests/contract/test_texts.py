@@ -249,6 +249,35 @@ def test_an_encoder_is_found_by_a_safe_name_alone(service: Service, name: str) -
     assert problem["errors"][0]["pointer"] == "/learner/network/encoder"
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("model.safetensors", None, "no weights"),
+        ("pytorch_model.bin", b"cos\nsystem\n", "only safetensors"),
+        ("modeling_own.py", b"print('run')", "never run"),
+        ("tokenizer_config.json", b'{"auto_map": {}}', "auto_map"),
+        ("config.json", b'{"num_features": 8, "pretrained_cfg": []}', "pretrained_cfg"),
+        ("sentence_bert_config.json", b"[]", "sentence_bert_config.json"),
+    ],
+)
+def test_an_encoder_that_is_not_taken_says_why(
+    service: Service, file: str, content: bytes | None, words: str
+) -> None:
+    shelf = service.storage.encoders_path / "somebody"
+    folder = shutil.copytree(shelf / "tiny", shelf / "spoilt")
+    try:
+        if content is None or file.endswith(".bin"):
+            (folder / "model.safetensors").unlink()
+        if content is not None:
+            (folder / file).write_bytes(content)
+        body = draft(dataset_of(service))
+        body["learner"]["network"]["encoder"] = "somebody/spoilt"
+        answer = httpx.post(f"{service.url}/v1/jobs", json=body)
+        assert words in check_problem(answer, 422, "/learner/network/encoder")["detail"]
+    finally:
+        shutil.rmtree(folder)
+
+
 def test_another_encoder_of_the_same_name_is_refused(trained: Service) -> None:
     folder = trained.storage.encoders_path / "somebody" / "tiny"
     config = folder / "1_Pooling" / "config.json"
