@@ -30,6 +30,7 @@ from models.spec import (
     ProtoNetSpec,
     ReptileSpec,
     RidgeSpec,
+    RowTransformerSpec,
     Signature,
     SvmSpec,
     TableTransformerSpec,
@@ -37,6 +38,7 @@ from models.spec import (
 )
 
 D, T, MAX_WAYS = 3, 2, 6
+SMALL = MlpSpec(hidden=(8, 8), activation="tanh")
 
 REGRESSION = Signature(
     inputs=TensorSpec(datatype="FP32", shape=(-1, D)), targets=TensorSpec(datatype="FP32", shape=(-1, T))
@@ -86,11 +88,23 @@ LEARNERS: dict[str, tuple[AlgorithmSpec, Signature]] = {
 Draw = Callable[..., SupportSet]
 
 
+# What wraps an algorithm, and its other network: each a learner of its own.
+FURTHER: dict[str, LearnerSpec] = {
+    "ensemble": LearnerSpec(algorithm=RidgeSpec(), network=SMALL, members=2),
+    "normalised": LearnerSpec(
+        algorithm=MamlSpec(inner_steps=2, inner_lr=0.05), network=SMALL, normalise=True
+    ),
+    "prior-fitted-rows": LearnerSpec(
+        algorithm=PriorFittedSpec(), network=RowTransformerSpec(width=8, layers=2, heads=2, rows=16)
+    ),
+}
+
+
 def network_of(algorithm: AlgorithmSpec) -> NetworkSpec:
     """A small network of the kind that an algorithm takes."""
     if isinstance(algorithm, PriorFittedSpec):
         return TableTransformerSpec(width=8, layers=2, heads=2, summaries=3, rows=16)
-    return MlpSpec(hidden=(8, 8), activation="tanh")
+    return SMALL
 
 
 @pytest.fixture(autouse=True)
@@ -99,11 +113,15 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.fixture(params=LEARNERS)
+@pytest.fixture(params=[*LEARNERS, *FURTHER])
 def learner(request: pytest.FixtureRequest) -> MetaLearner:
-    """Every algorithm in turn, on a small network."""
-    algorithm, signature = LEARNERS[request.param]
-    spec = LearnerSpec(algorithm=algorithm, network=network_of(algorithm))
+    """Every algorithm in turn, on a small network, and what wraps one."""
+    if request.param in LEARNERS:
+        algorithm, signature = LEARNERS[request.param]
+        spec = LearnerSpec(algorithm=algorithm, network=network_of(algorithm))
+    else:
+        spec = FURTHER[request.param]
+        signature = REGRESSION if spec.normalise else CLASSIFICATION
     return build_learner(spec, signature, MAX_WAYS if signature.task == "classification" else None)
 
 

@@ -34,6 +34,7 @@ EXACT: dict[str, AlgorithmSpec] = {
     "maml": MamlSpec(inner_steps=3, inner_lr=0.1),
     "meta-sgd": MamlSpec(inner_steps=2, inner_lr=0.1, learned_rates="per_parameter"),
     "maml++": MamlSpec(inner_steps=3, inner_lr=0.1, learned_rates="per_step", step_loss_decay=0.5),
+    "clipped": MamlSpec(inner_steps=2, inner_lr=0.1, inner_clip=0.2),
     "robust": MamlSpec(inner_steps=2, inner_lr=0.1, step_loss_decay=0.5, robust=0.5),
     "anil": AnilSpec(inner_steps=3, inner_lr=0.1),
     "boil": BoilSpec(inner_steps=3, inner_lr=0.1),
@@ -79,6 +80,55 @@ def test_first_order_takes_what_adapting_added_for_a_constant(name: str, task: T
     assert relative_difference(ours, expected) < CLOSE
     exact = finite_differences(lambda moved: learner.meta_loss(moved, episode)[0], params)
     assert relative_difference(ours, exact) > 100 * CLOSE
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "algorithm",
+    [
+        MamlSpec(inner_steps=2, inner_lr=0.1, first_order=True, learned_rates="per_parameter"),
+        MamlSpec(inner_steps=2, inner_lr=0.1, first_order=True, learned_rates="per_step"),
+        MetaCurvatureSpec(inner_steps=2, inner_lr=0.1, first_order=True),
+    ],
+    ids=["meta-sgd", "maml++", "meta-curvature"],
+)
+def test_first_order_learns_rates_and_curvature_from_gradients_taken_for_constants(
+    algorithm: MamlSpec | MetaCurvatureSpec, task: Task
+) -> None:
+    learner, episode = small_learner(algorithm, task), padded_episode(task)
+    params = doubles(learner)
+    query = episode.support._replace(**episode.query._asdict())
+
+    def moved(given: Params, before: Params, gradients: Params, step: int) -> dict[str, Tensor]:
+        """As the papers write a step."""
+        after = {}
+        for name, gradient in gradients.items():
+            if isinstance(algorithm, MetaCurvatureSpec):
+                for axis in range(gradient.dim()):
+                    matrix = given[f"curvature.{name}.{axis}"]
+                    gradient = torch.tensordot(matrix, gradient.movedim(axis, 0), dims=1).movedim(0, axis)
+                after[name] = before[name] - 0.1 * gradient
+            else:
+                rate = given[f"rates.{name}"]
+                rate = rate[step] if algorithm.learned_rates == "per_step" else rate
+                after[name] = before[name] - 0.1 * rate * gradient
+        return after
+
+    names = [name for name in params if not name.startswith(("rates.", "curvature."))]
+    there, taken = {name: params[name] for name in names}, []
+    for step in range(2):
+        loss = learner.loss_on(episode.support, params)  # type: ignore[attr-defined]
+        taken.append(torch.func.grad(loss)(there))
+        there = moved(params, there, taken[-1], step)
+
+    def frozen(given: Params) -> Tensor:
+        adapted = {name: given[name] for name in names}
+        for step, gradients in enumerate(taken):
+            adapted = moved(given, adapted, gradients, step)
+        return learner.support_loss(given, adapted, query)
+
+    expected = finite_differences(frozen, params)
+    assert relative_difference(meta_gradient(learner, params, episode), expected) < CLOSE
 
 
 @BOTH
