@@ -39,7 +39,7 @@ def evaluate(
     innerloop evaluate functions@1 --episodes 600 --picture functions.png
     """
     if picture is not None:
-        _check_plots()
+        _check_picture(picture)
     with connect(url) as client:
         job = wait_for(client.evaluate(model, episodes, seed=seed, dataset=dataset))
     if picture is not None:
@@ -59,14 +59,19 @@ def evaluate(
         print(f"drawn in {picture}")
 
 
-def _check_plots() -> None:
+def _check_picture(path: Path) -> None:
     """Before the service works for minutes, and not after."""
     try:
-        import matplotlib  # noqa: F401
+        from matplotlib import figure
     except ImportError as error:
         raise InvalidInput(
             "--picture needs matplotlib: pip install matplotlib (the extra `plots`)"
         ) from error
+    kinds = figure.Figure().canvas.get_supported_filetypes()
+    if path.suffix.lower().removeprefix(".") not in kinds:
+        raise InvalidInput(f"--picture {path}: end its name in one of .{', .'.join(sorted(kinds))}")
+    if not path.parent.is_dir():
+        raise InvalidInput(f"--picture {path}: there is no folder {path.parent}")
 
 
 def _title(job: "Job") -> str:

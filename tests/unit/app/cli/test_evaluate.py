@@ -93,3 +93,14 @@ def test_without_matplotlib_nothing_is_begun(innerloop, service, tmp_path, monke
     error = innerloop("evaluate", "letters", "--picture", tmp_path / "a.png", status=1)
     assert "pip install matplotlib" in error
     assert service.seen == []
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("a.foo", ".png"), ("a", ".png"), ("nowhere/a.png", "there is no folder")]
+)
+def test_a_picture_that_cannot_be_written_is_said_before_anything_is_begun(
+    innerloop, service, tmp_path, name, words
+):
+    pytest.importorskip("matplotlib")
+    assert words in innerloop("evaluate", "letters", "--picture", tmp_path / name, status=1)
+    assert service.seen == []
