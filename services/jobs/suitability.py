@@ -16,6 +16,7 @@ from models.spec import (
     PriorFittedSpec,
     RowTransformerSpec,
     Signature,
+    TablesSpec,
     TableTransformerSpec,
     Task,
     signature_of,
@@ -121,12 +122,17 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
             "/learner/network/name",
             "prior_fitted goes with row_transformer or table_transformer, and neither with any other",
         )
+    elif isinstance(config.tasks, TablesSpec) and not of_tables:
+        yield Fault(
+            "/learner/algorithm/name",
+            "some of these tables have missing values, which prior_fitted alone takes",
+        )
     if isinstance(network, EncoderSpec) and network.is_tuned:
         yield from _tuning_faults(config, signature)
     if config.training.outer is not None and signature.task != "policy":
         yield Fault("/training/outer", "only policies have a choice of outer steps: leave it out")
-    if config.training.pretrain is not None and signature.task == "policy":
-        yield Fault("/training/pretrain", "policies are not pretrained: leave it out")
+    if config.training.pretrain is not None:
+        yield from _pretrain_faults(config, signature)
     if isinstance(config.training.outer, LifetimeSpec) and config.training.meta_batch_size != 1:
         yield Fault("/training/meta_batch_size", "a lifetime has one task at a time: set it to 1")
     if signature.task not in algorithm.tasks:
@@ -170,6 +176,23 @@ def _group_faults(tasks: GroupSpec, traits: Traits) -> Iterator[Fault]:
         yield Fault("/tasks/min_shot", f"min_shot {tasks.min_shot} is above max_shot {tasks.max_shot}")
 
 
+def _pretrain_faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]:
+    algorithm, network = config.learner.algorithm, config.learner.network
+    why = ""
+    if signature.task == "policy":
+        why = "policies are not pretrained"
+    elif isinstance(network, EncoderSpec) and network.is_tuned:
+        why = "a tuned encoder was pretrained by others"
+    elif isinstance(algorithm, PriorFittedSpec):
+        why = "prior_fitted's network answers only from a support set, so there is nothing to pretrain"
+    elif algorithm.further_inputs:
+        why = "this algorithm's network has inputs of its own, so it cannot be pretrained apart from it"
+    elif config.learner.members > 1:
+        why = "the members of an ensemble would all begin with the same network"
+    if why:
+        yield Fault("/training/pretrain", f"{why}: leave it out")
+
+
 def _tuning_faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]:
     pointer, algorithm = "/learner/network/tuning", config.learner.algorithm
     if not signature.is_text:
@@ -178,8 +201,6 @@ def _tuning_faults(config: MetaTrainingConfig, signature: Signature) -> Iterator
         yield Fault(pointer, "a tuned encoder is the same for all tasks: use auto, protonet or ridge")
     if config.learner.members > 1:
         yield Fault("/learner/members", "the members of an ensemble would each need an encoder of their own")
-    if config.training.pretrain is not None:
-        yield Fault("/training/pretrain", "a tuned encoder was pretrained by others: leave it out")
     if isinstance(config.tasks, LabelledSpec) and config.tasks.dropout:
         yield Fault("/tasks/dropout", "tokens have no mean to become: dropout is for features")
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from models.training.config import MetaTrainingConfig
+from models.training.config import MetaTrainingConfig, PretrainSpec
 from services.errors import Invalid
 from services.jobs.suitability import Traits
 from tests.unit.services.jobs.configurations import (
@@ -109,6 +109,37 @@ def test_more_ways_in_training_need_an_algorithm_without_an_output_for_each() ->
     with pytest.raises(Invalid) as refused:
         check(config(MLP, labelled(train_ways=10), "maml"), VECTORS)
     assert [fault.pointer for fault in refused.value.faults] == ["/tasks/train_ways"]
+
+
+TABLES = {"family": "tables", "columns": 6}
+ROWS = {"name": "row_transformer"}
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "network", "tasks", "learner"),
+    [
+        ("prior_fitted", ROWS, TABLES, {}),
+        ("cavia", MLP, {"family": "sinusoid"}, {}),
+        ("maml", MLP, {"family": "sinusoid"}, {"members": 2}),
+    ],
+)
+def test_what_cannot_be_pretrained_is_said_at_once(
+    algorithm: str, network: dict[str, Any], tasks: dict[str, Any], learner: dict[str, Any]
+) -> None:
+    plain = config(network, tasks, algorithm)
+    plain = msgspec.structs.replace(plain, learner=msgspec.structs.replace(plain.learner, **learner))
+    check(plain, None)
+    training = msgspec.structs.replace(plain.training, pretrain=PretrainSpec())
+    with pytest.raises(Invalid, match="leave it out") as refused:
+        check(msgspec.structs.replace(plain, training=training), None)
+    assert [fault.pointer for fault in refused.value.faults] == ["/training/pretrain"]
+
+
+@pytest.mark.parametrize("algorithm", ["maml", "protonet"])
+def test_tables_with_gaps_are_for_the_prior_fitted(algorithm: str) -> None:
+    with pytest.raises(Invalid, match="missing values") as refused:
+        check(config(MLP, TABLES, algorithm), None)
+    assert [fault.pointer for fault in refused.value.faults] == ["/learner/algorithm/name"]
 
 
 def test_views_are_of_images() -> None:
