@@ -131,8 +131,7 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
         yield from _tuning_faults(config, signature)
     if config.training.outer is not None and signature.task != "policy":
         yield Fault("/training/outer", "only policies have a choice of outer steps: leave it out")
-    if config.training.pretrain is not None:
-        yield from _pretrain_faults(config, signature)
+    yield from _pretrain_faults(config, signature)
     if isinstance(config.training.outer, LifetimeSpec) and config.training.meta_batch_size != 1:
         yield Fault("/training/meta_batch_size", "a lifetime has one task at a time: set it to 1")
     if signature.task not in algorithm.tasks:
@@ -177,8 +176,7 @@ def _group_faults(tasks: GroupSpec, traits: Traits) -> Iterator[Fault]:
 
 
 def _pretrain_faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]:
-    algorithm, network = config.learner.algorithm, config.learner.network
-    why = ""
+    algorithm, network, why = config.learner.algorithm, config.learner.network, ""
     if signature.task == "policy":
         why = "policies are not pretrained"
     elif isinstance(network, EncoderSpec) and network.is_tuned:
@@ -189,7 +187,7 @@ def _pretrain_faults(config: MetaTrainingConfig, signature: Signature) -> Iterat
         why = "this algorithm's network has inputs of its own, so it cannot be pretrained apart from it"
     elif config.learner.members > 1:
         why = "the members of an ensemble would all begin with the same network"
-    if why:
+    if why and config.training.pretrain is not None:
         yield Fault("/training/pretrain", f"{why}: leave it out")
 
 

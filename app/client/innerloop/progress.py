@@ -86,7 +86,10 @@ def meta_test(job: JobResponse) -> str | None:
     scores = job.metrics.get("meta_test")
     if job.status != "succeeded" or not isinstance(scores, dict):
         return None
-    of = "held-out classes" if job.config.get("tasks", {}).get("family") == "labelled" else "fresh tasks"
+    tasks = job.config.get("tasks", {})
+    of = "held-out tasks" if tasks.get("dataset") else "fresh tasks"
+    if tasks.get("family") == "labelled" and not tasks.get("within_task"):
+        of = "held-out classes"
     episodes = job.config.get("training", {}).get("test_episodes")
     counted = f"{episodes} episodes of {of}" if episodes else of
     said = []
@@ -99,6 +102,12 @@ def meta_test(job: JobResponse) -> str | None:
         if "coverage" in scores:
             said.append(f"{scores['coverage']:.0%} of targets within 2 std")
         said.append(f"squared error {scores['loss']:.3g} ± {scores.get('loss_ci95', 0.0):.2g}")
+    elif "return_step_0" in scores:
+        steps = [name for name in scores if name.startswith("return_step_") and not name.endswith("_ci95")]
+        last = max(steps, key=lambda name: int(name.removeprefix("return_step_")))
+        number = last.removeprefix("return_step_")
+        said.append(f"return {scores['return_step_0']:.3g} before any inner step")
+        said.append(f"{scores[last]:.3g} ± {scores.get(f'{last}_ci95', 0.0):.2g} after {number}")
     return f"{job.model}: meta-test {', '.join(said)} (95 % interval, {counted})" if said else None
 
 

@@ -47,28 +47,49 @@ def test_the_loss_has_its_name(metrics, name):
 
 
 @pytest.mark.parametrize(
-    ("scores", "family", "said"),
+    ("scores", "tasks", "said"),
     [
         (
             {"loss": 1.0, "accuracy": 0.6114, "accuracy_ci95": 0.0082},
-            "labelled",
+            {"family": "labelled", "dataset": "ds_1"},
             "functions: meta-test accuracy 61.1% ± 0.8% (95 % interval, 600 episodes of held-out classes)",
         ),
         (
             {"loss": 0.01234, "loss_ci95": 0.0012},
-            "sinusoid",
+            {"family": "sinusoid"},
             "functions: meta-test squared error 0.0123 ± 0.0012 (95 % interval, 600 episodes of fresh tasks)",
         ),
         (
             {"loss": 56.4, "loss_ci95": 28.0, "nll": 0.36, "nll_ci95": 0.05, "coverage": 0.954},
-            "functions",
+            {"family": "functions"},
             "functions: meta-test nll 0.36 ± 0.05, 95% of targets within 2 std, squared error 56.4 ± 28 "
+            "(95 % interval, 600 episodes of fresh tasks)",
+        ),
+        (
+            {"loss": 0.01234, "loss_ci95": 0.0012},
+            {"family": "grouped", "dataset": "ds_1"},
+            "functions: meta-test squared error 0.0123 ± 0.0012 (95 % interval, 600 episodes of held-out tasks)",
+        ),
+        (
+            {"loss": 1.0, "accuracy": 0.6114, "accuracy_ci95": 0.0082},
+            {"family": "labelled", "dataset": "ds_1", "within_task": True},
+            "functions: meta-test accuracy 61.1% ± 0.8% (95 % interval, 600 episodes of held-out tasks)",
+        ),
+        (
+            {
+                "return_step_0": -40.41,
+                "return_step_2": -5.0,
+                "return_step_10": -3.33,
+                "return_step_10_ci95": 0.61,
+            },
+            {"family": "navigation"},
+            "functions: meta-test return -40.4 before any inner step, -3.33 ± 0.61 after 10 "
             "(95 % interval, 600 episodes of fresh tasks)",
         ),
     ],
 )
-def test_the_end_tells_the_meta_test(scores, family, said):
-    config = {"tasks": {"family": family}, "training": {"test_episodes": 600}}
+def test_the_end_tells_the_meta_test(scores, tasks, said):
+    config = {"tasks": tasks, "training": {"test_episodes": 600}}
     ended = job(status="succeeded", metrics={"meta_test": scores}, config=config)
     for stream in (Terminal(), io.StringIO()):
         with display(stream) as show:
