@@ -1,5 +1,6 @@
 """`innerloop evaluate`: test a version as a background job of the service, and show what came of it."""
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -86,7 +87,7 @@ def _title(job: "Job") -> str:
 def _scores(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for name, value in metrics.items():
         # A policy's returns are all in the table by steps.
-        if isinstance(value, int | float) and not name.startswith("return_") and not name.endswith("_ci95"):
+        if f"{name}_ci95" in metrics and not name.startswith("return_"):
             yield name.replace("_", " "), _number(name, value), f"± {_number(name, metrics[f'{name}_ci95'])}"
     calibration = metrics.get("calibration")
     if calibration:
@@ -105,5 +106,7 @@ def _table(name: str, rows: list[dict[str, Any]]) -> tuple[list[str], list[list[
     return [name, *scores], cells
 
 
-def _number(name: str, value: float) -> str:
+def _number(name: str, value: float | None) -> str:
+    """What is not finite is null in JSON."""
+    value = math.nan if value is None else value
     return f"{value:.2%}" if name in _SHARES else f"{value:.4g}"

@@ -38,8 +38,9 @@ def draw(metrics: Mapping[str, Any], title: str, path: Path) -> None:
 
 def _curve(axes: Any, by: str, rows: list[dict[str, float]]) -> None:
     score = next(name for name in _TITLES if name in rows[0])
+    rows = [row for row in rows if row[score] is not None]  # null: it was not finite
     at, values = [row[by] for row in rows], [row[score] for row in rows]
-    spread = [row[f"{score}_ci95"] for row in rows]
+    spread = [row[f"{score}_ci95"] or 0.0 for row in rows]
     axes.fill_between(
         at,
         [value - half for value, half in zip(values, spread, strict=True)],
@@ -53,7 +54,7 @@ def _curve(axes: Any, by: str, rows: list[dict[str, float]]) -> None:
     axes.set_title(f"{_TITLES[score]} by {by}")
     axes.set_xlabel(_AXES[by])
     axes.set_xticks(at)
-    if score == "loss" and min(values) > 0 and max(values) > 20 * min(values):
+    if score == "loss" and values and min(values) > 0 and max(values) > 20 * min(values):
         axes.set_yscale("log")
     axes.legend(loc="best")
 

@@ -36,6 +36,7 @@ class Calibration:
             self._kind = "confidence"
             logits_MQN, labels_MQ = outputs["logits"].double(), query.targets
             sure_MQ, said_MQ = logits_MQN.softmax(-1).max(-1)
+            real_MQ = real_MQ & sure_MQ.isfinite()
             self._count_answers(sure_MQ[real_MQ].cpu(), (said_MQ == labels_MQ)[real_MQ].cpu())
         elif "std" in outputs:
             self._kind = "intervals"
@@ -61,7 +62,7 @@ class Calibration:
         mean distance of the two over answers. `intervals`: nominal and observed shares of targets within central
         intervals, and the error is the mean distance over the levels.
         """
-        if self._kind == "confidence":
+        if self._kind == "confidence" and self._count.any():
             used = self._count > 0
             count, total = self._count[used], self._count.sum()
             expected, observed = self._expected[used] / count, self._right[used] / count

@@ -1,5 +1,6 @@
 """Shows a job's progress to a person: a rich bar on a terminal where rich is installed, plain lines elsewhere."""
 
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -86,6 +87,8 @@ def meta_test(job: JobResponse) -> str | None:
     scores = job.metrics.get("meta_test")
     if job.status != "succeeded" or not isinstance(scores, dict):
         return None
+    # What is not finite is null in JSON.
+    scores = {name: math.nan if value is None else value for name, value in scores.items()}
     tasks = job.config.get("tasks", {})
     of = "held-out tasks" if tasks.get("dataset") else "fresh tasks"
     if tasks.get("family") == "labelled" and not tasks.get("within_task"):

@@ -66,6 +66,11 @@ def test_the_loss_has_its_name(metrics, name):
             "(95 % interval, 600 episodes of fresh tasks)",
         ),
         (
+            {"loss": None, "loss_ci95": None},
+            {"family": "sinusoid"},
+            "functions: meta-test squared error nan ± nan (95 % interval, 600 episodes of fresh tasks)",
+        ),
+        (
             {"loss": 0.01234, "loss_ci95": 0.0012},
             {"family": "grouped", "dataset": "ds_1"},
             "functions: meta-test squared error 0.0123 ± 0.0012 (95 % interval, 600 episodes of held-out tasks)",

@@ -86,6 +86,20 @@ def test_a_picture_is_drawn_of_what_there_is(innerloop, service, tmp_path, metri
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
+def test_what_was_not_finite_is_shown_as_that(innerloop, service, tmp_path):
+    pytest.importorskip("matplotlib")
+    steps = [
+        {"steps": 1, "loss": 0.4, "loss_ci95": 0.1},
+        {"steps": 5, "loss": 3e30, "loss_ci95": None},
+        {"steps": 10, "loss": None, "loss_ci95": None},
+    ]
+    metrics = {"loss": None, "loss_ci95": None, "per_step": steps}
+    service.answers["GET /v1/jobs/job_1"] = _ended(metrics)
+    printed = innerloop("evaluate", "letters", "--picture", tmp_path / "a.png")
+    assert "nan ± nan" in printed
+    assert "3e+30 ± nan" in printed
+
+
 def test_without_matplotlib_nothing_is_begun(innerloop, service, tmp_path, monkeypatch):
     import sys
 

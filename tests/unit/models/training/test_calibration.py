@@ -56,3 +56,14 @@ def test_an_answer_that_does_not_say_how_sure_it_is_has_none() -> None:
     calibration = Calibration()
     calibration.add({"mean": torch.zeros(1, 2, 1)}, _asked(torch.zeros(1, 2, 1)))
     assert calibration.report() is None
+
+
+def test_answers_that_are_no_numbers_are_not_counted() -> None:
+    calibration = Calibration()
+    query = QuerySet(torch.zeros(1, 2, 1), torch.zeros(1, 2, dtype=torch.int64), torch.ones(1, 2))
+    calibration.add({"logits": torch.full((1, 2, 3), torch.nan)}, query)
+    assert calibration.report() is None
+    calibration.add({"logits": torch.tensor([[[9.0, 0, 0], [torch.nan] * 3]])}, query)
+    report = calibration.report()
+    assert report is not None
+    assert [one["count"] for one in report["bins"]] == [1]
