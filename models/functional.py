@@ -158,6 +158,13 @@ def cross_entropy(logits: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
     return -masked_mean(picked.clamp(min=-1e4), mask)
 
 
+def answer_loss(answer: Params, targets: Tensor, mask: Tensor) -> Tensor:
+    """The mean loss of what a learner predicts, a scalar: cross-entropy of `logits`, or squared error of `mean`."""
+    if "logits" in answer:
+        return cross_entropy(answer["logits"], targets, mask)
+    return squared_error(answer["mean"], targets, mask)
+
+
 def accuracy(logits: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
     """Share of the examples where `mask` [E] is 1 whose largest logit [E, N] is the target's; a scalar."""
     return masked_mean((logits.argmax(-1) == targets).to(logits.dtype), mask)

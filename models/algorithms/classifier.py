@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from torch import Generator, Tensor
 
 from models.episode import Episode, SupportSet
-from models.functional import Network, Params, accuracy, cross_entropy
+from models.functional import Network, Params, accuracy, answer_loss, cross_entropy
 from models.spec import Task
 
 
@@ -32,8 +32,8 @@ class Classifier(ABC):
     ) -> dict[str, Tensor]: ...
 
     def support_loss(self, meta_params: Params, adapted_params: Params, support: SupportSet) -> Tensor:
-        logits = self.predict(meta_params, adapted_params, support.inputs)["logits"]
-        return cross_entropy(logits, support.targets, support.mask)
+        answer = self.predict(meta_params, adapted_params, support.inputs)
+        return answer_loss(answer, support.targets, support.mask)
 
     def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
         query = episode.query

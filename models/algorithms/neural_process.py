@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import softplus
 
 from models.episode import Episode, SupportSet
-from models.functional import Network, Params, masked_mean, squared_error
+from models.functional import Network, Params, answer_loss, masked_mean, squared_error
 from models.spec import Task
 
 # Keeps the distribution proper however well meta-training comes to predict.
@@ -65,8 +65,8 @@ class NeuralProcess(ABC):
         return {"mean": mean_QT, "std": SMALLEST_STD + softplus(raw_QT)}
 
     def support_loss(self, meta_params: Params, adapted_params: Params, support: SupportSet) -> Tensor:
-        outputs = self.predict(meta_params, adapted_params, support.inputs)
-        return squared_error(outputs["mean"], support.targets, support.mask)
+        answer = self.predict(meta_params, adapted_params, support.inputs)
+        return answer_loss(answer, support.targets, support.mask)
 
     def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
         """The query's mean negative log predictive density, in nats an example; `loss` is its squared error."""

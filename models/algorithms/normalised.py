@@ -5,7 +5,7 @@ from torch import Generator, Tensor
 
 from models.algorithms.learner import MetaLearner
 from models.episode import Episode, SupportSet
-from models.functional import Params, squared_error
+from models.functional import Params, answer_loss
 from models.spec import Task
 
 _PREFIX = "normal."
@@ -53,7 +53,7 @@ class Normalised:
     def support_loss(self, meta_params: Params, adapted_params: Params, support: SupportSet) -> Tensor:
         """In the targets' own units."""
         answer = self.predict(meta_params, adapted_params, support.inputs)
-        return squared_error(answer["mean"], support.targets, support.mask)
+        return answer_loss(answer, support.targets, support.mask)
 
     def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
         return self.learner.meta_loss(meta_params, self.encode(episode))

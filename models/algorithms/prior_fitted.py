@@ -15,10 +15,10 @@ from models.functional import (
     Params,
     TableNetwork,
     accuracy,
+    answer_loss,
     cross_entropy,
     masked_mean,
     one_hot,
-    squared_error,
 )
 from models.spec import Task
 
@@ -99,9 +99,7 @@ class PriorFitted:
 
     def support_loss(self, meta_params: Params, adapted_params: Params, support: SupportSet) -> Tensor:
         answer = self.predict(meta_params, adapted_params, support.inputs)
-        if self.task == "classification":
-            return cross_entropy(answer["logits"], support.targets, support.mask)
-        return squared_error(answer["mean"], support.targets, support.mask)
+        return answer_loss(answer, support.targets, support.mask)
 
     def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy, or the negative log density in deviations of the labelled targets, on the query.

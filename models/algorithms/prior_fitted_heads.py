@@ -18,7 +18,7 @@ from models.algorithms.table_heads import HEADS, Rows, fit, kernels
 from models.algorithms.table_relevance import relevance
 from models.algorithms.table_tokens import GAIN, OF_HEAD, row_numbers
 from models.episode import Episode, SupportSet
-from models.functional import Params, RowNetwork, accuracy, cross_entropy, masked_mean, one_hot, squared_error
+from models.functional import Params, RowNetwork, accuracy, answer_loss, cross_entropy, masked_mean, one_hot
 from models.spec import Task
 
 # Numbers of a table's own size.
@@ -115,9 +115,7 @@ class PriorFittedHeads:
 
     def support_loss(self, meta_params: Params, adapted_params: Params, support: SupportSet) -> Tensor:
         answer = self.predict(meta_params, adapted_params, support.inputs)
-        if self.task == "classification":
-            return cross_entropy(answer["logits"], support.targets, support.mask)
-        return squared_error(answer["mean"], support.targets, support.mask)
+        return answer_loss(answer, support.targets, support.mask)
 
     def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy; or the negative log density (Student's t) in deviations of the labelled targets, and half

@@ -9,7 +9,7 @@ from torch.nn import functional
 from models.algorithms.ensemble import mean_log_probabilities
 from models.algorithms.learner import MetaLearner
 from models.episode import Episode, SupportSet
-from models.functional import Params, cross_entropy, squared_error
+from models.functional import Params, answer_loss
 from models.spec import Task
 
 # How far a view is from the image: parts of its side, degrees, and the logarithm of its size.
@@ -62,9 +62,7 @@ class Views:
 
     def support_loss(self, meta_params: Params, adapted_params: Params, support: SupportSet) -> Tensor:
         answer = self.predict(meta_params, adapted_params, support.inputs)
-        if self.task == "classification":
-            return cross_entropy(answer["logits"], support.targets, support.mask)
-        return squared_error(answer["mean"], support.targets, support.mask)
+        return answer_loss(answer, support.targets, support.mask)
 
     def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
         return self.learner.meta_loss(meta_params, episode)
