@@ -64,6 +64,8 @@ def job_draft(
     """
     file = dict(_read(config)) if config else {}
     publish = file.pop("publish", {})
+    if file.pop("type", "meta_training") != "meta_training":
+        raise InvalidInput(f"{config}: this trains; a version is tested by `innerloop evaluate`")
     known = {"model", "recipe", "overrides", "learner", "tasks", "training"}
     if unknown := sorted(set(file) - known):
         raise InvalidInput(f"{config}: unknown {', '.join(unknown)}; a job has {', '.join(sorted(known))}")

@@ -81,7 +81,7 @@ def _without_copies(spec: LabelledSpec, train: Stock, test: Stock, contents: Arr
     copies = int((~kept_E).sum())
     if not copies:
         return train, 0
-    kept = kept_E.split([len(rows) for rows in train.rows])
+    kept = torch.split(kept_E, [len(rows) for rows in train.rows])
     fresh = [rows[marks] for rows, marks in zip(train.rows, kept, strict=True)]
     enough = torch.tensor([len(rows) >= spec.fewest_shots + spec.n_query for rows in fresh])
     return _select(Stock(tuple(fresh), train.pools, train.labels), enough), copies

@@ -50,7 +50,7 @@ def test_configurations_come_from_files(tmp_path):
         "training": {"seed": 4},
     }
     path = tmp_path / "job.toml"
-    path.write_text('recipe = "functions"\n[overrides.training]\nseed = 3\n')
+    path.write_text('type = "meta_training"\nrecipe = "functions"\n[overrides.training]\nseed = 3\n')
     draft = job_draft(None, "mine", "champion", ["training.schedule=cosine"], path)
     assert draft == {
         "model": "mine",
@@ -68,6 +68,7 @@ def test_configurations_come_from_files(tmp_path):
         ("functions", ["training.iterations"], None, "write section.name=value"),
         (None, [], '{"learner": {}}', "name with --model"),
         (None, [], '{"nope": 1}', "unknown nope"),
+        (None, [], '{"type": "evaluation", "model": "m"}', "innerloop evaluate"),
         (None, [], "{", "cannot be read"),
         (None, [], "[]", "has to be an object"),
         (
