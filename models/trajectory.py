@@ -11,7 +11,6 @@ depend on padding.
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 
@@ -27,17 +26,6 @@ class Trajectories(NamedTuple):
     terminated: Tensor  # float32 [R], 1 = the task ended it, 0 = it was cut off
     log_probs: Tensor  # float32 [R, L], of each action under the policy that sampled it; 0 where not known
     known: Tensor  # float32 [R], 1 = `log_probs` are known
-
-
-def no_trajectories(observation_width: int, action_width: int | None) -> Trajectories:
-    """The support of no trajectories (R = 0, L = 1), which leaves a policy as it is; None for discrete actions."""
-    actions = (
-        torch.zeros(0, 1, dtype=torch.int64) if action_width is None else torch.zeros(0, 1, action_width)
-    )
-    empty = torch.zeros(0, 1)
-    return Trajectories(
-        torch.zeros(0, 1, observation_width), actions, empty, empty, empty[:, 0], empty, empty[:, 0]
-    )
 
 
 def returns(trajectories: Trajectories) -> Tensor:

@@ -19,7 +19,7 @@ from models.spec import (
     Signature,
     SurrogateName,
 )
-from models.trajectory import Trajectories, no_trajectories, returns
+from models.trajectory import Trajectories, returns
 from tests.unit.models.algorithms.finite_differences import finite_differences, relative_difference
 
 BOX = BoxSpace(shape=(2,), low=-0.1, high=0.1)
@@ -88,10 +88,12 @@ def test_padding_and_batch_mates_change_nothing(space: ActionSpace, surrogate: S
 
 
 def test_no_trajectories_leave_the_policy_as_it_is() -> None:
-    for space, width in ((BOX, 2), (ARMS, None)):
+    empty = torch.zeros(0, 1)
+    for space, actions in ((BOX, torch.zeros(0, 1, 2)), (ARMS, empty.long())):
         of = learner(space)
         params = start(of)
-        after = of.adapt(params, no_trajectories(2, width))
+        none = Trajectories(torch.zeros(0, 1, 2), actions, empty, empty, empty[:, 0], empty, empty[:, 0])
+        after = of.adapt(params, none)
         assert all(torch.equal(after[name], params[name]) for name in params)
 
 
