@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 import torch
 from torch import Tensor
 
 from models.algorithms.learner import MetaLearner
+from models.algorithms.prior_fitted import PriorFitted
+from models.algorithms.prior_fitted_heads import PriorFittedHeads
 from models.build import build_learner
 from models.episode import SupportSet
 from models.spec import (
@@ -17,6 +20,7 @@ from models.spec import (
     BoilSpec,
     CaviaSpec,
     CnpSpec,
+    ColumnSpec,
     ImamlSpec,
     LearnerSpec,
     LocalMatchingSpec,
@@ -88,22 +92,32 @@ LEARNERS: dict[str, tuple[AlgorithmSpec, Signature]] = {
 Draw = Callable[..., SupportSet]
 
 
-# What wraps an algorithm, and its other network: each a learner of its own.
-FURTHER: dict[str, LearnerSpec] = {
-    "ensemble": LearnerSpec(algorithm=RidgeSpec(), network=SMALL, members=2),
-    "normalised": LearnerSpec(
-        algorithm=MamlSpec(inner_steps=2, inner_lr=0.05), network=SMALL, normalise=True
-    ),
-    "prior-fitted-rows": LearnerSpec(
-        algorithm=PriorFittedSpec(), network=RowTransformerSpec(width=8, layers=2, heads=2, rows=16)
-    ),
+NUMBER = Signature(inputs=REGRESSION.inputs, targets=TensorSpec(datatype="FP32", shape=(-1, 1)))
+TABLE = msgspec.structs.replace(
+    REGRESSION,
+    columns=(ColumnSpec(mean=1.0, scale=2.0), ColumnSpec(categories=("x", "y")), ColumnSpec()),
+    target_columns=(ColumnSpec(mean=-1.0, scale=3.0), ColumnSpec()),
+)
+MAML = MamlSpec(inner_steps=2, inner_lr=0.05)
+CELLS = TableTransformerSpec(width=8, layers=2, heads=2, summaries=3, rows=16)
+ROWS = RowTransformerSpec(width=8, layers=2, heads=2, rows=16)
+
+# What wraps an algorithm, and its other networks and targets: each a learner of its own.
+FURTHER: dict[str, tuple[LearnerSpec, Signature]] = {
+    "ensemble": (LearnerSpec(algorithm=RidgeSpec(), network=SMALL, members=2), CLASSIFICATION),
+    "ensemble-regression": (LearnerSpec(algorithm=RidgeSpec(), network=SMALL, members=2), REGRESSION),
+    "normalised": (LearnerSpec(algorithm=MAML, network=SMALL, normalise=True), REGRESSION),
+    "encoded": (LearnerSpec(algorithm=MAML, network=SMALL), TABLE),
+    "prior-fitted-rows": (LearnerSpec(algorithm=PriorFittedSpec(), network=ROWS), CLASSIFICATION),
+    "prior-fitted-rows-regression": (LearnerSpec(algorithm=PriorFittedSpec(), network=ROWS), NUMBER),
+    "prior-fitted-regression": (LearnerSpec(algorithm=PriorFittedSpec(), network=CELLS), NUMBER),
 }
 
 
 def network_of(algorithm: AlgorithmSpec) -> NetworkSpec:
     """A small network of the kind that an algorithm takes."""
     if isinstance(algorithm, PriorFittedSpec):
-        return TableTransformerSpec(width=8, layers=2, heads=2, summaries=3, rows=16)
+        return CELLS
     return SMALL
 
 
@@ -120,8 +134,7 @@ def learner(request: pytest.FixtureRequest) -> MetaLearner:
         algorithm, signature = LEARNERS[request.param]
         spec = LearnerSpec(algorithm=algorithm, network=network_of(algorithm))
     else:
-        spec = FURTHER[request.param]
-        signature = REGRESSION if spec.normalise else CLASSIFICATION
+        spec, signature = FURTHER[request.param]
     return build_learner(spec, signature, MAX_WAYS if signature.task == "classification" else None)
 
 
@@ -132,7 +145,8 @@ def draw_support() -> Draw:
     def draw(learner: MetaLearner, shots: int, ways: int, generator: torch.Generator) -> SupportSet:
         inputs = torch.randn(shots, D, generator=generator)
         if learner.task == "regression":
-            targets = torch.randn(shots, T, generator=generator)
+            width = 1 if isinstance(learner, PriorFitted | PriorFittedHeads) else T
+            targets = torch.randn(shots, width, generator=generator)
             return SupportSet(inputs, targets, torch.ones(shots), torch.ones(0))
         slots = torch.randint(ways, (shots,), generator=generator)
         return SupportSet(inputs, slots, torch.ones(shots), torch.ones(ways))
