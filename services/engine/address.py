@@ -35,6 +35,7 @@ class Address(NamedTuple):
 
 _BACKLOG = 128
 _MOST_PORT = 65535
+_KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}  # seconds, seconds, times
 
 
 def address_of(url: str) -> Address:
@@ -62,3 +63,7 @@ def at_once(connection: socket.socket) -> None:
     if connection.family != socket.AF_UNIX:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEEPALIVE.items():
+            # The kernel's own patience is two hours; not every one lets itself be told.
+            if hasattr(socket, option):
+                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
