@@ -43,7 +43,10 @@ def resolve(draft: Mapping[str, Any], recipes: Mapping[str, Recipe]) -> MetaTrai
     overrides = draft.get("overrides") or {}
     if not isinstance(overrides, Mapping):
         raise Invalid.at("/overrides", "must be an object")
-    return _convert(merged(document(recipe.config), _with_family(overrides)), "/overrides")
+    base = document(recipe.config)
+    # A recipe of tasks that come from a dataset says itself which family they are.
+    changes = overrides if "dataset" in base["tasks"] else _with_family(overrides)
+    return _convert(merged(base, changes), "/overrides")
 
 
 def document(config: msgspec.Struct) -> dict[str, Any]:

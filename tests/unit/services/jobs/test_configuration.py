@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.spec import LabelledSpec, MamlSpec, MlpSpec, RidgeSpec, SinusoidSpec
-from models.training.recipes import RECIPES
+from models.training.recipes import RECIPES, Recipe
 from services.errors import Fault, Invalid
-from services.jobs.configuration import merged, resolve
+from services.jobs.configuration import document, merged, resolve
 
 RECIPE_BY_NAME = {recipe.name: recipe for recipe in RECIPES}
 LEARNER = {"algorithm": {"name": "maml"}, "network": {"name": "mlp"}}
@@ -156,3 +156,18 @@ def test_merging_twice_is_merging_once(base: dict[str, Any], changes: dict[str, 
     once = merged(base, changes)
     assert merged(once, changes) == once
     assert set(once) == set(base) | set(changes)
+
+
+OF_A_DATASET = [recipe for recipe in RECIPES if "dataset" in document(recipe.config)["tasks"]]
+
+
+@pytest.mark.parametrize("recipe", OF_A_DATASET, ids=lambda recipe: recipe.name)
+def test_a_dataset_named_to_a_recipe_that_needs_one_changes_nothing_else(recipe: Recipe) -> None:
+    base = document(recipe.config)
+    config = resolve({"recipe": recipe.name, "overrides": {"tasks": {"dataset": "ds_1"}}}, RECIPE_BY_NAME)
+    assert document(config) == {**base, "tasks": {**base["tasks"], "dataset": "ds_1"}}
+
+
+def test_a_dataset_named_to_a_recipe_of_functions_makes_its_tasks_labelled_ones() -> None:
+    config = resolve({"recipe": "functions", "overrides": {"tasks": {"dataset": "ds_1"}}}, RECIPE_BY_NAME)
+    assert isinstance(config.tasks, LabelledSpec)
