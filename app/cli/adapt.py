@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.examples import Examples, parse_values, read_examples
+from app.cli.columns import METADATA, ModelColumns, of_model
+from app.cli.examples import Examples, is_csv, parse_values, read_examples
 from app.cli.options import Json, Url, connect
 from app.cli.output import print_details, print_json
 from innerloop import InnerloopError, InvalidInput, NotFound
@@ -26,7 +27,8 @@ def adapt(
         typer.Option("--file", "-f", help="A csv, json or npz file, or a folder or zip of class folders."),
     ] = None,
     inputs: Annotated[
-        str | None, typer.Option(help="csv: input columns, comma-separated; all others unless given.")
+        str | None,
+        typer.Option(help="csv: input columns, comma-separated; the model's, else all others, unless given."),
     ] = None,
     target: Annotated[str | None, typer.Option(help="csv: the target column; `target` unless given.")] = None,
     option: Annotated[
@@ -44,11 +46,22 @@ def adapt(
 
     innerloop adapt letters --file my-classes/
     """
-    examples = _examples(x, y, file, inputs, target)
+    options = parse_options(option)
+    if file is not None and (x or y):
+        raise InvalidInput("give either --file or --x and --y")
     with connect(url) as client:
+        columns = of_model(client, model) if is_csv(file) else ModelColumns()
+        examples = _examples(x, y, file, inputs, target, columns)
+        # A base for any table has no names of its own, and a query has to have these columns in this order.
+        metadata = {METADATA: examples.columns} if columns.width else None
         try:
             made = client.adapt(
-                model, examples.inputs, examples.targets, options=parse_options(option), ttl_seconds=ttl
+                model,
+                examples.inputs,
+                examples.targets,
+                options=options,
+                ttl_seconds=ttl,
+                metadata=metadata,
             )
         except NotFound as error:
             raise InnerloopError(f"{error}; {_way_out(model, client)}") from error
@@ -99,12 +112,15 @@ def json_or_text(value: str) -> Any:
 
 
 def _examples(
-    x: str | None, y: str | None, file: Path | None, inputs: str | None, target: str | None
+    x: str | None,
+    y: str | None,
+    file: Path | None,
+    inputs: str | None,
+    target: str | None,
+    columns: ModelColumns,
 ) -> Examples:
     if file is not None:
-        if x or y:
-            raise InvalidInput("give either --file or --x and --y")
-        return read_examples(file, inputs, target, labelled=True)
+        return read_examples(file, inputs, target, columns, labelled=True)
     if not x or not y:
         raise InvalidInput("give --x and --y, or --file")
     return Examples(parse_values(x, "--x"), parse_values(y, "--y"))

@@ -1,10 +1,11 @@
 """Examples as the command line gives them: numbers or texts after an option, or a csv, json, npz or image file."""
 
-import csv
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from app.cli.columns import ModelColumns
+from app.cli.csv_files import read_csv, scalar
 from app.cli.image_files import holds_images, labels_of, read_images
 from innerloop import InvalidInput
 
@@ -12,12 +13,13 @@ from innerloop import InvalidInput
 class Examples(NamedTuple):
     """`targets` is None where only inputs were given. Values as the client takes them.
 
-    `names` says of images which file each one is.
+    `names` says of images which file each one is; `columns` of a csv file which columns the inputs are from.
     """
 
     inputs: Any
     targets: Any
     names: list[str] | None = None
+    columns: list[str] | None = None
 
 
 def parse_values(given: str, option: str) -> list[Any]:
@@ -33,27 +35,42 @@ def parse_values(given: str, option: str) -> list[Any]:
         return values
     if ";" in given:
         rows = [row for row in given.split(";") if row.strip()]
-        return [[_scalar(cell) for cell in row.split(",")] for row in rows]
-    values = [_scalar(cell) for cell in given.split(",") if cell.strip()]
+        return [[scalar(cell) for cell in row.split(",")] for row in rows]
+    values = [scalar(cell) for cell in given.split(",") if cell.strip()]
     if not values:
         raise InvalidInput(f"{option} is empty")
     return values
 
 
-def read_examples(path: Path, inputs: str | None, target: str | None, *, labelled: bool) -> Examples:
+def is_csv(path: Path | None) -> bool:
+    """Whether a model's columns matter to reading it."""
+    return path is not None and path.suffix.lower() == ".csv"
+
+
+def read_examples(
+    path: Path,
+    inputs: str | None,
+    target: str | None,
+    columns: ModelColumns = ModelColumns(),
+    *,
+    labelled: bool,
+) -> Examples:
     """From a file, by its suffix.
 
-    csv: `inputs` names columns (comma-separated; all but the target unless given) and `target` one (`target`
-    unless given); a single input column may hold texts. json and npz: the members `inputs` and, where labelled,
-    `targets`. Images: a folder or zip of them, where labelled in one folder a class; without labels a single one
-    will do.
+    csv: `inputs` names columns (comma-separated; unless given those of the model, where it knows theirs, else all
+    but the target) and `target` one (`target` unless given); a single input column may hold texts. json and npz:
+    the members `inputs` and, where labelled, `targets`. Images: a folder or zip of them, where labelled in one
+    folder a class; without labels a single one will do.
     """
     if holds_images(path):
         _only_for_tables(path, inputs, target)
         images = read_images(path)
         labels = labels_of(images, path) if labelled else None
         return Examples([image.content for image in images], labels, [str(image.path) for image in images])
-    readers = {".csv": _from_csv, ".json": _from_json, ".npz": _from_npz}
+    if is_csv(path):
+        found_inputs, targets, names = read_csv(path, inputs, target, columns, labelled=labelled)
+        return Examples(found_inputs, targets, columns=names)
+    readers = {".json": _from_json, ".npz": _from_npz}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise InvalidInput(
@@ -63,39 +80,6 @@ def read_examples(path: Path, inputs: str | None, target: str | None, *, labelle
     if labelled and found.targets is None:
         raise InvalidInput(f"{path.name} has no targets")
     return found
-
-
-def _scalar(cell: str) -> int | float | str:
-    cell = cell.strip()
-    for number in (int, float):
-        try:
-            return number(cell)
-        except ValueError:
-            continue
-    return cell
-
-
-def _from_csv(path: Path, inputs: str | None, target: str | None) -> Examples:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    if not rows:
-        raise InvalidInput(f"{path.name} has no rows below its header")
-    columns = list(rows[0])
-    target = target or "target"
-    wanted = [name.strip() for name in inputs.split(",")] if inputs else [c for c in columns if c != target]
-    for name in wanted:
-        if name not in columns:
-            raise InvalidInput(f"{path.name} has no column {name!r}; it has {', '.join(columns)}")
-    targets = [_scalar(row[target] or "") for row in rows] if target in columns else None
-    values = [[_scalar(row[name] or "") for name in wanted] for row in rows]
-    if len(wanted) == 1 and isinstance(values[0][0], str):
-        return Examples([row[wanted[0]] or "" for row in rows], targets)
-    for name, cell in zip(wanted, values[0], strict=True):
-        if isinstance(cell, str):
-            raise InvalidInput(
-                f"{path.name}: column {name!r} holds {cell!r}, no number; choose with --inputs"
-            )
-    return Examples(values, targets)
 
 
 def _from_json(path: Path, inputs: str | None, target: str | None) -> Examples:

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.examples import Examples, parse_values, read_examples
+from app.cli.columns import ModelColumns, of_adaptation
+from app.cli.examples import Examples, is_csv, parse_values, read_examples
 from app.cli.options import Json, Url, connect
 from app.cli.output import print_json, print_table
 from innerloop import InvalidInput
@@ -26,7 +27,8 @@ def predict(
         typer.Option("--file", "-f", help="A csv, json or npz file, an image, or a folder or zip of images."),
     ] = None,
     inputs: Annotated[
-        str | None, typer.Option(help="csv: input columns, comma-separated; all others unless given.")
+        str | None,
+        typer.Option(help="csv: input columns, comma-separated; the model's, else all others, unless given."),
     ] = None,
     url: Url = None,
     as_json: Json = False,
@@ -37,8 +39,11 @@ def predict(
 
     innerloop predict adp_… --file unknown.png
     """
-    queries = _queries(x, file, inputs)
+    if (x is None) == (file is None):
+        raise InvalidInput("give either --x or --file")
     with connect(url) as client:
+        columns = of_adaptation(client, adaptation) if is_csv(file) else ModelColumns()
+        queries = _queries(x, file, inputs, columns)
         predictions = list(client.predict(adaptation, queries.inputs))
     if as_json:
         print_json(predictions)
@@ -51,9 +56,7 @@ def predict(
     print_table(("file" if queries.names else "#", *fields), rows, "nothing was asked")
 
 
-def _queries(x: str | None, file: Path | None, inputs: str | None) -> Examples:
-    if (x is None) == (file is None):
-        raise InvalidInput("give either --x or --file")
+def _queries(x: str | None, file: Path | None, inputs: str | None, columns: ModelColumns) -> Examples:
     if file is not None:
-        return read_examples(file, inputs, None, labelled=False)
+        return read_examples(file, inputs, None, columns, labelled=False)
     return Examples(parse_values(x or "", "--x"), None)
