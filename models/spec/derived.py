@@ -13,8 +13,8 @@ def signature_of(
     """The signature of a learner trained on `tasks`.
 
     `example_shape` is one example of the dataset as it crosses the wire: (D,) for vectors, (T, C) for series,
-    (H, W, C) for images, () for texts; None for families made from a formula. `data` is the dataset's signature:
-    grouped tasks have it themselves, with the columns' standardisation once that is measured.
+    (H, W, C) for images, () for texts; None for families made from a formula. `data` is the dataset's signature,
+    with the columns' standardisation once that is measured: grouped tasks have it themselves.
 
     Raises ValueError where one is missing.
     """
@@ -42,11 +42,10 @@ def signature_of(
         raise ValueError(
             f"an example is a text (), (D,), a series (T, C) or an image (H, W, C), not {example_shape}"
         )
-    columns = data.columns if data is not None else ()
     return Signature(
         inputs=TensorSpec(datatype="FP32" if example_shape else "BYTES", shape=(-1, *example_shape)),
         targets=TensorSpec(datatype="BYTES", shape=(-1,)),
-        columns=columns if any(column.categories for column in columns) else (),
+        columns=data.columns if data is not None else (),
     )
 
 

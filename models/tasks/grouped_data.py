@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 import numpy as np
 import torch
 from torch import Tensor
 
 from models.spec import ColumnSpec, Signature, TensorSpec
 from models.tasks.duplicates import row_keys
+from models.tasks.measured_columns import measured
 
 Array = np.ndarray[Any, Any]
 
@@ -84,7 +84,7 @@ class GroupedData:
         Raises ValueError where nothing varies.
         """
         seen = groups[self.groups]
-        columns = _measured(self.columns, self.inputs[seen])
+        columns = measured(self.columns, self.inputs[seen])
         if all(column.scale == 0 for column in columns):
             raise ValueError("every input column is constant: there is nothing to predict from")
         inputs = TensorSpec(datatype="FP32", shape=(-1, self.inputs.shape[1]))
@@ -92,20 +92,8 @@ class GroupedData:
             labels = TensorSpec(datatype="BYTES", shape=(-1,))
             return Signature(inputs=inputs, targets=labels, columns=columns, classes=self.classes)
         width = self.targets.shape[1]
-        targets = _measured((ColumnSpec(),) * width, self.targets[seen])
+        targets = measured((ColumnSpec(),) * width, self.targets[seen])
         if any(column.scale == 0 for column in targets):
             raise ValueError("the target is the same number in every row: there is nothing to learn")
         values = TensorSpec(datatype="FP32", shape=(-1, width))
         return Signature(inputs=inputs, targets=values, columns=columns, target_columns=targets)
-
-
-def _measured(columns: Sequence[ColumnSpec], values: Tensor) -> tuple[ColumnSpec, ...]:
-    """The columns with mean and scale of their values [n, D]; a category of which there is one kind has scale 0."""
-    means, scales = values.double().mean(0).tolist(), values.double().std(0, correction=0).tolist()
-    lows, highs = values.min(0).values.tolist(), values.max(0).values.tolist()
-    return tuple(
-        msgspec.structs.replace(column, scale=0.0 if low == high else 1.0)
-        if column.categories
-        else msgspec.structs.replace(column, mean=mean, scale=0.0 if low == high else scale)
-        for column, mean, scale, low, high in zip(columns, means, scales, lows, highs, strict=True)
-    )

@@ -1,16 +1,18 @@
 """The family of n-way k-shot tasks over a labelled dataset. Knows no learner and no file."""
 
+import msgspec
 import torch
 from torch import Generator, Tensor
 
 from models.episode import Episode, MetaBatch, QuerySet, SupportSet
 from models.functional import placed
-from models.spec import AugmentSpec, LabelledSpec
+from models.spec import AugmentSpec, LabelledSpec, Signature
 from models.tasks import augmentation
 from models.tasks.episode_sampler import EpisodeSampler
 from models.tasks.episode_sizes import draw_shots, draw_ways
 from models.tasks.family import Split
 from models.tasks.labelled_data import LabelledData
+from models.tasks.measured_columns import measured
 from models.tasks.split import TURNS, split_classes
 
 
@@ -19,6 +21,8 @@ class Labelled:
 
     With `rotations`, in meta-training alone, a class turned by 90, 180 and 270 degrees is three more classes,
     as is usual for Omniglot (Santoro et al. 2016); with `turns_apart` an episode has classes of one turn first.
+
+    `table` is the dataset's signature, a table's numbers standardised by the classes of meta-training.
     """
 
     def __init__(self, spec: LabelledSpec, data: LabelledData) -> None:
@@ -46,10 +50,20 @@ class Labelled:
             "test": EpisodeSampler(test.rows, test.pools, spec.most_test_ways),
         }
         self._mean = self.train_mean() if spec.dropout else None
+        self.table = self._standardised(data.table)
 
     def train_mean(self) -> Tensor:
         """The mean [X] of the inputs that meta-training draws from; the held-out ones have no part in it."""
-        return self.data.take(torch.unique(self.samplers["train"].rows)).mean(0)
+        return self._train_inputs().mean(0)
+
+    def _train_inputs(self) -> Tensor:
+        return self.data.take(torch.unique(self.samplers["train"].rows))
+
+    def _standardised(self, table: Signature | None) -> Signature | None:
+        """The dataset's signature with its columns' numbers standardised by what meta-training draws from."""
+        if table is None or not table.columns:
+            return table
+        return msgspec.structs.replace(table, columns=measured(table.columns, self._train_inputs().cpu()))
 
     def sample(self, generator: Generator, meta_batch_size: int, split: Split = "train") -> MetaBatch:
         """Support [M, N * n_shot, X] and query [M, N * n_query, X], where the data are; no example is in both.

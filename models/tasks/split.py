@@ -108,13 +108,15 @@ def usable_classes(spec: LabelledSpec, data: LabelledData, contents: Array) -> t
     by_class_E = torch.from_numpy(kept_E[pairs_E[kept_E].argsort(kind="stable")])
     rows = torch.tensor_split(by_class_E, np.cumsum(counts_C)[:-1].tolist())
     enough_C = torch.from_numpy(counts_C >= spec.fewest_shots + spec.n_query)
+    repeats = len(pairs_E) - len(kept_E)
     if not enough_C.any():
+        once = f", equal ones counted once ({repeats} repeat another)" if repeats else ""
         raise ValueError(
             f"an episode takes n_shot + n_query = {spec.fewest_shots + spec.n_query} examples of a class, and the "
-            f"largest of this dataset's {len(rows)} classes has {counts_C.max()}"
+            f"largest of this dataset's {len(rows)} classes has {counts_C.max()}{once}"
         )
     stock = Stock(rows, torch.from_numpy(pairs_C // n_labels), torch.from_numpy(pairs_C % n_labels))
-    return _select(stock, enough_C), int((~enough_C).sum()), len(pairs_E) - len(kept_E)
+    return _select(stock, enough_C), int((~enough_C).sum()), repeats
 
 
 def _held_out_classes(spec: LabelledSpec, stock: Stock) -> Tensor:

@@ -47,8 +47,8 @@ def prepare(
         family = build_family(config.tasks, data)
         if isinstance(family, Grouped):
             signature = family.signature
-        elif isinstance(data, LabelledData):
-            signature = signature_of(config.tasks, data.wire_shape, data.table)
+        elif isinstance(family, Labelled):
+            signature = signature_of(config.tasks, family.data.wire_shape, family.table)
         else:
             signature = signature_of(config.tasks)
     except ValueError as error:
