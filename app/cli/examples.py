@@ -43,8 +43,10 @@ def parse_values(given: str, option: str) -> list[Any]:
 
 
 def is_csv(path: Path | None) -> bool:
-    """Whether a model's columns matter to reading it."""
-    return path is not None and path.suffix.lower() == ".csv"
+    """Whether a model's columns matter to reading it. Raises OSError where there is no such csv file."""
+    if path is None or path.suffix.lower() != ".csv":
+        return False
+    return path.stat() is not None
 
 
 def read_examples(
