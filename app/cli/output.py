@@ -8,7 +8,8 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
+from rich.table import Column, Table
 from rich.text import Text
 
 _PIPE_WIDTH = 160
@@ -27,12 +28,35 @@ def print_json_line(value: Any) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
     """Rows under their columns, or `empty` where there are none. Cells are shown as they are, never as markup."""
-    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    rows = list(rows)
+    # What tells a row apart is there to be copied: it is never cut.
+    widest = max((len(text(row[0])) for row in rows), default=0)
+    first = Column(header=columns[0], no_wrap=True, min_width=widest)
+    table = Table(first, *columns[1:], box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for row in rows:
         table.add_row(*(Text(text(cell)) for cell in row))
     if table.row_count:
         _console().print(table)
     else:
+        print(empty)
+
+
+def print_blocks(blocks: Iterable[tuple[str, str, Iterable[tuple[str, str]]]], empty: str) -> None:
+    """Under each heading what it is and its fields that say something, wrapped; or `empty` where there are none."""
+    console, any_yet = _console(), False
+    for heading, description, fields in blocks:
+        if any_yet:
+            console.print()
+        any_yet = True
+        console.print(Text(heading, style="bold"))
+        console.print(Padding(Text(description), (0, 0, 0, 2)))
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        for name, value in fields:
+            if value:
+                table.add_row(Text(name, style="dim"), Text(value))
+        if table.row_count:
+            console.print(Padding(table, (0, 0, 0, 2)))
+    if not any_yet:
         print(empty)
 
 

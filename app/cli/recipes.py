@@ -1,11 +1,12 @@
 """`innerloop recipes`: the built-in training configurations."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
 from app.cli.options import Json, Url, connect
-from app.cli.output import print_json, print_table
+from app.cli.output import print_blocks, print_json
 from innerloop import InvalidInput
 
 _UNSEEN = "not measured"
@@ -27,15 +28,24 @@ def recipes(
     elif as_json:
         print_json(found)
     else:
-        rows = [
+        blocks = [
             (
                 recipe.name,
                 recipe.description,
-                recipe.needs,
-                recipe.reaches or _UNSEEN,
-                recipe.takes.cpu or _UNSEEN,
-                recipe.takes.gpu or _UNSEEN,
+                [
+                    ("needs", recipe.needs or ""),
+                    ("reaches", recipe.reaches or _UNSEEN),
+                    ("takes", "; ".join(_times(recipe.takes.cpu, recipe.takes.gpu)) or _UNSEEN),
+                ],
             )
             for recipe in found
         ]
-        print_table(("name", "description", "needs", "reaches", "2 cores", "GPU"), rows, "no recipes")
+        print_blocks(blocks, "no recipes")
+        print("\nTrain one: innerloop train NAME (with data: --set tasks.dataset=ds_…)")
+
+
+def _times(cpu: str | None, gpu: str | None) -> Iterator[str]:
+    if cpu:
+        yield f"{cpu} on 2 CPU cores"
+    if gpu:
+        yield f"{gpu} on a GPU"
