@@ -83,8 +83,11 @@ def _fetch(name: str, revision: str | None, target: Path) -> None:
 
     try:
         snapshot_download(name, revision=revision, local_dir=target, allow_patterns=_FILES)
-    except (HfHubHTTPError, ValueError) as error:
-        raise InvalidInput(f"{name} could not be fetched from the hub: {error}") from error
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        raise InvalidInput(
+            f"{name} could not be fetched from the hub: {' '.join(str(error).split())} Without a way to it, fetch "
+            "the encoder elsewhere and pull its folder: innerloop encoders pull FOLDER --as NAME"
+        ) from error
 
 
 def _describe(name: str, target: Path, files: EncoderFiles) -> None:

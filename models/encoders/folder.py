@@ -25,6 +25,7 @@ _POOLING: dict[str, Pooling] = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
 }
+_LFS_POINTER = b"version https://git-lfs"
 _LARGEST_JSON = 1 << 20
 _CHUNK = 1 << 20
 
@@ -72,7 +73,10 @@ def read_folder(folder: Path) -> EncoderFiles:
     tokenizer = _json_if_there(folder / "tokenizer_config.json")
     for name, found in (("config.json", config), ("tokenizer_config.json", tokenizer)):
         if "auto_map" in found:
-            raise EncoderError(f"{name} names Python code of its own (auto_map), which is never run")
+            raise EncoderError(
+                f"{name} names Python code of its own (auto_map), which is never run: take an encoder of an "
+                "architecture that transformers has itself"
+            )
     _check_weights(folder)
     if "pretrained_cfg" in config:
         return _image(folder, config)
@@ -152,11 +156,21 @@ def _refuse_code(folder: Path) -> None:
         if path.is_symlink() and not path.resolve().is_file():
             raise EncoderError(f"{path.name} is a link that leads to no file")
         if path.suffix == ".py":
-            raise EncoderError(f"{path.name} is Python code of the model's own, which is never run")
+            raise EncoderError(
+                f"{path.name} is Python code of the model's own, which is never run: leave it out, if the encoder "
+                "is of an architecture that transformers has itself"
+            )
 
 
 def _check_weights(folder: Path) -> None:
-    if any(folder.glob("*.safetensors")):
+    weights = sorted(folder.glob("*.safetensors"))
+    for path in weights:
+        with path.open("rb") as file:
+            if file.read(len(_LFS_POINTER)) == _LFS_POINTER:
+                raise EncoderError(
+                    f"{path.name} is a pointer of Git LFS, not the weights: run `git lfs pull` where it is from"
+                )
+    if weights:
         return
     pickles = sorted(path.name for path in folder.iterdir() if path.suffix in _PICKLES)
     if pickles:
@@ -164,7 +178,7 @@ def _check_weights(folder: Path) -> None:
             f"the weights are {pickles[0]}, whose format can run code when it is read: only safetensors are "
             "loaded; convert them where they come from, or take a revision that has model.safetensors"
         )
-    raise EncoderError("there are no weights: model.safetensors is missing")
+    raise EncoderError("there are no weights: model.safetensors is missing; fetch the whole encoder again")
 
 
 def _read_files(folder: Path) -> list[Path]:

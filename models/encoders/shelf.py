@@ -22,8 +22,11 @@ class EncoderShelf:
         """Of all that are there and may be used, sorted."""
         if self._folder is None or not self._folder.is_dir():
             return []
-        found = [*self._folder.glob("*/config.json"), *self._folder.glob("*/*/config.json")]
-        names = (path.parent.relative_to(self._folder).as_posix() for path in found)
+        plain = [path.parent for path in self._folder.glob("*/config.json")]
+        owned = [path.parent for path in self._folder.glob("*/*/config.json")]
+        # A folder within an encoder's is a part of it, such as its pooling.
+        found = [*plain, *(path for path in owned if path.parent not in plain)]
+        names = (path.relative_to(self._folder).as_posix() for path in found)
         return sorted(name for name in names if is_encoder_name(name))
 
     def files(self, name: str) -> EncoderFiles:
@@ -38,7 +41,8 @@ class EncoderShelf:
         if not folder.is_dir():
             known = ", ".join(self.names()) or "none"
             raise EncoderError(
-                f"there is no encoder {name!r} in this service's folder of encoders; there are: {known}"
+                f"there is no encoder {name!r} in this service's folder of encoders; there are: {known}. Whoever "
+                f"runs the service puts it there: innerloop encoders pull {name}"
             )
         try:
             return read_folder(folder)

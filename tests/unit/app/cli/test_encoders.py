@@ -60,3 +60,15 @@ def test_names_lead_nowhere_else(innerloop, source, data, name):
     assert "an encoder is called" in innerloop(
         "encoders", "pull", source, "--as", name, "--data-dir", data, status=1
     )
+
+
+def test_a_hub_that_cannot_be_reached_is_told_with_a_way_round_it(innerloop, data, monkeypatch):
+    hub = pytest.importorskip("huggingface_hub")
+
+    def download(*_, **__):
+        raise hub.errors.LocalEntryNotFoundError("no connection\nat all")
+
+    monkeypatch.setattr(hub, "snapshot_download", download)
+    said = innerloop("encoders", "pull", "owner/tiny", "--data-dir", data, status=1)
+    assert "owner/tiny could not be fetched from the hub: no connection at all" in said
+    assert "innerloop encoders pull FOLDER --as NAME" in said

@@ -50,6 +50,10 @@ def _without_weights(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
 
 
+def _with_a_pointer(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+
+
 def _with_pickle(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
 
@@ -106,6 +110,7 @@ def _with_grey_images(folder: Path) -> None:
     ("spoil", "words"),
     [
         (_without_weights, "no weights"),
+        (_with_a_pointer, "pointer of Git LFS, not the weights: run `git lfs pull`"),
         (_with_pickle, "only safetensors"),
         (_with_code, "never run"),
         (_with_map, "auto_map"),
@@ -156,3 +161,14 @@ def test_a_shelf_knows_names_digests_and_widths(tmp_path: Path) -> None:
         shelf.files("missing")
     with pytest.raises(EncoderError, match="no folder of encoders"):
         EncoderShelf(None).files("tiny")
+
+
+def test_a_folder_within_an_encoders_is_a_part_of_it_and_none_of_its_own(tmp_path: Path) -> None:
+    pool(write(tmp_path / "plain"), pooling_mode_mean_tokens=True)
+    write(tmp_path / "owner" / "tiny")
+    assert EncoderShelf(tmp_path).names() == ["owner/tiny", "plain"]
+
+
+def test_an_encoder_that_is_not_there_is_told_with_what_puts_it_there(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match="innerloop encoders pull owner/none"):
+        EncoderShelf(tmp_path).files("owner/none")
