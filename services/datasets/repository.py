@@ -54,7 +54,8 @@ def dataset_row(session: Session, dataset_id: str, *, lock: bool = False) -> Dat
     """The dataset's row. Raises NotFound."""
     row = session.get(DatasetRow, dataset_id, with_for_update=lock)
     if row is None:
-        raise NotFound(f"no dataset {dataset_id!r}")
+        hint = "" if dataset_id.startswith("ds_") else ": it is named by its id, ds_… (GET /v1/datasets)"
+        raise NotFound(f"no dataset {dataset_id!r}{hint}")
     return row
 
 

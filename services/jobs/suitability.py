@@ -243,8 +243,25 @@ def _dataset_faults(tasks: LabelledSpec, traits: Traits) -> Iterator[Fault]:
     classes = usable if traits.class_sizes else traits.n_classes
     if classes < needed:
         small = f" of at least n_shot + n_query = {taken} examples" if classes < traits.n_classes else ""
+        if small and traits.n_classes >= needed:
+            pointer, advice = "/tasks/n_query", ": lower n_shot or n_query"
+        else:
+            pointer, advice = _fewer_ways(tasks, classes)
         yield Fault(
-            "/tasks/n_query" if small and traits.n_classes >= needed else "/tasks/n_way",
+            pointer,
             f"{train_ways}-way episodes need {needed} classes{small}, {ways} of them held out for the "
-            f"meta-test, and the dataset has {classes}",
+            f"meta-test, and the dataset has {classes}{advice}",
         )
+
+
+def _fewer_ways(tasks: LabelledSpec, classes: int) -> tuple[str, str]:
+    """Which field to change where a dataset has too few classes, and to what."""
+    turns = _TURNS if tasks.rotations else 1
+    most = max((way for way in range(2, classes) if way + -(-way // turns) <= classes), default=0)
+    if not most:
+        return "/tasks/dataset", ": where classes mean the same in every task, the family is grouped"
+    if tasks.train_ways is not None and tasks.fewest_ways <= most:
+        return "/tasks/train_ways", ": lower train_ways, or set it to null to train with n_way"
+    name = "n_way" if tasks.max_way is None else "min_way"
+    null = " and train_ways to null" if tasks.train_ways else ""
+    return f"/tasks/{name}", f": set {name} to {most} at most{null}"

@@ -56,7 +56,7 @@ def test_what_fits_gives_the_signature(
         (CONV1D, labelled(), IMAGES, "/learner/network/name"),
         (CONV1D, labelled(augment={"shift": 0.1}), SERIES, "/tasks/augment"),
         (MLP, labelled(task_augment={"flip": True}), VECTORS, "/tasks/task_augment"),
-        (MLP, labelled(n_way=50, train_ways=51), VECTORS, "/tasks/n_way"),
+        (MLP, labelled(n_way=50, train_ways=51), VECTORS, "/tasks/train_ways"),
         (MLP, labelled(n_way=51), VECTORS, "/tasks/n_way"),
         (CONV4, labelled(n_way=81, rotations=True), IMAGES, "/tasks/n_way"),
         (MLP, labelled(rotations=True), VECTORS, "/tasks/rotations"),
