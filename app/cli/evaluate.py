@@ -46,7 +46,8 @@ def evaluate(
     if picture is not None:
         from app.cli.evaluation_picture import draw
 
-        draw(job.metrics, _title(job), picture)
+        each = " of each class" if job.config.get("tasks", {}).get("family") == "labelled" else ""
+        draw(job.metrics, _title(job), picture, f"support examples{each}")
     if as_json:
         print_json(job.response)
         return
@@ -81,7 +82,19 @@ def _title(job: "Job") -> str:
     tasks = config.get("tasks", {})
     of = tasks.get("dataset") or tasks.get("family") or "its tasks"
     side = "every class" if config.get("whole") else "held out" if tasks.get("dataset") else "fresh tasks"
-    return f"{result.model}@{result.version}: {config.get('episodes')} episodes of {of}, {side}"
+    sizes = f" ({size})" if (size := _size(tasks)) else ""
+    return f"{result.model}@{result.version}: {config.get('episodes')} episodes of {of}, {side}{sizes}"
+
+
+def _size(tasks: Mapping[str, Any]) -> str:
+    """How hard an episode of labelled classes is, without which its accuracy says nothing; else nothing."""
+    if "n_way" not in tasks:
+        return ""
+    way, shot = tasks.get("max_way"), tasks.get("max_shot")
+    shots = f"{tasks.get('min_shot') or 1} to {shot} shots" if shot else f"{tasks.get('n_shot')}-shot"
+    if way:
+        return f"{tasks.get('min_way') or 2} to {way} ways, {shots}"
+    return f"{tasks['n_way']}-way, {shots}, guessing has {1 / tasks['n_way']:.1%}"
 
 
 def _scores(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -9,11 +9,13 @@ from app.cli.picture_style import GREY, INK, STYLE
 _BLUE = "#1f6fb2"
 # The score that is drawn is the first of these that there is: errors of tasks of all scales say less than nll.
 _TITLES = {"accuracy": "accuracy", "return": "return", "nll": "negative log density", "loss": "squared error"}
-_AXES = {"shots": "support examples", "steps": "inner steps"}
 
 
-def draw(metrics: Mapping[str, Any], title: str, path: Path) -> None:
-    """Write the picture, as PNG or what else the file's name says. Raises ImportError without matplotlib."""
+def draw(metrics: Mapping[str, Any], title: str, path: Path, shots: str = "support examples") -> None:
+    """Write the picture, as PNG or what else the file's name says; `shots` is what they are counted in.
+
+    Raises ImportError without matplotlib.
+    """
     # Figure itself, not pyplot: that would look for a display and keep every figure.
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -30,13 +32,13 @@ def draw(metrics: Mapping[str, Any], title: str, path: Path) -> None:
         figure.suptitle(title, x=0.01, ha="left", weight="bold", color=INK)
         every = figure.subplots(1, panels, squeeze=False)[0]
         for axes, (by, rows) in zip(every, curves, strict=False):
-            _curve(axes, by, rows)
+            _curve(axes, by, rows, shots if by == "shots" else "inner steps")
         if calibration:
             _reliability(every[len(curves)], calibration)
         figure.savefig(path, dpi=130)
 
 
-def _curve(axes: Any, by: str, rows: list[dict[str, float]]) -> None:
+def _curve(axes: Any, by: str, rows: list[dict[str, float]], unit: str) -> None:
     score = next(name for name in _TITLES if name in rows[0])
     rows = [row for row in rows if row[score] is not None]  # null: it was not finite
     at, values = [row[by] for row in rows], [row[score] for row in rows]
@@ -52,8 +54,10 @@ def _curve(axes: Any, by: str, rows: list[dict[str, float]]) -> None:
     )
     axes.plot(at, values, color=_BLUE, linewidth=2, marker="o")
     axes.set_title(f"{_TITLES[score]} by {by}")
-    axes.set_xlabel(_AXES[by])
+    axes.set_xlabel(unit)
     axes.set_xticks(at)
+    if score == "accuracy" and values:
+        axes.yaxis.set_major_formatter("{x:.0%}" if max(values) - min(values) > 0.05 else "{x:.1%}")
     if score == "loss" and values and min(values) > 0 and max(values) > 20 * min(values):
         axes.set_yscale("log")
     axes.legend(loc="best")
@@ -66,7 +70,8 @@ def _reliability(axes: Any, calibration: Mapping[str, Any]) -> None:
     largest = max(one["count"] for one in bins)
     sizes = [15 + 120 * one["count"] / largest if confidence else 30 for one in bins]
     axes.plot(expected, observed, color=_BLUE, linewidth=1.5)
-    axes.scatter(expected, observed, s=sizes, color=_BLUE, zorder=3)
+    # Who is always sure and right stands in the corner, and is to be seen whole.
+    axes.scatter(expected, observed, s=sizes, color=_BLUE, zorder=3, clip_on=False)
     axes.set_title(f"calibration error {calibration['error']:.1%}")
     axes.set_xlabel("confidence" if confidence else "share that ought to lie within")
     axes.set_ylabel("share of right answers" if confidence else "share that lies within")

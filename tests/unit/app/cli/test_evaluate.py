@@ -65,6 +65,19 @@ def test_an_evaluation_is_asked_for_and_shown(innerloop, service):
         assert said in printed
 
 
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        ({"n_way": 20, "n_shot": 1}, "held out (20-way, 1-shot, guessing has 5.0%)"),
+        ({"n_way": 5, "n_shot": 1, "max_way": 9, "max_shot": 4}, "held out (2 to 9 ways, 1 to 4 shots)"),
+    ],
+)
+def test_how_hard_its_episodes_were_is_told(innerloop, service, sizes, said):
+    tasks = {**CONFIG["tasks"], **sizes}
+    service.answers["GET /v1/jobs/job_1"] = _ended(METRICS, tasks=tasks)
+    assert said in innerloop("evaluate", "letters@3")
+
+
 def test_a_policy_is_shown_by_its_returns(innerloop, service):
     service.answers["GET /v1/jobs/job_1"] = _ended(RETURNS, tasks={"family": "navigation"})
     printed = innerloop("evaluate", "walker")
