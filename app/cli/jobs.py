@@ -33,10 +33,18 @@ def list_jobs(
         print_json([job.response for job in found])
         return
     rows = [
-        (job.id, job.model, job.status, f"{job.progress.fraction:.0%}", _result(job), job.response.created_at)
+        (
+            job.id,
+            job.response.type.removeprefix("meta_"),
+            job.model,
+            job.status,
+            f"{job.progress.fraction:.0%}",
+            _result(job),
+            job.response.created_at,
+        )
         for job in found
     ]
-    print_table(("id", "model", "status", "done", "result", "created"), rows, "no jobs")
+    print_table(("id", "type", "model", "status", "done", "result", "created"), rows, "no jobs")
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """`innerloop predict`: query examples in, predictions out."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,10 +19,15 @@ _FIELDS = {
     "ActionPrediction": ("action", "log_prob"),
 }
 
+_SHOWN = 48  # characters of a text
+
 
 def predict(
     adaptation: Annotated[str, typer.Argument(help="adp_…, as `innerloop adapt` prints it.")],
-    x: Annotated[str | None, typer.Option("--x", help="Inputs: 5,6 or 0,1;2,3 or JSON.")] = None,
+    x: Annotated[
+        str | None,
+        typer.Option("--x", help='Inputs: 5,6 or 0,1;2,3 or JSON, such as ["a text, with commas"].'),
+    ] = None,
     file: Annotated[
         Path | None,
         typer.Option("--file", "-f", help="A csv, json or npz file, an image, or a folder or zip of images."),
@@ -51,9 +57,18 @@ def predict(
     fields = _FIELDS[type(predictions[0]).__name__ if predictions else "RegressionPrediction"]
     rows: list[tuple[Any, ...]] = [
         (name, *(getattr(row, field) for field in fields))
-        for name, row in zip(queries.names or range(len(predictions)), predictions, strict=True)
+        for name, row in zip(_rows(queries, len(predictions)), predictions, strict=True)
     ]
     print_table(("file" if queries.names else "#", *fields), rows, "nothing was asked")
+
+
+def _rows(queries: Examples, count: int) -> Sequence[object]:
+    """What tells rows apart: files, the beginnings of texts (a comma may have made two of one), or numbers."""
+    if queries.names:
+        return queries.names
+    if isinstance(queries.inputs, list) and all(isinstance(given, str) for given in queries.inputs):
+        return [given if len(given) <= _SHOWN else f"{given[: _SHOWN - 1]}…" for given in queries.inputs]
+    return range(count)
 
 
 def _queries(x: str | None, file: Path | None, inputs: str | None, columns: ModelColumns) -> Examples:

@@ -116,4 +116,9 @@ def _summary(job: "Job") -> str:
     reference = f"{job.result.model}@{job.result.version}"
     started, finished = job.response.started_at, job.response.finished_at
     took = f" in {(finished - started).total_seconds():.0f} s" if started and finished else ""
-    return f"{reference} is ready{took}; adapt it with: innerloop adapt {reference} --x … --y …"
+    return f"{reference} is ready{took}; adapt it with: innerloop adapt {reference} {_examples(job)}"
+
+
+def _examples(job: "Job") -> str:
+    """How examples are given: a curve's points are typed in, images and tables are in files."""
+    return "--file …" if job.config.get("tasks", {}).get("dataset") else "--x … --y …"

@@ -188,3 +188,11 @@ def test_adaptations_are_listed_shown_and_deleted(innerloop, service):
     assert json.loads(innerloop("adaptations", "list", "--json"))[0]["id"] == "adp_1"
     assert "functions" in innerloop("adaptations", "show", "adp_1")
     assert innerloop("adaptations", "delete", "adp_1") == "deleted adp_1\n"
+
+
+def test_texts_are_shown_beside_their_answers(innerloop, service):
+    rows = [{"label": "a", "probability": 0.9, "probabilities": {"a": 0.9, "b": 0.1}}] * 2
+    service.answers["POST /v1/adaptations/adp_1/predictions"] = answers.predictions(*rows)
+    printed = innerloop("predict", "adp_1", "--x", f"when will it come, {'please ' * 20}")
+    assert "when will it come  " in printed  # the comma made two of it, which is to be seen
+    assert f"{('please ' * 20)[:47]}…" in printed

@@ -89,10 +89,14 @@ def test_what_cannot_be_trained_is_said(tmp_path, recipe, changes, content, mess
 
 
 def test_jobs_are_listed_and_shown(innerloop, service):
-    listed = [answers.succeeded(id="job_1"), answers.failed(id="job_2"), answers.job(id="job_3")]
+    listed = [
+        answers.succeeded(id="job_1"),
+        answers.failed(id="job_2"),
+        answers.job(id="job_3", type="evaluation"),
+    ]
     service.answers["GET /v1/jobs"] = answers.listing(*listed)
     printed = innerloop("jobs", "list", "--status", "running", "--model", "m")
-    for shown in ("job_1", "functions@1", "the loss is not finite", "10%"):
+    for shown in ("job_1", " training ", " evaluation ", "functions@1", "the loss is not finite", "10%"):
         assert shown in printed
     assert service.seen[0].query == "status=running&model=m&limit=100"
     assert [job["id"] for job in json.loads(innerloop("jobs", "list", "--json", "--limit", 2))] == [
@@ -103,6 +107,13 @@ def test_jobs_are_listed_and_shown(innerloop, service):
     assert json.loads(innerloop("jobs", "show", "job_1", "--json"))["status"] == "succeeded"
     service.answers["GET /v1/jobs"] = answers.listing()
     assert innerloop("jobs", "list") == "no jobs\n"
+
+
+def test_a_base_of_uploaded_data_is_to_be_adapted_to_files(innerloop, service):
+    assert "innerloop adapt functions@1 --x … --y …" in innerloop("train", "functions")
+    config = {"tasks": {"family": "labelled", "dataset": "ds_1"}}
+    service.answers["GET /v1/jobs/job_1"] = answers.succeeded(config=config)
+    assert "innerloop adapt functions@1 --file …" in innerloop("train", "functions")
 
 
 def test_jobs_are_watched(innerloop):
