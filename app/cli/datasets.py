@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.image_files import zipped
 from app.cli.options import Json, Url, connect
 from app.cli.output import print_details, print_json, print_table
 from innerloop import InvalidInput
@@ -22,7 +23,7 @@ def upload(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A zip (a folder a class), npz, parquet or csv file.", exists=True, dir_okay=False
+            help="A zip or folder of images (a folder a class), or an npz, parquet or csv file.", exists=True
         ),
     ],
     name: Annotated[str | None, typer.Option(help="What to call it; the file's name unless given.")] = None,
@@ -41,13 +42,18 @@ def upload(
 ) -> None:
     """Upload a dataset; the same bytes again give the one that is there.
 
-    innerloop datasets upload letters.zip
+    innerloop datasets upload letters/
+
+    innerloop datasets upload people.csv --target income --task person
     """
     if target is None and file.suffix.lower() in _TABLES:
         raise InvalidInput(f"{file.name} is a table: name the column to predict with --target{_header(file)}")
+    content: bytes | Path = file
+    if file.is_dir():
+        content, name, media_type = zipped(file), name or file.resolve().name, "application/zip"
     with connect(url) as client:
         made = client.datasets.upload(
-            file,
+            content,
             name,
             media_type=media_type,
             inputs=inputs,
@@ -56,7 +62,11 @@ def upload(
             categorical=categorical,
             order=order,
         )
-    print_json(made) if as_json else print_details(made)
+    if as_json:
+        print_json(made)
+        return
+    print_details(made)
+    print(f"\nNow train on it: innerloop train RECIPE --model {made.name} --set tasks.dataset={made.id}")
 
 
 @app.command("list")

@@ -37,8 +37,11 @@ def read_npz(upload: Upload, limits: DatasetLimits) -> Examples:
         raise Invalid("the npz file has both 'inputs' and 'series'; examples are one or the other")
     for name in ("series" if are_series else "inputs", "targets"):
         if name not in arrays:
-            found = ", ".join(sorted(members)) or "nothing"
-            raise Invalid(f"the npz file has no array {name!r}; it has {found}")
+            found = ", ".join(member.removesuffix(".npy") for member in sorted(members)) or "nothing"
+            raise Invalid(
+                f"the npz file has no array {name!r}; it has {found}. Call the examples 'inputs' (or 'series'), "
+                "their labels or numbers 'targets', and what tasks they are of, if any, 'tasks'"
+            )
     tasks = from_array(arrays["tasks"], "tasks") if "tasks" in arrays else None
     inputs = arrays["series" if are_series else "inputs"]
     return Examples(inputs, _targets(arrays["targets"]), tasks, are_series=are_series)

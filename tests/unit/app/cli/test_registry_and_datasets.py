@@ -1,4 +1,6 @@
+import io
 import json
+import zipfile
 
 import pytest
 
@@ -73,6 +75,26 @@ def test_datasets(innerloop, service, tmp_path):
     assert json.loads(innerloop("datasets", "list", "--json"))[0]["id"] == "ds_1"
     assert json.loads(innerloop("datasets", "show", "ds_1", "--json"))["n_classes"] == 4
     assert innerloop("datasets", "delete", "ds_1") == "deleted ds_1\n"
+
+
+def test_a_folder_of_class_folders_goes_up_as_a_zip(innerloop, service, tmp_path):
+    folder = tmp_path / "letters"
+    for place in ("a/1.png", "b/2.jpg", "b/notes.txt"):
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (folder / place).write_bytes(place.encode())
+    printed = innerloop("datasets", "upload", folder)
+    assert "--set tasks.dataset=ds_1" in printed
+    assert service.seen[0].query == "name=letters"
+    with zipfile.ZipFile(io.BytesIO(service.seen[0].body)) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == {
+            "a/1.png": b"a/1.png",
+            "b/2.jpg": b"b/2.jpg",
+        }
+    (folder / "a" / "1.png").touch()  # a dataset is its images, not their times
+    innerloop("datasets", "upload", folder)
+    assert service.seen[1].body == service.seen[0].body
+    (tmp_path / "empty").mkdir()
+    assert "holds no images" in innerloop("datasets", "upload", tmp_path / "empty", status=1)
 
 
 def test_a_media_type_is_told_where_the_suffix_does_not(innerloop, service, tmp_path):
