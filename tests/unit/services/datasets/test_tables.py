@@ -125,6 +125,14 @@ def test_a_byte_order_mark_is_no_part_of_a_name() -> None:
     assert len(_csv(b"\xef\xbb\xbf" + csv("x,y", "1,a", "2,b")).inputs) == 2
 
 
+def test_what_is_no_number_is_told_with_its_column_and_what_to_say_of_it() -> None:
+    lines = csv("colour,x,y", "1,1,a", "2,NA,b", "3,2,b\n")
+    with pytest.raises(Invalid, match=r"column 'x' holds 'NA' in row 1 \(from 0\).* say categorical=x if"):
+        _csv(lines, DatasetColumns(target="y"))
+    with pytest.raises(Invalid, match="column 'x' is not UTF-8"):
+        _csv("x,y\ncaf\u00e9,a\ntea,b\n".encode("latin-1"))
+
+
 @pytest.mark.parametrize(
     ("columns", "complaint"),
     [

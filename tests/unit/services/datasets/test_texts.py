@@ -73,7 +73,7 @@ def test_texts_beside_other_inputs_are_refused() -> None:
         read_bytes(parquet(text=TEXTS, more=TEXTS, label=LABELS), PARQUET, columns)
 
     lines = "text,more,label\none,two,a\nthree,four,b"
-    with pytest.raises(Invalid, match=r"have to be numbers; .*one"):
+    with pytest.raises(Invalid, match=r"column 'text' holds 'one'.*a single one if it holds texts"):
         read_bytes(lines.encode(), CSV, columns)
 
 
