@@ -55,20 +55,22 @@ def predict(
         print_json(predictions)
         return
     fields = _FIELDS[type(predictions[0]).__name__ if predictions else "RegressionPrediction"]
+    header, names = _named(queries, len(predictions))
     rows: list[tuple[Any, ...]] = [
         (name, *(getattr(row, field) for field in fields))
-        for name, row in zip(_rows(queries, len(predictions)), predictions, strict=True)
+        for name, row in zip(names, predictions, strict=True)
     ]
-    print_table(("file" if queries.names else "#", *fields), rows, "nothing was asked")
+    print_table((header, *fields), rows, "nothing was asked")
 
 
-def _rows(queries: Examples, count: int) -> Sequence[object]:
+def _named(queries: Examples, count: int) -> tuple[str, Sequence[object]]:
     """What tells rows apart: files, the beginnings of texts (a comma may have made two of one), or numbers."""
     if queries.names:
-        return queries.names
+        return "file", queries.names
     if isinstance(queries.inputs, list) and all(isinstance(given, str) for given in queries.inputs):
-        return [given if len(given) <= _SHOWN else f"{given[: _SHOWN - 1]}…" for given in queries.inputs]
-    return range(count)
+        shown = [given if len(given) <= _SHOWN else f"{given[: _SHOWN - 1]}…" for given in queries.inputs]
+        return "text", shown
+    return "#", range(count)
 
 
 def _queries(x: str | None, file: Path | None, inputs: str | None, columns: ModelColumns) -> Examples:
