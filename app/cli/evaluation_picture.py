@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from app.cli.picture_style import GREY, INK, STYLE
 
 _BLUE = "#1f6fb2"
+_TITLE_CHARACTERS = 44  # across one panel
 # The score that is drawn is the first of these that there is: errors of tasks of all scales say less than nll.
 _TITLES = {"accuracy": "accuracy", "return": "return", "nll": "negative log density", "loss": "squared error"}
 
@@ -29,6 +31,8 @@ def draw(metrics: Mapping[str, Any], title: str, path: Path, shots: str = "suppo
     panels = max(1, len(curves) + bool(calibration))
     with rc_context(STYLE):
         figure = Figure(figsize=(5 * panels, 4.4), layout="constrained")
+        # Left to itself a long title runs out of the picture.
+        title = "\n".join(wrap(title, _TITLE_CHARACTERS * panels))
         figure.suptitle(title, x=0.01, ha="left", weight="bold", color=INK)
         every = figure.subplots(1, panels, squeeze=False)[0]
         for axes, (by, rows) in zip(every, curves, strict=False):

@@ -131,3 +131,18 @@ def test_a_picture_that_cannot_be_written_is_said_before_anything_is_begun(
     pytest.importorskip("matplotlib")
     assert words in innerloop("evaluate", "letters", "--picture", tmp_path / name, status=1)
     assert service.seen == []
+
+
+@pytest.mark.parametrize("metrics", [METRICS, {"loss": 1.0, "loss_ci95": 0.1}], ids=["two panels", "one"])
+def test_a_pictures_title_lies_within_it(tmp_path, monkeypatch, metrics):
+    figure = pytest.importorskip("matplotlib.figure")
+    from app.cli.evaluation_picture import draw
+
+    drawn = []
+    monkeypatch.setattr(figure.Figure, "savefig", lambda self, *_, **__: drawn.append(self))
+    title = "omniglot-within-alphabet@12: 600 episodes of ds_01m8cvkygjr451sse09538b8we, held out (20-way, 1-shot)"
+    draw(metrics, title, tmp_path / "a.png")
+    (picture,) = drawn
+    picture.draw_without_rendering()
+    (text,) = (child for child in picture.texts)
+    assert text.get_window_extent().x1 <= picture.bbox.x1
