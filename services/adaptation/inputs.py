@@ -16,6 +16,7 @@ from services.finite import all_finite
 
 # Slack for images that went through somebody's own arithmetic.
 _ROUNDING = 1e-3
+_NAMED = 20  # columns in a message
 _IMAGES = (
     'images: {"b64": …} of a PNG, JPEG or WebP file in JSON; '
     "bytes, pathlib.Path, Pillow images or arrays in Python"
@@ -57,7 +58,11 @@ def _vectors(raw: Array, signature: Signature, pointer: str) -> Array:
         raw = raw[:, None]
     if raw.ndim != 2 or raw.shape[1] != width:
         took = "a number" if width == 1 else f"{width} numbers"
-        raise Invalid.at(pointer, f"an example of shape {list(raw.shape[1:])}; this model takes {took} each")
+        names = ", ".join(column.name for column in signature.columns[:_NAMED] if column.name)
+        which = f": {names}{', …' * (width > _NAMED)}" if names else ""
+        raise Invalid.at(
+            pointer, f"an example of shape {list(raw.shape[1:])}; this model takes {took} each{which}"
+        )
     return _finite(raw, pointer)
 
 

@@ -60,7 +60,8 @@ def _number(leaf: Any, shape: tuple[int, ...], index: int, place: str) -> int | 
         return float(item)
     if isinstance(item, list | tuple):
         raise InvalidInput(f"{_at(place, shape, index)} is a list, but {_at(place, shape, 0)} is a number")
-    raise InvalidInput(f"{_at(place, shape, index)} is {type(leaf).__name__}: tensors hold numbers")
+    kinds = ", and a kind is sent as its index in `signature.columns`" if isinstance(item, str) else ""
+    raise InvalidInput(f"{_at(place, shape, index)} is {type(leaf).__name__}: tensors hold numbers{kinds}")
 
 
 def _at(place: str, shape: tuple[int, ...], flat: int) -> str:

@@ -30,7 +30,7 @@ def flat_numbers(values):
         ([1.0, [2.0]], r"inputs\[1\] is a list, but inputs\[0\] is a number"),
         ([[[1], [2]], [[3], [4, 5]]], r"inputs\[1\]\[1\] has length 2"),
         ([[1.0, None]], r"inputs\[0\]\[1\] is NoneType"),
-        ([[1.0], ["a"]], r"inputs\[1\]\[0\] is str"),
+        ([[1.0], ["a"]], r"inputs\[1\]\[0\] is str: .* a kind is sent as its index"),
         ([1.0, math.nan], r"inputs\[1\] is nan"),
         ([[0.0, -math.inf]], r"inputs\[0\]\[1\] is -inf"),
         ([[0.0, {"b64": ""}]], r"inputs\[0\]\[1\] is dict"),

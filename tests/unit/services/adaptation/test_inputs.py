@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.spec import Signature, TensorSpec
+from models.spec import ColumnSpec, Signature, TensorSpec
 from services.adaptation.inputs import read_inputs
 from services.adaptation.limits import Limits
 from services.errors import Invalid, TooLarge
@@ -34,6 +34,15 @@ def test_numbers_for_one_column(raw: Any) -> None:
     inputs = _read(raw, LINE)
     assert inputs.dtype == np.float32
     assert inputs.tolist() == [[1.0], [2.0]]
+
+
+def test_a_row_of_another_width_is_told_the_columns() -> None:
+    columns = tuple(ColumnSpec(name=name) for name in ("age", "sex"))
+    table = Signature(inputs=TensorSpec(datatype="FP32", shape=(-1, 2)), targets=LABELS, columns=columns)
+    with pytest.raises(Invalid, match=r"shape \[3\]; this model takes 2 numbers each: age, sex$"):
+        _read(np.ones((1, 3)), table)
+    with pytest.raises(Invalid, match=r"takes a number each$"):
+        _read(np.ones((1, 3)), LINE)
 
 
 def test_series() -> None:
