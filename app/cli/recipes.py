@@ -1,6 +1,5 @@
 """`innerloop recipes`: the built-in training configurations."""
 
-from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -35,17 +34,11 @@ def recipes(
                 [
                     ("needs", recipe.needs or ""),
                     ("reaches", recipe.reaches or _UNSEEN),
-                    ("takes", "; ".join(_times(recipe.takes.cpu, recipe.takes.gpu)) or _UNSEEN),
+                    ("2 cores", recipe.takes.cpu or _UNSEEN),
+                    ("GPU", recipe.takes.gpu or _UNSEEN),
                 ],
             )
             for recipe in found
         ]
         print_blocks(blocks, "no recipes")
         print("\nTrain one: innerloop train NAME (with data: --set tasks.dataset=ds_…)")
-
-
-def _times(cpu: str | None, gpu: str | None) -> Iterator[str]:
-    if cpu:
-        yield f"{cpu} on 2 CPU cores"
-    if gpu:
-        yield f"{gpu} on a GPU"
