@@ -15,11 +15,17 @@ class Pace:
         self._started = self._at = self._event_at = now
         self._iteration = iteration
         self._rate: float | None = None
+        self._warm = False
 
     def reached(self, iteration: int, now: float) -> None:
         """Note how far the job is at a moment."""
         seconds = now - self._at
         if seconds <= 0.0 or iteration <= self._iteration:
+            return
+        alone = iteration - self._iteration == 1 and not self._warm
+        self._warm = True
+        if alone:  # the first iteration sets everything up: it may take as long as hundreds that follow
+            self._at, self._iteration = now, iteration
             return
         rate = (iteration - self._iteration) / seconds
         weight = 1.0 - math.exp(-seconds / _MEMORY_S)

@@ -12,6 +12,18 @@ def test_nothing_is_known_before_the_first_iteration() -> None:
     assert pace.seconds_left(10) is None
 
 
+def test_the_first_iteration_alone_foretells_nothing() -> None:
+    pace = Pace(0, 0.0)
+    pace.reached(1, 8.0)
+    assert pace.seconds_left(2500) is None
+    pace.reached(51, 8.5)
+    assert pace.seconds_left(2551) == 25.0
+    slow = Pace(0, 0.0)
+    for iteration in (1, 2):
+        slow.reached(iteration, 3.0 * iteration)
+    assert slow.seconds_left(10) == 24.0
+
+
 def test_a_steady_job_is_foretold_exactly() -> None:
     pace = Pace(40, 0.0)
     for second in range(1, 20):
