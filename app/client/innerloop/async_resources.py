@@ -125,10 +125,11 @@ class AsyncDatasets:
     ) -> DatasetResponse:
         """Upload arrays as an npz file (needs numpy): inputs [N, …], targets [N], tasks [N] or None.
 
-        With `series` the inputs are [N, T, C], T steps of C numbers each, and not gray images.
+        With `series` the inputs are [N, T, C], T steps of C numbers each, and not gray images. A list of N texts
+        becomes a csv file.
         """
-        content = await asyncio.to_thread(uploads.npz, inputs, targets, tasks, series=series)
-        return await self.upload(content, name, media_type=uploads.MEDIA_TYPES[".npz"])
+        file = await asyncio.to_thread(uploads.arrays_file, inputs, targets, tasks, series=series)
+        return await self.upload(file.content, name, **file.told)
 
     def list(self) -> AsyncIterator[DatasetResponse]:
         """Every dataset, newest first."""

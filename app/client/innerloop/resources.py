@@ -124,10 +124,11 @@ class Datasets:
     ) -> DatasetResponse:
         """Upload arrays as an npz file (needs numpy): inputs [N, …], targets [N], tasks [N] or None.
 
-        With `series` the inputs are [N, T, C], T steps of C numbers each, and not gray images.
+        With `series` the inputs are [N, T, C], T steps of C numbers each, and not gray images. A list of N texts
+        becomes a csv file.
         """
-        content = uploads.npz(inputs, targets, tasks, series=series)
-        return self.upload(content, name, media_type=uploads.MEDIA_TYPES[".npz"])
+        file = uploads.arrays_file(inputs, targets, tasks, series=series)
+        return self.upload(file.content, name, **file.told)
 
     def list(self) -> Iterator[DatasetResponse]:
         """Every dataset, newest first."""

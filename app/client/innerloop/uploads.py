@@ -1,8 +1,9 @@
 """Datasets on their way up: the media type of a file, and arrays as one npz file."""
 
+import csv
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import InvalidInput
 
@@ -34,6 +35,27 @@ def name_of(source: bytes | Path, given: str | None) -> str:
     if isinstance(source, bytes):
         raise InvalidInput("bytes have no name: say name=")
     return source.stem
+
+
+class ArraysFile(NamedTuple):
+    """Arrays as a file, and what `upload` has to be told of it."""
+
+    content: bytes
+    told: dict[str, str]
+
+
+def arrays_file(inputs: Any, targets: Any, tasks: Any = None, *, series: bool = False) -> ArraysFile:
+    """Arrays as npz, or where the inputs are a list of texts, as a csv table. Raises InvalidInput."""
+    if isinstance(inputs, list | tuple) and inputs and all(isinstance(text, str) for text in inputs):
+        names = {"inputs": "text", "target": "target", **({} if tasks is None else {"task": "task"})}
+        columns = [inputs, list(targets), *([] if tasks is None else [list(tasks)])]
+        if len({len(column) for column in columns}) > 1:
+            counts = (f"{len(column)} {name}" for name, column in zip(names, columns, strict=True))
+            raise InvalidInput(f"as many of each are needed: {', '.join(counts)}")
+        lines = io.StringIO(newline="")
+        csv.writer(lines).writerows([list(names.values()), *zip(*columns, strict=True)])
+        return ArraysFile(lines.getvalue().encode(), {"media_type": MEDIA_TYPES[".csv"], **names})
+    return ArraysFile(npz(inputs, targets, tasks, series=series), {"media_type": MEDIA_TYPES[".npz"]})
 
 
 def npz(inputs: Any, targets: Any, tasks: Any = None, *, series: bool = False) -> bytes:
