@@ -8,6 +8,7 @@ from typing import Any
 from app.cli.picture_style import GREY, INK, STYLE
 
 _BLUE = "#1f6fb2"
+_AXES = {"shots": "support examples", "steps": "inner steps"}
 _TITLE_CHARACTERS = 44  # across one panel
 # The score that is drawn is the first of these that there is: errors of tasks of all scales say less than nll.
 _TITLES = {"accuracy": "accuracy", "return": "return", "nll": "negative log density", "loss": "squared error"}
@@ -36,13 +37,17 @@ def draw(metrics: Mapping[str, Any], title: str, path: Path, shots: str = "suppo
         figure.suptitle(title, x=0.01, ha="left", weight="bold", color=INK)
         every = figure.subplots(1, panels, squeeze=False)[0]
         for axes, (by, rows) in zip(every, curves, strict=False):
-            _curve(axes, by, rows, shots if by == "shots" else "inner steps")
+            _curve(axes, by, rows)
+            if by == "shots":
+                axes.set_xlabel(shots)
+            if "accuracy" in rows[0]:
+                axes.yaxis.set_major_formatter(_per_cent)
         if calibration:
             _reliability(every[len(curves)], calibration)
         figure.savefig(path, dpi=130)
 
 
-def _curve(axes: Any, by: str, rows: list[dict[str, float]], unit: str) -> None:
+def _curve(axes: Any, by: str, rows: list[dict[str, float]]) -> None:
     score = next(name for name in _TITLES if name in rows[0])
     rows = [row for row in rows if row[score] is not None]  # null: it was not finite
     at, values = [row[by] for row in rows], [row[score] for row in rows]
@@ -58,13 +63,15 @@ def _curve(axes: Any, by: str, rows: list[dict[str, float]], unit: str) -> None:
     )
     axes.plot(at, values, color=_BLUE, linewidth=2, marker="o")
     axes.set_title(f"{_TITLES[score]} by {by}")
-    axes.set_xlabel(unit)
+    axes.set_xlabel(_AXES[by])
     axes.set_xticks(at)
-    if score == "accuracy" and values:
-        axes.yaxis.set_major_formatter("{x:.0%}" if max(values) - min(values) > 0.05 else "{x:.1%}")
     if score == "loss" and values and min(values) > 0 and max(values) > 20 * min(values):
         axes.set_yscale("log")
     axes.legend(loc="best")
+
+
+def _per_cent(share: float, _: int) -> str:
+    return f"{100 * share:.3g}%"
 
 
 def _reliability(axes: Any, calibration: Mapping[str, Any]) -> None:

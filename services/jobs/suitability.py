@@ -24,6 +24,7 @@ from models.spec import (
 from models.training.config import MetaTrainingConfig
 from services.errors import Fault, Invalid
 from services.jobs.cost import examples_of, step_bytes
+from services.jobs.few_classes import TURNS, fewer_ways
 
 _NETWORKS: dict[InputKind, str] = {
     "texts": "encoder",
@@ -36,7 +37,6 @@ _MISMATCHES: dict[Task, str] = {
     "classification": "these targets are labels, and this algorithm learns {tasks}: use protonet, ridge or maml",
     "policy": "these tasks are environments, and this algorithm learns {tasks}: use maml_policy",
 }
-_TURNS = 4  # `rotations` makes this many classes of one
 
 
 class Traits(msgspec.Struct, frozen=True):
@@ -239,29 +239,16 @@ def _dataset_faults(tasks: LabelledSpec, traits: Traits) -> Iterator[Fault]:
     if tasks.test_tasks:
         yield Fault("/tasks/test_tasks", "tasks are held out only where within_task is true")
     train_ways = tasks.fewest_train_ways
-    needed = ways + (-(-train_ways // _TURNS) if tasks.rotations else train_ways)
+    needed = ways + (-(-train_ways // TURNS) if tasks.rotations else train_ways)
     classes = usable if traits.class_sizes else traits.n_classes
     if classes < needed:
         small = f" of at least n_shot + n_query = {taken} examples" if classes < traits.n_classes else ""
         if small and traits.n_classes >= needed:
             pointer, advice = "/tasks/n_query", ": lower n_shot or n_query"
         else:
-            pointer, advice = _fewer_ways(tasks, classes)
+            pointer, advice = fewer_ways(tasks, classes)
         yield Fault(
             pointer,
             f"{train_ways}-way episodes need {needed} classes{small}, {ways} of them held out for the "
             f"meta-test, and the dataset has {classes}{advice}",
         )
-
-
-def _fewer_ways(tasks: LabelledSpec, classes: int) -> tuple[str, str]:
-    """Which field to change where a dataset has too few classes, and to what."""
-    turns = _TURNS if tasks.rotations else 1
-    most = max((way for way in range(2, classes) if way + -(-way // turns) <= classes), default=0)
-    if not most:
-        return "/tasks/dataset", ": where classes mean the same in every task, the family is grouped"
-    if tasks.train_ways is not None and tasks.fewest_ways <= most:
-        return "/tasks/train_ways", ": lower train_ways, or set it to null to train with n_way"
-    name = "n_way" if tasks.max_way is None else "min_way"
-    null = " and train_ways to null" if tasks.train_ways else ""
-    return f"/tasks/{name}", f": set {name} to {most} at most{null}"

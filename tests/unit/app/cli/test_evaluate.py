@@ -65,19 +65,6 @@ def test_an_evaluation_is_asked_for_and_shown(innerloop, service):
         assert said in printed
 
 
-@pytest.mark.parametrize(
-    ("sizes", "said"),
-    [
-        ({"n_way": 20, "n_shot": 1}, "held out (20-way, 1-shot, guessing has 5.0%)"),
-        ({"n_way": 5, "n_shot": 1, "max_way": 9, "max_shot": 4}, "held out (2 to 9 ways, 1 to 4 shots)"),
-    ],
-)
-def test_how_hard_its_episodes_were_is_told(innerloop, service, sizes, said):
-    tasks = {**CONFIG["tasks"], **sizes}
-    service.answers["GET /v1/jobs/job_1"] = _ended(METRICS, tasks=tasks)
-    assert said in innerloop("evaluate", "letters@3")
-
-
 def test_a_policy_is_shown_by_its_returns(innerloop, service):
     service.answers["GET /v1/jobs/job_1"] = _ended(RETURNS, tasks={"family": "navigation"})
     printed = innerloop("evaluate", "walker")
@@ -131,18 +118,3 @@ def test_a_picture_that_cannot_be_written_is_said_before_anything_is_begun(
     pytest.importorskip("matplotlib")
     assert words in innerloop("evaluate", "letters", "--picture", tmp_path / name, status=1)
     assert service.seen == []
-
-
-@pytest.mark.parametrize("metrics", [METRICS, {"loss": 1.0, "loss_ci95": 0.1}], ids=["two panels", "one"])
-def test_a_pictures_title_lies_within_it(tmp_path, monkeypatch, metrics):
-    figure = pytest.importorskip("matplotlib.figure")
-    from app.cli.evaluation_picture import draw
-
-    drawn = []
-    monkeypatch.setattr(figure.Figure, "savefig", lambda self, *_, **__: drawn.append(self))
-    title = "omniglot-within-alphabet@12: 600 episodes of ds_01m8cvkygjr451sse09538b8we, held out (20-way, 1-shot)"
-    draw(metrics, title, tmp_path / "a.png")
-    (picture,) = drawn
-    picture.draw_without_rendering()
-    (text,) = (child for child in picture.texts)
-    assert text.get_window_extent().x1 <= picture.bbox.x1
