@@ -97,6 +97,7 @@ VERSION: dict[str, Any] = {
         "normalise": False,
         "members": 1,
         "views": 1,
+        "turns": 1,
     },
     "training": {"job": f"job_{_TOKEN}", **_CONFIG["training"], "tasks": _CONFIG["tasks"]},
     "metrics": {"meta_test": {"loss": 0.1}},

@@ -196,6 +196,7 @@ def _version_wire(version: ModelVersion) -> ModelVersionResponse:
             normalise=version.learner.normalise,
             members=version.learner.members,
             views=version.learner.views,
+            turns=version.learner.turns,
         ),
         training=version.training,
         metrics=version.metrics,

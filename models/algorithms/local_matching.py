@@ -22,10 +22,8 @@ from models.spec import LocalMatchingSpec
 
 _UNUSED = -1e30
 _SMALLEST = 1e-37
-# What a part counts for that has no like at all, beside exp(0) for one that is the same at the same place; and the
-# logarithm beyond which nothing is nearer, so that float32 can add them up.
+# What a part counts for that has no like at all, beside exp(0) for one that is the same at the same place.
 _LOST = 1e-20
-_NEAREST = 60.0
 _SHARPEST = 5.0  # of `log_scale`: exp(5) times a mean distance is as much as float32 can still tell apart
 
 
@@ -33,30 +31,36 @@ class LocalMatching(Classifier):
     """An example is its parts, one for each place of the network's maps, and two are alike as their parts are.
 
     After DN4 (Li et al. 2019), where a query's local descriptors look for their nearest ones in a class. Here the
-    search is soft, goes both ways (a part that only one image has counts against the two), and knows places: what
-    it costs to be found so many rows and columns away is learned, and so is how much a part counts; one that has no
-    like at all counts for a bound. A class's examples share its logit by the mean of their likelihoods. Nothing is
-    learned per class.
+    search is soft, goes both ways (a part that only one image has counts against the two), and knows places: a part
+    is a point of its description and its place, whose weight is learned, and so is how much a part counts; one that
+    has no like at all counts for a bound. A class's examples share its logit by the mean of their likelihoods.
+    Nothing is learned per class.
     """
 
-    def __init__(self, spec: LocalMatchingSpec, backbone: Network, grid: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        spec: LocalMatchingSpec,
+        backbone: Network,
+        grid: tuple[int, int],
+        rounded: torch.dtype = torch.float32,
+    ) -> None:
         """`grid` are the rows and columns of places, P of them, that the backbone's columns go through in order:
-        F = P * C."""
+        F = P * C. Likenesses are `rounded`, and summed up in float32."""
         self.spec = spec
         self.grid = grid
+        self.rounded = rounded
         self.parts = grid[0] * grid[1]
         self.channels = backbone.width // self.parts
         super().__init__(backbone)
 
     def init(self, generator: Generator) -> dict[str, Tensor]:
-        """The network's, a projection, and displacements that begin as a normal distribution of deviation 1."""
-        rows, columns = (torch.arange(1 - size, size).float() for size in self.grid)
+        """The network's, a projection, and a reach: parts begin as normal distributions, of a place's deviation."""
         params = self.backbone.init(generator)
         project = torch.randn(self.channels, self.spec.width, generator=generator)
         params["matching.project"] = project / math.sqrt(3 * self.channels)
         params["matching.count"] = torch.zeros(self.channels)
         params["matching.count_shift"] = torch.zeros(1)
-        params["matching.displacement"] = -(rows.square()[:, None] + columns.square()) / 2
+        params["matching.reach"] = torch.ones(2)
         params["matching.log_scale"] = torch.zeros(())
         return params
 
@@ -115,28 +119,37 @@ class LocalMatching(Classifier):
     ) -> Tensor:
         """How alike queries and examples are [Q, K]: the log-likelihood of either's parts given the other's."""
         (asked_QPD, asked_counts_QP), (kept_KPD, kept_counts_KP) = queries, support
-        unit = self.spec.width**-0.5
+        asked, minus_asked = self._points(meta_params, asked_QPD)
+        kept, minus_kept = self._points(meta_params, kept_KPD)
+        ones = (torch.ones_like(minus_asked), torch.ones_like(minus_kept))
         # Half the squared distances in one product: (x, -xx/2, 1) with (y, 1, -yy/2).
-        asked_QP1, kept_KP1 = (
-            -unit / 2 * parts.square().sum(-1, keepdim=True) for parts in (asked_QPD, kept_KPD)
-        )
-        asked = torch.cat([unit * asked_QPD, asked_QP1, torch.ones_like(asked_QP1)], -1).flatten(0, 1)
-        kept = torch.cat([kept_KPD, torch.ones_like(kept_KP1), kept_KP1], -1).flatten(0, 1)
-        near = (asked @ kept.T).reshape(*asked_QP1.shape[:2], *kept_KP1.shape[:2])
-        near_QPKP = torch.exp((near + self._displacement(meta_params)).clamp(max=_NEAREST))
-        there_QPK, back_QKP = ((near_QPKP.sum(side) + _LOST).log() for side in (3, 1))
+        near = torch.cat([asked, minus_asked, ones[0]], -1) @ torch.cat([kept, ones[1], minus_kept], -1).T
+        near_QPKP = near.exp().view(*asked_counts_QP.shape, *kept_counts_KP.shape)
+        there_QPK, back_QKP = ((near_QPKP.sum(side, dtype=asked_QPD.dtype) + _LOST).log() for side in (3, 1))
         there_QK = (asked_counts_QP.unsqueeze(-1) * there_QPK).sum(1)
         back_QK = (back_QKP * kept_counts_KP).sum(-1)
         scale = torch.exp(meta_params["matching.log_scale"].clamp(max=_SHARPEST))
         return scale * (there_QK + back_QK) / self.parts
 
-    def _displacement(self, meta_params: Params) -> Tensor:
-        """[P, 1, P]: what it costs a part to be found at another place."""
-        table, (rows, columns) = meta_params["matching.displacement"], self.grid
-        row, column = (torch.arange(size, device=table.device) for size in self.grid)
-        down = (row[:, None] - row + rows - 1)[:, None, :, None]
-        right = (column[:, None] - column + columns - 1)[None, :, None, :]
-        return table[down, right].reshape(self.parts, 1, self.parts)
+    def _points(self, meta_params: Params, parts_EPD: Tensor) -> tuple[Tensor, Tensor]:
+        """Parts as points [E * P, D + 2] of description and place, and minus half their squared lengths.
+
+        Those in two columns: what one rounded number leaves of it is in the other.
+        """
+        rows, columns = self.grid
+        device, dtype = parts_EPD.device, parts_EPD.dtype
+        row, column = (torch.arange(size, device=device, dtype=dtype) for size in self.grid)
+        place_P2 = torch.cartesian_prod(row - (rows - 1) / 2, column - (columns - 1) / 2)
+        places = (meta_params["matching.reach"] * place_P2).expand(len(parts_EPD), -1, -1)
+        points = torch.cat([self.spec.width**-0.25 * parts_EPD, places], -1).flatten(0, 1)
+        rounded = self._rounded(points)
+        minus = -rounded.to(dtype).square().sum(-1, keepdim=True) / 2
+        first = self._rounded(minus)
+        return rounded, torch.cat([first, self._rounded(minus - first.to(dtype))], -1)
+
+    def _rounded(self, values: Tensor) -> Tensor:
+        # Never to more digits than there are: float64 stays itself, where it is given.
+        return values if self.rounded == torch.float32 else values.to(self.rounded)
 
 
 def _logits(scores_QK: Tensor, slots_K: Tensor, class_mask: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
-"""From a learner's description to the learner, with its members and views: an explicit table of algorithms."""
+"""From a learner's description to the learner, its members, views and turns: an explicit table."""
 
 import msgspec
+import torch
 from torch import Tensor
 
 from models.algorithms.anil import Anil
@@ -27,6 +28,7 @@ from models.algorithms.reptile import Reptile
 from models.algorithms.ridge_classifier import RidgeClassifier
 from models.algorithms.svm import Svm
 from models.algorithms.table_heads import HEADS
+from models.algorithms.turns import Turns
 from models.algorithms.views import Views
 from models.build.networks import build_network
 from models.encoders.text import TextEncoder
@@ -75,8 +77,8 @@ def build_learner(
     mean: Tensor | None = None,
     encoder: TextEncoder | None = None,
 ) -> MetaLearner:
-    """The learner that `spec` describes, with its members and views, for one signature: the wire's, or what an
-    encoder makes of that.
+    """The learner that `spec` describes, with its members, views and turns, for one signature: the wire's, or what
+    an encoder makes of that.
 
     `max_ways` is the number of class slots that a classifier with an output layer has; the others need none. `mean`
     and `encoder` as in `build_network`. Raises ValueError where algorithm, network and signature do not fit.
@@ -96,6 +98,10 @@ def build_learner(
         if not signature.is_image:
             raise ValueError("only images have several views, and an encoder's features are none")
         learner = Views(learner, spec.views)
+    if spec.turns > 1:
+        if not signature.is_square_image:
+            raise ValueError("only square images are turned")
+        learner = Turns(learner, spec.turns)
     return learner
 
 
@@ -154,7 +160,8 @@ def _one_member(
         case MatchingNetSpec():
             return MatchingNet(algorithm, backbone)
         case LocalMatchingSpec():
-            return LocalMatching(algorithm, backbone, _grid(spec.network, inputs.example_shape))
+            grid = _grid(spec.network, inputs.example_shape)
+            return LocalMatching(algorithm, backbone, grid, getattr(torch, kernels.backbone))
         case LogisticSpec():
             return Logistic(algorithm, backbone)
         case SvmSpec():

@@ -17,7 +17,8 @@ Convolve = Callable[[Tensor, Tensor], Tensor]
 
 
 class Kernels(NamedTuple):
-    """`convolution` by the library, or as one product over patches; `backbone` says what it is rounded to."""
+    """`convolution` by the library, or as one product over patches; `backbone` says what it is rounded to, and with
+    it what an algorithm compares place by place."""
 
     convolution: Literal["library", "patches"] = "library"
     backbone: Literal["float32", "bfloat16"] = "float32"

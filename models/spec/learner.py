@@ -1,6 +1,6 @@
 """The whole description of a learner: how it adapts, and what network it adapts."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -16,7 +16,8 @@ class LearnerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     deviation 1, inputs and targets, column by column.
     `members` of them start apart, learn side by side and answer together (a deep ensemble). With `views` above 1
     an adapted model sees so many shifted and turned copies of each image, of its support set and of what it is
-    asked alike; meta-training sees each image once.
+    asked alike; meta-training sees each image once. With `turns` it adapts to the whole task from 4 or 8 sides,
+    quarter turns and those mirrored, and answers with their mean; the images are square.
     """
 
     algorithm: AlgorithmSpec
@@ -24,6 +25,7 @@ class LearnerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     normalise: bool = False
     members: Annotated[int, Meta(ge=1, le=16)] = 1
     views: Annotated[int, Meta(ge=1, le=9)] = 1
+    turns: Literal[1, 4, 8] = 1
 
     @property
     def support_bound(self) -> int | None:

@@ -73,6 +73,12 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.input_kind == "images"
 
     @property
+    def is_square_image(self) -> bool:
+        """Height and width are the same: it may be turned."""
+        shape = self.inputs.example_shape
+        return self.is_image and shape[0] == shape[1]
+
+    @property
     def is_text(self) -> bool:
         return self.input_kind == "texts"
 

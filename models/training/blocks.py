@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from models.functional import placed
 from models.tasks.family import TaskFamily
 from models.training.config import TrainingSpec
-from models.training.outer_step import Episodes, adam_rates, flatten, unflatten
+from models.training.outer_step import Episodes, flatten, outer_rates, unflatten
 
 # Outer steps in a block at most, and numbers (4 bytes each) that its episodes hold at most.
 LONGEST = 64
@@ -24,7 +24,7 @@ class Block(NamedTuple):
 
     first: int  # the iteration of its first step
     episodes: Episodes  # [B, M, ...] each, contiguous
-    rates: Tensor  # float32 [B, 2], see `adam_rates`
+    rates: Tensor  # float32 [B, 2], see `outer_rates`
 
     def episodes_at(self, place: int) -> Episodes:
         """The meta-batch of its step number `place`."""
@@ -82,5 +82,5 @@ class Blocks:
                 placed(tensor.clone(memory_format=torch.contiguous_format), self._device)
                 for tensor in episodes
             ),
-            placed(adam_rates(self._training, first, self.length), self._device),
+            placed(outer_rates(self._training, first, self.length), self._device),
         )

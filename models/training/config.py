@@ -7,6 +7,8 @@ from msgspec import Meta
 
 from models.spec import LearnerSpec, OuterSpec, TaskFamilySpec
 
+OptimizerName = Literal["adam", "muon"]
+
 
 class PretrainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Supervised training before the outer loop: one network on all classes, or on all tasks, together.
@@ -21,7 +23,10 @@ class PretrainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class TrainingSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The outer loop. `meta_lr` is Adam's rate; `schedule` says how it runs over the iterations.
+    """The outer loop. `meta_lr` is the optimizer's rate; `schedule` says how it runs over the iterations.
+
+    By `muon` networks' weights move by orthogonal matrices (Jordan et al. 2024), everything else by Adam as ever;
+    policies know Adam alone.
 
     `clip_norm` bounds the norm of the meta-gradient; `test_episodes` is the size of the meta-test, in tasks for
     policies. `outer` is how a policy takes its outer steps (None: PPO); nothing else has a choice. With `pretrain`
@@ -32,6 +37,7 @@ class TrainingSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     meta_batch_size: Annotated[int, Meta(ge=1, le=4096)] = 25
     meta_lr: Annotated[float, Meta(gt=0.0, le=1.0)] = 1e-3
     schedule: Literal["constant", "cosine"] = "constant"
+    optimizer: OptimizerName = "adam"
     clip_norm: Annotated[float, Meta(gt=0.0, le=1e6)] = 10.0
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     test_episodes: Annotated[int, Meta(ge=1, le=10_000)] = 600

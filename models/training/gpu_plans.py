@@ -41,4 +41,4 @@ def gpu_plan(name: str, spec: ProgramSpec, trainer: MetaTrainer) -> Plan | None:
         return GraphPlan(name, trainer.step)
     learner = build_learner(spec.learner, spec.signature, spec.max_ways, kind.kernels)
     step = trainer.step
-    return GraphPlan(name, OuterStep(learner, step.layout, step.clip_norm, trainer.blocks.example))
+    return GraphPlan(name, OuterStep(learner, step.layout, step.update, trainer.blocks.example))

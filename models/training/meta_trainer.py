@@ -1,4 +1,4 @@
-"""The outer loop: Adam on the mean loss of a meta-batch. Knows learners, families and plans by their protocols."""
+"""The outer loop on the mean loss of a meta-batch. Knows learners, families and plans by their protocols."""
 
 from collections.abc import Mapping
 
@@ -11,6 +11,7 @@ from models.functional import Params
 from models.tasks.family import TaskFamily
 from models.training.blocks import Blocks
 from models.training.config import TrainingSpec
+from models.training.optimizer import update_of
 from models.training.outer_step import Layout, OuterState, OuterStep
 from models.training.plans import Plan, VmapPlan
 from models.training.trainer import Stretch
@@ -56,7 +57,8 @@ class MetaTrainer:
         params = self._layout.pack(initial).to(self.device)
         self.outer_state = OuterState(params, torch.zeros_like(params), torch.zeros_like(params))
         self.blocks = Blocks(training, family, generator, self.device)
-        self.step = OuterStep(learner, self._layout, training.clip_norm, self.blocks.example)
+        update = update_of(training.optimizer, training.clip_norm, self._layout)
+        self.step = OuterStep(learner, self._layout, update, self.blocks.example)
         self.plan: Plan = VmapPlan(self.step)
         self.stretches: tuple[Stretch, ...] = ()
 

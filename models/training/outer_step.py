@@ -1,10 +1,11 @@
-"""One outer step as a pure function: meta-gradient, clip, Adam. Knows learners by their protocol, not who runs it.
+"""One outer step as a pure function: meta-gradient, clip, update. Knows learners by their protocol.
 
 Parameters and Adam's moments are each one flat vector, and episodes a flat tuple of tensors, so that a step can be
 traced, compiled and carried around a loop; `Layout` gives the vector's stretches their names back.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -28,6 +29,10 @@ class OuterState(NamedTuple):
     params: Tensor
     exp_avg: Tensor
     exp_avg_sq: Tensor
+
+
+# (state, gradient [P], rates [3]) -> state.
+Update = Callable[[OuterState, Tensor, Tensor], OuterState]
 
 
 class Layout:
@@ -63,14 +68,14 @@ def unflatten(episodes: Episodes) -> MetaBatch:
 class OuterStep:
     """`step(params, exp_avg, exp_avg_sq, rates, *episodes)` gives the next three vectors and metrics [K].
 
-    `rates` [2] are one iteration's of `adam_rates`; `metric_names` are the K names, `meta_loss` first.
+    `rates` [3] are one iteration's of `outer_rates`; `metric_names` are the K names, `meta_loss` first.
     """
 
-    def __init__(self, learner: Trainable, layout: Layout, clip_norm: float, example: Episode) -> None:
+    def __init__(self, learner: Trainable, layout: Layout, update: Update, example: Episode) -> None:
         """`example` is any one episode: the learner is asked what metrics it has of it."""
         self.learner = learner
         self.layout = layout
-        self.clip_norm = clip_norm
+        self.update = update
         params = {
             name: torch.zeros(shape, device=example.query.inputs.device)
             for name, shape in layout.shapes.items()
@@ -106,31 +111,35 @@ class OuterStep:
         gradient, metrics = torch.func.grad(loss, has_aux=True)(self.layout.unpack(params))
         return self.layout.pack(gradient), metrics
 
-    def update(self, state: OuterState, gradient: Tensor, rates: Tensor) -> OuterState:
-        """Adam on the clipped gradient [P]."""
-        return adam(state, gradient, rates, self.clip_norm)
-
     def _metrics(self, losses: Tensor, metrics: Params) -> Tensor:
         """[K, ...] from losses [...] and metrics of the same shape."""
         return torch.stack([losses, *(metrics[name] for name in self.metric_names[1:])]).detach()
 
 
 def adam(state: OuterState, gradient: Tensor, rates: Tensor, clip_norm: float) -> OuterState:
-    """One step of Adam (Kingma & Ba 2015) on the gradient [P], clipped to a norm; `rates` [2] of `adam_rates`."""
-    gradient = gradient * (clip_norm / (gradient.norm() + 1e-6)).clamp(max=1.0)
+    """One step of Adam (Kingma & Ba 2015) on the gradient [P], clipped; `rates` begin as `outer_rates`."""
+    gradient = clipped(gradient, clip_norm)
     exp_avg = torch.lerp(state.exp_avg, gradient, 1 - BETAS[0])
     exp_avg_sq = torch.lerp(state.exp_avg_sq, gradient.square(), 1 - BETAS[1])
-    step_size, correction = rates.unbind()
+    step_size, correction = rates[:2].unbind()
     move = step_size * exp_avg / (exp_avg_sq.sqrt() / correction + EPSILON)
     return OuterState(state.params - move, exp_avg, exp_avg_sq)
 
 
-def adam_rates(training: TrainingSpec, first: int, count: int) -> Tensor:
-    """Float32 [count, 2]: the bias-corrected step size and root correction of Adam, from iteration `first` on."""
+def clipped(gradient: Tensor, norm: float) -> Tensor:
+    """The gradient [P], shortened to a norm where it is longer."""
+    share: Tensor = norm / (gradient.norm() + 1e-6)
+    return gradient * share.clamp(max=1.0)
 
-    def rates(iteration: int) -> tuple[float, float]:
+
+def outer_rates(training: TrainingSpec, first: int, count: int) -> Tensor:
+    """Float32 [count, 3], from iteration `first` on: the bias-corrected step size and root correction of Adam, and
+    the rate itself."""
+
+    def rates(iteration: int) -> tuple[float, float, float]:
         corrections = [1 - beta ** (iteration + 1) for beta in BETAS]
-        return meta_lr(training, iteration) / corrections[0], math.sqrt(corrections[1])
+        rate = meta_lr(training, iteration)
+        return rate / corrections[0], math.sqrt(corrections[1]), rate
 
     return torch.tensor([rates(iteration) for iteration in range(first, first + count)])
 

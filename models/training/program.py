@@ -15,6 +15,7 @@ from torch import Tensor
 from models.programs.key import program_key
 from models.spec import LearnerSpec, Signature
 from models.training.blocks import Block
+from models.training.config import OptimizerName
 from models.training.meta_trainer import MetaTrainer
 from models.training.outer_step import OuterState, flatten
 
@@ -26,6 +27,7 @@ class ProgramSpec(msgspec.Struct, frozen=True, kw_only=True):
     signature: Signature
     max_ways: int | None
     clip_norm: float
+    optimizer: OptimizerName
     steps: int  # B, those of a block
     meta_batch_size: int
     episode: tuple[tuple[tuple[int, ...], str], ...]  # shape and dtype of an episode's tensors
@@ -41,6 +43,7 @@ class ProgramSpec(msgspec.Struct, frozen=True, kw_only=True):
             signature=signature,
             max_ways=max_ways,
             clip_norm=trainer.training.clip_norm,
+            optimizer=trainer.training.optimizer,
             steps=trainer.blocks.length,
             meta_batch_size=trainer.training.meta_batch_size,
             episode=tuple(

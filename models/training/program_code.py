@@ -11,6 +11,7 @@ from torch._higher_order_ops.while_loop import while_loop
 from torch._inductor import aoti_compile_and_package
 
 from models.build import build_learner
+from models.training.optimizer import update_of
 from models.training.outer_step import Episodes, Layout, OuterState, OuterStep, unflatten
 from models.training.program import ProgramSpec
 from models.training.tracing import trace
@@ -22,12 +23,13 @@ def compile_program(spec: ProgramSpec, path: Path) -> None:
     initial = learner.init(torch.Generator())
     layout = Layout(initial)
     episode = tuple(torch.zeros(shape, dtype=getattr(torch, dtype)) for shape, dtype in spec.episode)
-    step = OuterStep(learner, layout, spec.clip_norm, unflatten(episode))
+    update = update_of(spec.optimizer, spec.clip_norm, layout)
+    step = OuterStep(learner, layout, update, unflatten(episode))
     # Expanding would make them views of one another; a program's inputs share no memory.
     episodes = tuple(one.repeat(spec.steps, spec.meta_batch_size, *[1] * one.dim()) for one in episode)
     vectors = [layout.pack(initial) for _ in OuterState._fields]
     history = torch.zeros(spec.steps, len(step.metric_names))
-    examples = (*vectors, history, torch.tensor(0), torch.tensor(1), torch.ones(spec.steps, 2), *episodes)
+    examples = (*vectors, history, torch.tensor(0), torch.tensor(1), torch.ones(spec.steps, 3), *episodes)
     with torch.no_grad():
         exported = torch.export.export(_Steps(step, examples), examples, strict=False)
     aoti_compile_and_package(exported, package_path=str(path))

@@ -48,7 +48,7 @@ class LearnerCost(NamedTuple):
     views: int = 1
     """Of each image: a last layer is fitted to so many times the support."""
     members: int = 1
-    """That are fitted one after the other."""
+    """That are fitted one after the other, and the sides of a task that each is."""
     support_bound: int | None = None
     """The most examples that one adaptation may have, None for no bound."""
 
@@ -66,12 +66,12 @@ def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | Non
         activations=learner.views * network.activations,
         widest=learner.views * network.widest,
         weights=learner.members * network.weights,
-        multiply_adds=learner.members * learner.views * network.multiply_adds,
+        multiply_adds=learner.turns * learner.members * learner.views * network.multiply_adds,
     )
     raw = example[0] if regression and signature.input_kind == "vectors" else 0
     columns, width = 1 + raw + network.features, signature.target_width if regression else 0
     last_layer = network.features * outputs
-    own = (learner.views, learner.members, learner.support_bound)
+    own = (learner.views, learner.turns * learner.members, learner.support_bound)
     return LearnerCost(network, last_layer, columns, regression, width, *own)
 
 

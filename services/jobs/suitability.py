@@ -116,6 +116,8 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
         )
     if config.learner.views > 1 and kind != "images":
         yield Fault("/learner/views", f"only images have several views, and these inputs are {kind}")
+    if config.learner.turns > 1 and not signature.is_square_image:
+        yield Fault("/learner/turns", f"only square images are turned, and these inputs are {kind}")
     of_tables = isinstance(network, TableTransformerSpec | RowTransformerSpec)
     if of_tables != isinstance(algorithm, PriorFittedSpec):
         yield Fault(
@@ -132,6 +134,8 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
     if config.training.outer is not None and signature.task != "policy":
         yield Fault("/training/outer", "only policies have a choice of outer steps: leave it out")
     yield from _pretrain_faults(config, signature)
+    if config.training.optimizer != "adam" and signature.task == "policy":
+        yield Fault("/training/optimizer", "policies are trained by adam: leave it out")
     if isinstance(config.training.outer, LifetimeSpec) and config.training.meta_batch_size != 1:
         yield Fault("/training/meta_batch_size", "a lifetime has one task at a time: set it to 1")
     if signature.task not in algorithm.tasks:

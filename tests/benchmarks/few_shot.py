@@ -168,7 +168,7 @@ def in_bfloat16(trainer: MetaTrainer, config: MetaTrainingConfig, data: Labelled
     signature = signature_of(config.tasks, data.wire_shape)
     max_ways = max_ways_of(config.learner, config.tasks)
     learner = build_learner(config.learner, signature, max_ways, Kernels(backbone="bfloat16"))
-    return OuterStep(learner, trainer.step.layout, trainer.step.clip_norm, trainer.blocks.example)
+    return OuterStep(learner, trainer.step.layout, trainer.step.update, trainer.blocks.example)
 
 
 def probe(trainer: MetaTrainer, plan: Plan) -> float:

@@ -13,7 +13,7 @@ from models.build import build_environments, build_policy_learner
 from models.environments.seasons import SUMMER, WINTER
 from models.spec import LearnerSpec, LifetimeSpec, MamlPolicySpec, MlpSpec, SeasonsSpec, signature_of
 from models.training.config import TrainingSpec
-from models.training.outer_step import Layout, adam_rates
+from models.training.outer_step import Layout, outer_rates
 from models.training.policies.collect import collect
 from models.training.policies.lifetime import SETTINGS, Lifetime
 from models.trajectory import returns
@@ -183,7 +183,7 @@ def live(spec: LifetimeSpec, kinds: list[Kind], seeds: range) -> Lived:
         policies = torch.vmap(layout.unpack)(lives.params)
         tasks = drawn_NG.repeat(len(kinds), 1)
         seen = collect(learner.policy, policies, family, tasks, TASKS.n_trajectories, acting)
-        lives = live_all(lives, initial_M3, seen, adam_rates(TRAINING, iteration, 1)[0])
+        lives = live_all(lives, initial_M3, seen, outer_rates(TRAINING, iteration, 1)[0])
         earned.append(returns(seen).mean(-1).view(shape))
         followed.append(torch.vmap(lifetime.settings)(lives.free.params, initial_M3).view(*shape, -1))
         seasons.append(drawn_NG[:, 0].long())

@@ -65,7 +65,7 @@ class Lifetime:
     def live(self, life: Life, initial: Tensor, seen: Trajectories, rates: Tensor) -> Life:
         """One iteration on what the policy has just collected: first the settings learn from it, then the policy.
 
-        `initial` [H] holds the settings that are not adapted, `rates` [2] are Adam's (`outer_step.adam_rates`).
+        `initial` [H] holds the settings that are not adapted, `rates` [3] are Adam's (`outer_step.outer_rates`).
         """
         free = adam(life.free, self.meta_gradient(life.params, life.trace, seen), rates, self.clip_norm)
         free = free._replace(params=free.params.clamp(-_LOGIT, _LOGIT))

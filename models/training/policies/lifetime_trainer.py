@@ -11,7 +11,7 @@ from models.environments.environment import EnvironmentFamily
 from models.spec import LifetimeSpec
 from models.training.config import TrainingSpec
 from models.training.meta_trainer import DivergedError
-from models.training.outer_step import Layout, OuterState, adam_rates
+from models.training.outer_step import Layout, OuterState, outer_rates
 from models.training.policies.collect import collect
 from models.training.policies.lifetime import SETTINGS, Life, Lifetime
 from models.training.policies.trainer import BatchedPlan
@@ -115,7 +115,7 @@ class LifetimeTrainer:
         task = self._task.to(self.device)
         found = collect(self.learner.policy, params, self.family, task, self.n_trajectories, self._generator)
         seen = type(found)(*(values[0] for values in found))
-        rates = adam_rates(self.training, self.iteration, 1)[0].to(self.device)
+        rates = outer_rates(self.training, self.iteration, 1)[0].to(self.device)
         self.life = self._lifetime.live(self.life, self._initial, seen, rates)
         score = returns(seen).mean().item()
         return {"meta_loss": -score, "return_step_0": score, **self.settings}

@@ -74,7 +74,7 @@ class PolicySignatureResponse(ResponseBody):
 class LearnerResponse(ResponseBody):
     """How a version adapts; `adjustable` lists the options that a caller may set; `max_ways` its most classes.
 
-    `normalise`, `members` and `views` are as in the configuration of the job that made it.
+    `normalise`, `members`, `views` and `turns` are as in the configuration of the job that made it.
     """
 
     algorithm: dict[str, Any]
@@ -84,6 +84,7 @@ class LearnerResponse(ResponseBody):
     normalise: bool = False
     members: int = 1
     views: int = 1
+    turns: int = 1
 
 
 class ModelVersionResponse(ResponseBody):

@@ -68,7 +68,8 @@ def written_out(params: Params, query: Tensor, example: Tensor) -> float:
         for r in range(len(y)):
             down, right = p // COLUMNS - r // COLUMNS, p % COLUMNS - r % COLUMNS
             apart = (x[p] - y[r]).square().sum() / (2 * math.sqrt(4))
-            near[p, r] = params["matching.displacement"][down + ROWS - 1, right + COLUMNS - 1] - apart
+            down, right = torch.tensor([down, right]) * params["matching.reach"]
+            near[p, r] = -apart - (down**2 + right**2) / 2
     count, shift = params["matching.count"], params["matching.count_shift"]
     there = (torch.nn.functional.softplus(asked @ count + shift) * near.exp().sum(1).log()).mean()
     back = (torch.nn.functional.softplus(kept @ count + shift) * near.exp().sum(0).log()).mean()
@@ -192,3 +193,17 @@ def test_on_maps_a_shifted_image_is_nearer_than_another() -> None:
     seen = SupportSet(images, torch.tensor([0, 1]), torch.ones(2), torch.ones(2))
     moved = torch.roll(images, 2, dims=-2)
     assert net.predict(params, net.adapt(params, seen), moved)["logits"].argmax(-1).tolist() == [0, 1]
+
+
+def test_rounded_likenesses_are_nearly_the_same() -> None:
+    """Even of parts that lie far from the origin, where a squared length has more digits than bfloat16 keeps."""
+    plain, seen, queries = learner(), support(), inputs_of(4, 1)
+    params = params_of(plain)
+    params["matching.reach"] = 3 * torch.ones(2)
+    rounded = LocalMatching(plain.spec, Plain(), (ROWS, COLUMNS), torch.bfloat16)
+    expected, found = (
+        net.predict(params, net.adapt(params, seen), queries)["logits"] for net in (plain, rounded)
+    )
+    assert found.dtype == torch.float32
+    assert not torch.equal(found, expected)
+    torch.testing.assert_close(found, expected, atol=0.1, rtol=0.02)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.training.config import TrainingSpec
-from models.training.outer_step import Layout, OuterState, adam_rates, flatten, meta_lr, unflatten
+from models.training.outer_step import Layout, OuterState, flatten, meta_lr, outer_rates, unflatten
 from tests.unit.models.training.conftest import SHORT, MakeTrainer
 
 
@@ -35,7 +35,7 @@ def test_updates_are_those_of_torchs_adam(make_trainer: MakeTrainer, clip_norm: 
     zeros = torch.zeros(50)
     state = OuterState(param.detach().clone(), zeros, zeros)
     adam = torch.optim.Adam([param], lr=1.0)
-    rates = adam_rates(training, 0, 20)
+    rates = outer_rates(training, 0, 20)
     for iteration in range(20):
         gradient = torch.randn(50, generator=generator)
         param.grad = gradient.clone()

@@ -173,6 +173,16 @@ def test_a_last_layer_is_fitted_to_every_view(algorithm: AlgorithmSpec) -> None:
     assert fitted.bytes >= call_cost(plain, algorithm, 9 * 400, 0, 5).bytes
 
 
+def test_every_side_of_a_task_is_adapted_to() -> None:
+    algorithm = SvmSpec()
+    spec = LearnerSpec(algorithm=algorithm, network=Conv4Spec())
+    plain, turned = (
+        call_cost(learner_cost(one, images(*OMNIGLOT), None), algorithm, 25, 75, 5).operations
+        for one in (spec, msgspec.structs.replace(spec, turns=8))
+    )
+    assert turned == 8 * plain
+
+
 def test_every_view_is_kept_or_the_call_refused() -> None:
     algorithm = MatchingNetSpec(max_support=64)
     spec = LearnerSpec(algorithm=algorithm, network=Conv4Spec(), views=9)

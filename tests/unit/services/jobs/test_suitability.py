@@ -150,6 +150,18 @@ def test_views_are_of_images() -> None:
     assert [fault.pointer for fault in refused.value.faults] == ["/learner/views"]
 
 
+@pytest.mark.parametrize(
+    ("network", "traits"),
+    [(CONV1D, SERIES), (CONV4, Traits(example_shape=(28, 30, 1), n_classes=100, n_tasks=10))],
+)
+def test_what_is_turned_is_square(network: dict[str, Any], traits: Traits) -> None:
+    plain = config(network, labelled())
+    learner = msgspec.structs.replace(plain.learner, turns=4)
+    with pytest.raises(Invalid) as refused:
+        check(msgspec.structs.replace(plain, learner=learner), traits)
+    assert [fault.pointer for fault in refused.value.faults] == ["/learner/turns"]
+
+
 NAVIGATION = {"family": "navigation"}
 
 

@@ -1,0 +1,78 @@
+"""A task from several sides where a model is used, from one where it is trained. Knows learners by protocol."""
+
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from models.algorithms.ensemble import mean_log_probabilities
+from models.algorithms.learner import MetaLearner
+from models.episode import Episode, SupportSet
+from models.functional import Params, cross_entropy, squared_error
+from models.spec import Task
+
+# What describes the task and not an image: kept once.
+_SHARED = "class_mask"
+
+
+class Turns:
+    """A learner that adapts to a task as it is seen from each of `turns` sides, and answers with their mean.
+
+    The sides are a square's symmetries: four quarter turns, then the same mirrored. Unlike `Views` a side is a task
+    of its own: what is turned is compared with what is turned alike. Meta-training is the learner's own; it pays
+    where that saw turned tasks (`rotations`).
+    """
+
+    def __init__(self, learner: MetaLearner, turns: int) -> None:
+        self.learner = learner
+        self.turns = turns
+        self.task: Task = learner.task
+        self.max_ways = learner.max_ways
+
+    def init(self, generator: Generator) -> dict[str, Tensor]:
+        return self.learner.init(generator)
+
+    def adapt(
+        self, meta_params: Params, support: SupportSet, start: Params | None = None
+    ) -> dict[str, Tensor]:
+        """The adapted parameters to each side, under its name; raises what the learner raises."""
+        adapted: dict[str, Tensor] = {}
+        for turn in range(self.turns):
+            seen = support._replace(inputs=turned(support.inputs, turn))
+            before = None if start is None else _of(turn, start)
+            adapted |= _named(turn, self.learner.adapt(meta_params, seen, before))
+        return adapted
+
+    def predict(self, meta_params: Params, adapted_params: Params, query_inputs: Tensor) -> dict[str, Tensor]:
+        """The mean of the sides' log-probabilities [Q, N], or of their numbers [Q, T]."""
+        answers = [
+            self.learner.predict(meta_params, _of(turn, adapted_params), turned(query_inputs, turn))
+            for turn in range(self.turns)
+        ]
+        if self.task == "classification":
+            return {"logits": mean_log_probabilities([answer["logits"] for answer in answers])}
+        return {name: torch.stack([answer[name] for answer in answers]).mean(0) for name in answers[0]}
+
+    def support_loss(self, meta_params: Params, adapted_params: Params, support: SupportSet) -> Tensor:
+        answer = self.predict(meta_params, adapted_params, support.inputs)
+        if self.task == "classification":
+            return cross_entropy(answer["logits"], support.targets, support.mask)
+        return squared_error(answer["mean"], support.targets, support.mask)
+
+    def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
+        return self.learner.meta_loss(meta_params, episode)
+
+
+def turned(images: Tensor, turn: int) -> Tensor:
+    """Square images [..., S, S] by so many quarter turns; from the fifth on, mirrored before."""
+    return torch.rot90(images.flip(-1) if turn >= 4 else images, turn % 4, (-2, -1))
+
+
+def _named(turn: int, params: Params) -> dict[str, Tensor]:
+    return {name if name == _SHARED else f"turn.{turn}.{name}": value for name, value in params.items()}
+
+
+def _of(turn: int, params: Params) -> dict[str, Any]:
+    prefix = f"turn.{turn}."
+    own = {name[len(prefix) :]: value for name, value in params.items() if name.startswith(prefix)}
+    return own | {name: value for name, value in params.items() if name == _SHARED}
