@@ -125,7 +125,7 @@ class LocalMatching(Classifier):
         # Half the squared distances in one product: (x, -xx/2, 1) with (y, 1, -yy/2).
         near = torch.cat([asked, minus_asked, ones[0]], -1) @ torch.cat([kept, ones[1], minus_kept], -1).T
         near_QPKP = near.exp().view(*asked_counts_QP.shape, *kept_counts_KP.shape)
-        there_QPK, back_QKP = ((near_QPKP.sum(side, dtype=asked_QPD.dtype) + _LOST).log() for side in (3, 1))
+        there_QPK, back_QKP = ((near_QPKP.sum(side).to(asked_QPD.dtype) + _LOST).log() for side in (3, 1))
         there_QK = (asked_counts_QP.unsqueeze(-1) * there_QPK).sum(1)
         back_QK = (back_QKP * kept_counts_KP).sum(-1)
         scale = torch.exp(meta_params["matching.log_scale"].clamp(max=_SHARPEST))

@@ -21,7 +21,7 @@ from models.training.graph_plan import GraphPlan
 from models.training.meta_trainer import MetaTrainer
 from models.training.outer_step import OuterStep
 from models.training.planner import seconds_a_step
-from models.training.plans import Plan, VmapPlan
+from models.training.plans import LoopPlan, Plan, VmapPlan
 from models.training.program import ProgramSpec
 from models.training.recipes import RECIPES
 from models.training.tracing import PATIENCE
@@ -155,12 +155,21 @@ def cpu_plans(trainer: MetaTrainer, config: MetaTrainingConfig, data: LabelledDa
     """In bfloat16, where the CPU has instructions for it: elsewhere that would be slower than float32."""
     if config.learner.algorithm.gradient_steps or not torch.cpu._is_avx512_bf16_supported():
         return
-    plan = VmapPlan(in_bfloat16(trainer, config, data))
-    plan.name = "vmap bfloat16"
-    inputs = (*trainer.outer_state, trainer.blocks.at(0).rates[0], *trainer.blocks.at(0).episodes_at(0))
-    plan.traced.calls(PATIENCE, *inputs)
-    plan.traced.calls(0, *inputs)
-    yield plan
+    block = trainer.blocks.at(0)
+    one_pass, one_task = (
+        VmapPlan(in_bfloat16(trainer, config, data)),
+        LoopPlan(in_bfloat16(trainer, config, data)),
+    )
+    episodes = block.episodes_at(0)
+    inputs = {
+        one_pass: (*trainer.outer_state, block.rates[0], *episodes),
+        one_task: (trainer.outer_state.params, *(tensor[0] for tensor in episodes)),
+    }
+    for plan, given in inputs.items():
+        plan.name += " bfloat16"
+        plan.traced.calls(PATIENCE, *given)
+        plan.traced.calls(0, *given)
+        yield plan
 
 
 def in_bfloat16(trainer: MetaTrainer, config: MetaTrainingConfig, data: LabelledData) -> OuterStep:

@@ -135,12 +135,14 @@ LABELLED: tuple[Recipe, ...] = (
         name="omniglot-within-alphabet-parts",
         description=(
             "Characters among those of their own alphabet, of alphabets never seen, part by part: 20-way, 1 shot, "
-            "by a quarter of an hour of one CPU."
+            "by an hour of one CPU."
         ),
         created_at=datetime(2026, 11, 26, tzinfo=UTC),
         needs=f"{_OMNIGLOT}, with its alphabet as the task.",
         config=MetaTrainingConfig(
-            learner=LearnerSpec(algorithm=LocalMatchingSpec(max_support=40), network=ResNetMapsSpec()),
+            learner=LearnerSpec(
+                algorithm=LocalMatchingSpec(max_support=40), network=ResNetMapsSpec(width=96), turns=8
+            ),
             tasks=LabelledSpec(
                 dataset="",
                 n_way=20,
@@ -150,11 +152,16 @@ LABELLED: tuple[Recipe, ...] = (
                 turns_apart=True,
                 train_ways=40,
                 test_fraction=1 / 6,
-                augment=AugmentSpec(shift=0.08, rotate=12, scale=0.15, shear=0.15, elastic=0.02, stroke=0.4),
+                augment=AugmentSpec(shift=0.06, rotate=9, scale=0.11, shear=0.11, elastic=0.015, stroke=0.3),
                 task_augment=AugmentSpec(rotate=15, scale=0.2, shear=0.3, flip=True),
             ),
             training=TrainingSpec(
-                iterations=5200, meta_batch_size=1, meta_lr=0.003, schedule="cosine", test_episodes=1000
+                iterations=16_000,
+                meta_batch_size=1,
+                meta_lr=0.004,
+                schedule="cosine",
+                optimizer="muon",
+                test_episodes=1000,
             ),
         ),
     ),
