@@ -156,7 +156,7 @@ LABELLED: tuple[Recipe, ...] = (
                 task_augment=AugmentSpec(rotate=15, scale=0.2, shear=0.3, flip=True),
             ),
             training=TrainingSpec(
-                iterations=16_000,
+                iterations=15_000,
                 meta_batch_size=1,
                 meta_lr=0.004,
                 schedule="cosine",
