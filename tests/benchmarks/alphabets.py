@@ -1,7 +1,7 @@
 """The gate of alphabets: 20 characters of an alphabet never seen, one drawing of each, by an hour of one CPU.
 
     python -P -m tests.benchmarks alphabets --data DIR [--weights FOLDER]
-    python -P -m tests.benchmarks.alphabets --data DIR --weights FOLDER --validate
+    python -P -m tests.benchmarks.alphabets --data DIR --weights FOLDER --validate [--optimizer adam]
 
 DIR holds omniglot_background.npz. The recipe is trained as it is; its state is kept in FOLDER from minute to
 minute, and a run that was ended goes on from there. The second form holds out five of the training alphabets, and
@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import msgspec
 import numpy as np
@@ -26,7 +26,7 @@ from models.spec import LabelledSpec, max_ways_of, signature_of
 from models.tasks.labelled_data import LabelledData
 from models.tasks.split import split_classes
 from models.training.checkpoint import decode_checkpoint, encode_checkpoint
-from models.training.config import MetaTrainingConfig
+from models.training.config import MetaTrainingConfig, OptimizerName
 from models.training.evaluation import evaluate
 from models.training.meta_trainer import MetaTrainer
 from tests.benchmarks import few_shot, omniglot
@@ -177,6 +177,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--validate", action="store_true")
     parser.add_argument("--iterations", type=int)
+    parser.add_argument("--optimizer", choices=get_args(OptimizerName))
     parser.add_argument("--episodes", type=int, default=EPISODES)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
@@ -186,6 +187,8 @@ def main() -> None:
     config = few_shot.with_training(few_shot.config_of(RECIPE, {}), seed=given.seed)
     if given.iterations is not None:
         config = few_shot.with_training(config, iterations=given.iterations)
+    if given.optimizer is not None:
+        config = few_shot.with_training(config, optimizer=given.optimizer)
     if given.validate:
         config, data = validation(config, data)
     trained = train(config, data, given.weights)
