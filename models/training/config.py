@@ -26,7 +26,8 @@ class TrainingSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """The outer loop. `meta_lr` is the optimizer's rate; `schedule` says how it runs over the iterations.
 
     By `muon` networks' weights move by orthogonal matrices (Jordan et al. 2024), everything else by Adam as ever;
-    policies know Adam alone.
+    policies know Adam alone. `precision` is what a network of images is rounded to while it is meta-trained by an
+    algorithm that takes no gradient steps; parameters, their updates and every answer are float32.
 
     `clip_norm` bounds the norm of the meta-gradient; `test_episodes` is the size of the meta-test, in tasks for
     policies. `outer` is how a policy takes its outer steps (None: PPO); nothing else has a choice. With `pretrain`
@@ -38,6 +39,7 @@ class TrainingSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     meta_lr: Annotated[float, Meta(gt=0.0, le=1.0)] = 1e-3
     schedule: Literal["constant", "cosine"] = "constant"
     optimizer: OptimizerName = "adam"
+    precision: Literal["float32", "bfloat16"] = "float32"
     clip_norm: Annotated[float, Meta(gt=0.0, le=1e6)] = 10.0
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     test_episodes: Annotated[int, Meta(ge=1, le=10_000)] = 600

@@ -6,7 +6,7 @@ takes moments, no guard can make it compile again, and the same file gives the s
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import torch
@@ -28,6 +28,7 @@ class ProgramSpec(msgspec.Struct, frozen=True, kw_only=True):
     max_ways: int | None
     clip_norm: float
     optimizer: OptimizerName
+    precision: Literal["float32", "bfloat16"]
     steps: int  # B, those of a block
     meta_batch_size: int
     episode: tuple[tuple[tuple[int, ...], str], ...]  # shape and dtype of an episode's tensors
@@ -44,6 +45,7 @@ class ProgramSpec(msgspec.Struct, frozen=True, kw_only=True):
             max_ways=max_ways,
             clip_norm=trainer.training.clip_norm,
             optimizer=trainer.training.optimizer,
+            precision=trainer.training.precision,
             steps=trainer.blocks.length,
             meta_batch_size=trainer.training.meta_batch_size,
             episode=tuple(

@@ -11,6 +11,7 @@ from torch._higher_order_ops.while_loop import while_loop
 from torch._inductor import aoti_compile_and_package
 
 from models.build import build_learner
+from models.networks.kernels import Kernels
 from models.training.optimizer import update_of
 from models.training.outer_step import Episodes, Layout, OuterState, OuterStep, unflatten
 from models.training.program import ProgramSpec
@@ -19,7 +20,7 @@ from models.training.tracing import trace
 
 def compile_program(spec: ProgramSpec, path: Path) -> None:
     """Compile the program of `spec` into a file (`.pt2`); takes the better part of a minute and a C++ compiler."""
-    learner = build_learner(spec.learner, spec.signature, spec.max_ways)
+    learner = build_learner(spec.learner, spec.signature, spec.max_ways, Kernels(backbone=spec.precision))
     initial = learner.init(torch.Generator())
     layout = Layout(initial)
     episode = tuple(torch.zeros(shape, dtype=getattr(torch, dtype)) for shape, dtype in spec.episode)

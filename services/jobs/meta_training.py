@@ -10,6 +10,7 @@ from torch import Generator
 from models.build import build_learner
 from models.episode import MetaBatch
 from models.functional import Params
+from models.networks.kernels import Kernels
 from models.programs.folder import ProgramFolder
 from models.spec import EncoderSpec, Signature, max_ways_of
 from models.tasks.family import Split, TaskFamily
@@ -45,7 +46,8 @@ class MetaTraining(Training):
         max_ways = max_ways_of(config.learner, config.tasks, signature)
         self._family = family
         try:
-            learner = build_learner(config.learner, signature, max_ways, mean=_mean_of(config, family))
+            kernels, mean = Kernels(backbone=config.training.precision), _mean_of(config, family)
+            learner = build_learner(config.learner, signature, max_ways, kernels, mean)
         except ValueError as error:
             raise Unsuitable(str(error)) from error
         trainer = MetaTrainer(config.training, family, learner, device)

@@ -136,6 +136,11 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
     yield from _pretrain_faults(config, signature)
     if config.training.optimizer != "adam" and signature.task == "policy":
         yield Fault("/training/optimizer", "policies are trained by adam: leave it out")
+    if config.training.precision != "float32" and (kind != "images" or algorithm.gradient_steps):
+        yield Fault(
+            "/training/precision",
+            "only networks of images are rounded, under algorithms without gradient steps: leave it out",
+        )
     if isinstance(config.training.outer, LifetimeSpec) and config.training.meta_batch_size != 1:
         yield Fault("/training/meta_batch_size", "a lifetime has one task at a time: set it to 1")
     if signature.task not in algorithm.tasks:

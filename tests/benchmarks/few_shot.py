@@ -77,9 +77,11 @@ def _laid_over(plain: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, A
 def trainer_of(config: MetaTrainingConfig, data: LabelledData, device: str) -> MetaTrainer:
     """A fresh trainer; episodes are made where the device is."""
     family = build_family(config.tasks, data.to(device))
-    learner = build_learner(
-        config.learner, signature_of(config.tasks, data.wire_shape), max_ways_of(config.learner, config.tasks)
+    signature, max_ways = (
+        signature_of(config.tasks, data.wire_shape),
+        max_ways_of(config.learner, config.tasks),
     )
+    learner = build_learner(config.learner, signature, max_ways, Kernels(backbone=config.training.precision))
     return MetaTrainer(config.training, family, learner, device)
 
 
@@ -152,24 +154,23 @@ def gpu_plans(trainer: MetaTrainer, config: MetaTrainingConfig, data: LabelledDa
 
 
 def cpu_plans(trainer: MetaTrainer, config: MetaTrainingConfig, data: LabelledData) -> Iterator[Plan]:
-    """In bfloat16, where the CPU has instructions for it: elsewhere that would be slower than float32."""
-    if config.learner.algorithm.gradient_steps or not torch.cpu._is_avx512_bf16_supported():
-        return
+    """A task at a time, as a job has it too, and in bfloat16, where the CPU has instructions for it: elsewhere that
+    would be slower than float32."""
     block = trainer.blocks.at(0)
-    one_pass, one_task = (
-        VmapPlan(in_bfloat16(trainer, config, data)),
-        LoopPlan(in_bfloat16(trainer, config, data)),
-    )
-    episodes = block.episodes_at(0)
-    inputs = {
-        one_pass: (*trainer.outer_state, block.rates[0], *episodes),
-        one_task: (trainer.outer_state.params, *(tensor[0] for tensor in episodes)),
-    }
-    for plan, given in inputs.items():
-        plan.name += " bfloat16"
-        plan.traced.calls(PATIENCE, *given)
-        plan.traced.calls(0, *given)
-        yield plan
+    one_task, episodes = LoopPlan(trainer.step), block.episodes_at(0)
+    given = (trainer.outer_state.params, *(tensor[0] for tensor in episodes))
+    one_task.traced.calls(PATIENCE, *given)
+    one_task.traced.calls(0, *given)
+    yield one_task
+    rounded = config.training.precision == "bfloat16" or config.learner.algorithm.gradient_steps > 0
+    if rounded or not torch.cpu._is_avx512_bf16_supported():
+        return
+    one_pass = VmapPlan(in_bfloat16(trainer, config, data))
+    one_pass.name = "vmap bfloat16"
+    given = (*trainer.outer_state, block.rates[0], *episodes)
+    one_pass.traced.calls(PATIENCE, *given)
+    one_pass.traced.calls(0, *given)
+    yield one_pass
 
 
 def in_bfloat16(trainer: MetaTrainer, config: MetaTrainingConfig, data: LabelledData) -> OuterStep:

@@ -161,6 +161,7 @@ LABELLED: tuple[Recipe, ...] = (
                 meta_lr=0.004,
                 schedule="cosine",
                 optimizer="muon",
+                precision="bfloat16",
                 test_episodes=1000,
             ),
         ),

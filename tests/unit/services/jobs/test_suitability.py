@@ -151,6 +151,17 @@ def test_views_are_of_images() -> None:
 
 
 @pytest.mark.parametrize(
+    ("network", "algorithm", "traits"), [(CONV1D, "protonet", SERIES), (CONV4, "maml", IMAGES)]
+)
+def test_networks_of_images_are_rounded_where_no_gradient_is_a_gradients(
+    network: dict[str, Any], algorithm: str, traits: Traits
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        check(config(network, labelled(), algorithm, precision="bfloat16"), traits)
+    assert [fault.pointer for fault in refused.value.faults] == ["/training/precision"]
+
+
+@pytest.mark.parametrize(
     ("network", "traits"),
     [(CONV1D, SERIES), (CONV4, Traits(example_shape=(28, 30, 1), n_classes=100, n_tasks=10))],
 )
@@ -178,6 +189,8 @@ def test_an_environment_gives_a_policys_signature() -> None:
         ({"family": "sinusoid"}, "maml_policy", {}, "/learner/algorithm/name"),
         ({"family": "sinusoid"}, "maml", {"outer": {"name": "ppo"}}, "/training/outer"),
         (NAVIGATION, "maml_policy", {"pretrain": {}}, "/training/pretrain"),
+        (NAVIGATION, "maml_policy", {"optimizer": "muon"}, "/training/optimizer"),
+        (NAVIGATION, "maml_policy", {"precision": "bfloat16"}, "/training/precision"),
         (NAVIGATION, "maml_policy", {"meta_batch_size": 4096}, "/training/meta_batch_size"),
         (NAVIGATION, "maml_policy", {"outer": {"name": "lifetime"}}, "/training/meta_batch_size"),
     ],
