@@ -68,7 +68,9 @@ def _backbone(spec: NetworkSpec, shape: tuple[int, ...], kernels: Kernels, mean:
             return ResNet12(shape[-1], spec.widths)
         case ResNetMapsSpec():
             height, width, channels = shape
-            return ResNetMaps((channels, height, width), spec.width, spec.grid(height, width))
+            # What is rounded takes no gradient's gradient.
+            rounded = kernels.backbone == "bfloat16"
+            return ResNetMaps((channels, height, width), spec.width, spec.grid(height, width), rounded)
         case Conv1dSpec():
             return Conv1d(shape[-1], spec.hidden, spec.blocks, spec.kernel)
         case SeriesTransformerSpec():

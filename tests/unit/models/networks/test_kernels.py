@@ -6,7 +6,16 @@ import torch
 from models.build import build_learner
 from models.episode import Episode, QuerySet, SupportSet
 from models.networks.kernels import Kernels, by_library, by_patches
-from models.spec import Conv4Spec, LearnerSpec, MamlSpec, ProtoNetSpec, Signature, TensorSpec
+from models.spec import (
+    Conv4Spec,
+    LearnerSpec,
+    MamlSpec,
+    NetworkSpec,
+    ProtoNetSpec,
+    ResNetMapsSpec,
+    Signature,
+    TensorSpec,
+)
 
 PICTURES = Signature(
     inputs=TensorSpec(datatype="FP32", shape=(-1, 16, 16, 2)),
@@ -43,8 +52,11 @@ def test_so_are_their_second_derivatives_for_every_task_in_one_pass() -> None:
         torch.testing.assert_close(gradients[1][name], value, rtol=1e-3, atol=1e-5)
 
 
-def test_a_bfloat16_backbone_gives_float32_features_near_by_and_leaves_the_rest_alone() -> None:
-    spec = LearnerSpec(algorithm=ProtoNetSpec(), network=Conv4Spec(hidden=8))
+@pytest.mark.parametrize("network", [Conv4Spec(hidden=8), ResNetMapsSpec(width=8)])
+def test_a_bfloat16_backbone_gives_float32_features_near_by_and_leaves_the_rest_alone(
+    network: NetworkSpec,
+) -> None:
+    spec = LearnerSpec(algorithm=ProtoNetSpec(), network=network)
     exact, rounded = (
         build_learner(spec, PICTURES, None, Kernels(backbone=kind)) for kind in ("float32", "bfloat16")
     )
