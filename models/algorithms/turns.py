@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 from models.algorithms.ensemble import mean_log_probabilities
 from models.algorithms.learner import MetaLearner
 from models.episode import Episode, SupportSet
-from models.functional import Params, cross_entropy, squared_error
+from models.functional import Params, answer_loss
 from models.spec import Task
 
 # What describes the task and not an image: kept once.
@@ -55,9 +55,7 @@ class Turns:
 
     def support_loss(self, meta_params: Params, adapted_params: Params, support: SupportSet) -> Tensor:
         answer = self.predict(meta_params, adapted_params, support.inputs)
-        if self.task == "classification":
-            return cross_entropy(answer["logits"], support.targets, support.mask)
-        return squared_error(answer["mean"], support.targets, support.mask)
+        return answer_loss(answer, support.targets, support.mask)
 
     def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
         return self.learner.meta_loss(meta_params, episode)
