@@ -21,7 +21,7 @@ def test_a_block_holds_every_steps_episodes_and_rates() -> None:
     block = _blocks().at(70)
     assert block.first == 64
     assert [tuple(tensor.shape) for tensor in block.episodes_at(0)][:3] == [(4, 3, 1), (4, 3, 1), (4, 3)]
-    assert block.rates.shape == (64, 2)
+    assert block.rates.shape == (64, 3)
     assert len({tensor.untyped_storage().data_ptr() for tensor in block.episodes if tensor.numel()}) == 6
     assert all(tensor.is_contiguous() for tensor in block.episodes)
 
