@@ -62,30 +62,27 @@ class DefaultHead(Classifier):
         features_SF = features.double()
         labels_SN = one_hot(support.targets, support.mask, support.class_mask.shape[-1]).double()
 
-        def scaled(head: LinearHead, kind: str) -> tuple[Tensor, Tensor]:
-            log_scale = meta_params[f"head.log_scale_{kind}"].double()
-            scale, likelihood = calibrate(head, labels_SN, support.class_mask, log_scale, DEVIATION)
-            return scale * head.weights, likelihood
-
-        means, means_likelihood = scaled(prototype_head(features_SF, labels_SN), "means")
-        if len(support.targets) < FITTED_FROM:
-            return means
-        ridge = chosen_ridge_head(
-            features_SF, labels_SN, _penalties(meta_params["head.log_penalty"], OFFSETS)
-        )
-        fitted = [scaled(ridge, "ridge")]
+        heads = [prototype_head(features_SF, labels_SN)]
+        kinds = ["means"]
+        is_fitted = len(support.targets) >= FITTED_FROM
+        if is_fitted:
+            penalties_G = _penalties(meta_params["head.log_penalty"], OFFSETS)
+            heads.append(chosen_ridge_head(features_SF, labels_SN, penalties_G))
+            kinds.append("ridge")
         # Of the shape alone, which follows from a call's own sizes.
-        if tries_logistic(len(labels_SN), features_SF.shape[-1], labels_SN.shape[-1]):
+        if is_fitted and tries_logistic(len(labels_SN), features_SF.shape[-1], labels_SN.shape[-1]):
             penalties_G = _penalties(meta_params["head.log_penalty_logistic"], LOGISTIC_OFFSETS)
-            heads = logistic_heads(features_SF, labels_SN, support.class_mask, penalties_G)
-            fitted += [scaled(head, "logistic") for head in heads]
+            heads += logistic_heads(features_SF, labels_SN, support.class_mask, penalties_G)
+            kinds += ["logistic"] * LOGISTIC_PENALTIES
+        stacked = LinearHead(*(torch.stack(parts) for parts in zip(*heads, strict=True)))
+        priors_H = torch.stack([meta_params[f"head.log_scale_{kind}"].double() for kind in kinds])
+        scales_H, likelihoods_H = calibrate(stacked, labels_SN, support.class_mask, priors_H, DEVIATION)
         enough = support.mask.sum() >= FITTED_FROM * support.class_mask.sum()
-        fits_H = torch.stack([likelihood for _, likelihood in fitted])
         # What is not finite is no head: argmax would take it for the largest.
-        fits_H = torch.where(enough & fits_H.isfinite(), fits_H, -torch.inf)
-        likelihoods_H = torch.cat([means_likelihood.unsqueeze(0), fits_H])
-        heads_HPN = torch.stack([means, *(weights for weights, _ in fitted)])
-        return heads_HPN.index_select(0, likelihoods_H.argmax().unsqueeze(0)).squeeze(0)
+        fits_H = torch.where(enough & likelihoods_H.isfinite(), likelihoods_H, -torch.inf)
+        best = torch.cat([likelihoods_H[:1], fits_H[1:]]).argmax().unsqueeze(0)
+        weights: Tensor = (scales_H.index_select(0, best) * stacked.weights.index_select(0, best)).squeeze(0)
+        return weights
 
 
 def _penalties(log_penalty: Tensor, offsets: tuple[float, ...]) -> Tensor:

@@ -43,73 +43,96 @@ def ridge_head(features: Tensor, labels: Tensor, penalty: Tensor) -> LinearHead:
 
     What is left out is exact, from the one fit of all (Allen 1974's PRESS, as in scikit-learn's `RidgeCV`).
     """
-    real_S1 = labels.sum(-1, keepdim=True)
-    n = real_S1.sum().clamp(min=1.0)
-    mean_F, share_N = (features * real_S1).sum(0) / n, labels.sum(0) / n
-    centred_SF = (features - mean_F) * real_S1
-    centred_SN = (labels - share_N) * real_S1
-    slopes_FN, leverage_S = _fit(centred_SF, centred_SN, penalty)
-    fitted_SN = centred_SF @ slopes_FN
-    kept_S = (1.0 - leverage_S - 1.0 / n).clamp(min=_TINY)
-    left_out_SN = labels - (centred_SN - fitted_SN) / kept_S.unsqueeze(-1)
-    weights = torch.cat([(share_N - mean_F @ slopes_FN).unsqueeze(0), slopes_FN])
-    counts_N = labels.sum(0)
-    return LinearHead(weights, left_out_SN, (labels @ counts_N > 1.0).to(features.dtype))
+    return chosen_ridge_head(features, labels, penalty.unsqueeze(0))
 
 
 def chosen_ridge_head(features: Tensor, labels: Tensor, penalties: Tensor) -> LinearHead:
     """The ridge head of that one of `penalties` [G] which errs least, squared, on what it left out."""
-    heads = [ridge_head(features, labels, penalty) for penalty in penalties.unbind()]
     real_S1 = labels.sum(-1, keepdim=True)
-    errors_G = torch.stack([((head.left_out - labels) * real_S1).square().sum() for head in heads])
-    best = errors_G.argmin()
-    return LinearHead(
-        *(
-            torch.stack(parts).index_select(0, best.unsqueeze(0)).squeeze(0)
-            for parts in zip(*heads, strict=True)
-        )
-    )
+    counts_N = labels.sum(0)
+    n = real_S1.sum().clamp(min=1.0)
+    mean_F, share_N = (features * real_S1).sum(0) / n, counts_N / n
+    centred_SF = (features - mean_F) * real_S1
+    centred_SN = (labels - share_N) * real_S1
+    fit = _fit_features if features.shape[-1] < len(features) else _fit_examples
+    fits_GRN, missed_GSN, leverages_GS = fit(centred_SF, centred_SN, penalties)
+    with torch.no_grad():
+        kept_GS1 = (1.0 - leverages_GS - 1.0 / n).clamp(min=_TINY).unsqueeze(-1)
+        errors_GSN = missed_GSN / kept_GS1 * real_S1
+        best = errors_GSN.square().sum((-2, -1)).argmin().unsqueeze(0)
+        left_out_SN = labels - errors_GSN.index_select(0, best).squeeze(0)
+    slopes_FN = fits_GRN.index_select(0, best).squeeze(0)
+    if fit is _fit_examples:
+        slopes_FN = centred_SF.T @ slopes_FN
+    weights = torch.cat([(share_N - mean_F @ slopes_FN).unsqueeze(0), slopes_FN])
+    return LinearHead(weights, left_out_SN, (labels @ counts_N > 1.0).to(features.dtype))
 
 
 def calibrate(
     head: LinearHead, labels: Tensor, class_mask: Tensor, prior: Tensor, deviation: float
 ) -> tuple[Tensor, Tensor]:
     """What scores are to be multiplied by to be logits, the inverse temperature (Guo et al. 2017); and how likely
-    the left-out labels are by it, a scalar log.
+    the left-out labels are by it, a log. Scalars, or [H] for H heads stacked and as many priors.
 
-    The maximum a posteriori of that likelihood under a log-normal prior about `prior`, a scalar log scale, of so
-    many e-folds of `deviation`. Examples that are the only ones of their class say nothing, so one example a class
+    The maximum a posteriori of that likelihood under a log-normal prior about `prior`, a log scale, of so many
+    e-folds of `deviation`. Examples that are the only ones of their class say nothing, so one example a class
     leaves the prior as it is.
     """
     offsets_G = torch.linspace(-3.0, 3.0, _SCALES, dtype=prior.dtype, device=prior.device) * deviation
-    scales_G = torch.exp(prior + offsets_G)
-    left_out_SN = head.left_out.masked_fill(class_mask == 0, float("-inf"))
-    # One after the other: all at once would take their number times the memory.
-    likelihood_G = torch.stack(
-        [_likelihood(scale * left_out_SN, labels, head.known) for scale in scales_G.unbind()]
+    with torch.no_grad():
+        likelihood_GH = _likelihoods(head, labels, class_mask, prior, offsets_G)
+        by_prior_G = -0.5 * (offsets_G / deviation).square()
+        best = (likelihood_GH + by_prior_G.view(-1, *[1] * prior.dim())).argmax(0)
+        likelihood_H = torch.take_along_dim(likelihood_GH, best.unsqueeze(0), 0).squeeze(0)
+    return torch.exp(prior + offsets_G[best]), likelihood_H
+
+
+def _likelihoods(
+    head: LinearHead, labels: Tensor, class_mask: Tensor, prior: Tensor, offsets: Tensor
+) -> Tensor:
+    """[G, H] of the labels of what was left out, by every scale."""
+    scores_HSN = head.left_out.masked_fill(class_mask == 0, float("-inf"))
+    picked_HS1 = (head.left_out * labels).sum(-1, keepdim=True)
+    behind_HSN = scores_HSN - picked_HS1
+    scales_GH11 = torch.exp(prior + offsets.view(-1, *[1] * prior.dim()))[..., None, None]
+    # So many scales at once as there is room for.
+    parts = -(-_SCALES // max(1, _AT_ONCE // behind_HSN.numel()))
+    missed_GHS = torch.cat(
+        [torch.logsumexp(scales_H11 * behind_HSN, -1) for scales_H11 in scales_GH11.chunk(parts)]
     )
-    best = (likelihood_G - 0.5 * (offsets_G / deviation).square()).argmax().unsqueeze(0)
-    return scales_G.index_select(0, best).squeeze(0), likelihood_G.index_select(0, best).squeeze(0)
+    return -(missed_GHS.clamp(max=1e4) * head.known).sum(-1)
 
 
 # Scales that are tried, over three deviations of the prior to either side; odd, so that the prior's is one.
 _SCALES = 19
 
 
-def _likelihood(logits: Tensor, labels: Tensor, known: Tensor) -> Tensor:
-    picked_S = (torch.log_softmax(logits, dim=-1).clamp(min=-1e4) * labels).sum(-1)
-    return (picked_S * known).sum()
+# Numbers that are made of scores at once.
+_AT_ONCE = 1 << 20
 
 
-def _fit(features: Tensor, labels: Tensor, penalty: Tensor) -> tuple[Tensor, Tensor]:
-    """Slopes [F, N], and each example's leverage [S], in the smaller of the two forms (the Woodbury identity)."""
-    examples, columns = features.shape
-    if columns < examples:
-        identity = torch.eye(columns, dtype=features.dtype, device=features.device)
-        factor, _ = torch.linalg.cholesky_ex(features.T @ features + penalty * identity)
-        inverse_FS = torch.cholesky_solve(features.T, factor)
-        return inverse_FS @ labels, (features * inverse_FS.T).sum(-1)
-    identity = torch.eye(examples, dtype=features.dtype, device=features.device)
-    factor, _ = torch.linalg.cholesky_ex(features @ features.T + penalty * identity)
-    inverse_SS = torch.cholesky_solve(identity, factor)
-    return features.T @ (inverse_SS @ labels), 1.0 - penalty * inverse_SS.diagonal(dim1=-2, dim2=-1)
+def _fit_features(features: Tensor, labels: Tensor, penalties: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Slopes [G, F, N], what they leave of the labels [G, S, N], and each example's leverage [G, S]."""
+    identity = torch.eye(features.shape[-1], dtype=features.dtype, device=features.device)
+    factor_GFF, _ = torch.linalg.cholesky_ex(features.T @ features + penalties[:, None, None] * identity)
+    slopes_GFN = torch.cholesky_solve((features.T @ labels).expand(len(penalties), -1, -1), factor_GFF)
+    # One after the other: all halves at once would take their number times the memory.
+    leverages = [_leverage(features, factor) for factor in factor_GFF.detach().unbind()]
+    return slopes_GFN, labels - features @ slopes_GFN, torch.stack(leverages)
+
+
+def _leverage(features: Tensor, factor: Tensor) -> Tensor:
+    halves: Tensor = torch.linalg.solve_triangular(factor, features.detach().T, upper=False)
+    return halves.square().sum(0)
+
+
+def _fit_examples(features: Tensor, labels: Tensor, penalties: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The same where there are fewer examples (the Woodbury identity): in place of slopes, what each example adds
+    to them, [G, S, N]."""
+    identity = torch.eye(len(features), dtype=features.dtype, device=features.device)
+    penalties_G11 = penalties[:, None, None]
+    factor_GSS, _ = torch.linalg.cholesky_ex(features @ features.T + penalties_G11 * identity)
+    inverse_GSS = torch.cholesky_inverse(factor_GSS)
+    shares_GSN = inverse_GSS @ labels
+    kept_GS = penalties.unsqueeze(-1) * inverse_GSS.diagonal(dim1=-2, dim2=-1)
+    return shares_GSN, penalties_G11 * shares_GSN, 1.0 - kept_GS

@@ -1,22 +1,27 @@
 """Multinomial logistic regressions of several penalties, with what each example's answer would be without it.
 
 Knows matrices and masks; no network, no episode. All float64, all for one task, all vmappable. S support examples,
-P columns (a constant one, then the features), N class slots, G penalties.
+F features, N class slots, G penalties. A fit is a number for every example and class: the weights are the examples'
+sum by them, so that all is solved among examples, of which there are fewer than features.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from models.algorithms.leave_one_out import LinearHead
+from models.algorithms.multinomial_left_out import left_out
 from models.spec.algorithms.auto import FIT_STEPS
 
-# How much of a Newton step to go, tried all at once: the last is what a fit of huge features begins with.
-_LENGTHS = (1.0, 0.5, 0.25, 0.1, 0.03, 0.01)
+# How much of a Newton step to go, tried all at once. From nothing the first leads too near, where classes are far
+# apart, or too far, where they are many.
+_LENGTHS = (1.0, 0.5, 0.25, 0.1, 0.03, 2.0, 4.0, 8.0)
+# The whole one is the best of those that differ by rounding: so near, it is Newton's that is right.
+_CLEARLY = 1e-12
 
-# The intercept's penalty, none to speak of: in the fit, and where its inverse is needed.
-_FREE, _HELD = 1e-9, 1e-2
+# A system is solved where nothing is left of it but what rounding leaves of the first, squared.
+_SOLVED = 1e-30
 _TINY = 1e-300
 
 # Conjugate gradients of the gradient, which is solved for once: no further step mends it.
@@ -33,146 +38,177 @@ def logistic_heads(
     class by its own curvature (Rad & Maleki 2018); no gradient goes through it.
     """
     real_S1 = labels.sum(-1, keepdim=True)
-    columns_SP = torch.cat([torch.ones_like(features[:, :1]), features], -1) * real_S1
-    weights_PGN: Tensor = _Fit.apply(columns_SP, penalties, labels, class_mask)  # type: ignore[no-untyped-call]
-    # What all intercepts share nothing decides.
-    shared_1G1 = (weights_PGN[:1] * class_mask).sum(-1, keepdim=True) / class_mask.sum()
-    weights_PGN = torch.cat([(weights_PGN[:1] - shared_1G1) * class_mask, weights_PGN[1:]])
+    features_SF = features * real_S1
+    mean_F = features_SF.sum(0) / real_S1.sum().clamp(min=1.0)
+    centred_SF = features_SF - mean_F * real_S1
+    fitted: tuple[Tensor, Tensor] = _Fit.apply(centred_SF, penalties, labels, class_mask)  # type: ignore[no-untyped-call]
+    weights_GNF, intercepts_GN1 = fitted
+    intercepts_GN1 = intercepts_GN1 - (weights_GNF @ mean_F).unsqueeze(-1)
+    weights_GPN = torch.cat([intercepts_GN1, weights_GNF], -1).mT
+    with torch.no_grad():
+        answers_GSN = left_out(features_SF, weights_GPN, labels, class_mask, penalties)
     known_S = (labels @ labels.sum(0) > 1.0).to(features.dtype)
-    heads = []
-    for weights_PN, penalty in zip(weights_PGN.unbind(1), penalties.unbind(), strict=True):
-        answers_SN = left_out(columns_SP.detach(), weights_PN.detach(), labels, class_mask, penalty.detach())
-        heads.append(LinearHead(weights_PN, answers_SN, known_S))
-    return heads
+    return [
+        LinearHead(weights_PN, answers_SN, known_S)
+        for weights_PN, answers_SN in zip(weights_GPN.unbind(), answers_GSN.unbind(), strict=True)
+    ]
 
 
 class _Fit(torch.autograd.Function):
-    """Weights [P, G, N] at the optimum; their gradient is the optimum's, by the implicit function theorem."""
+    """Weights [G, N, F] on centred features [S, F], and intercepts [G, N, 1], at the optimum.
+
+    Their gradient is the optimum's, by the implicit function theorem.
+    """
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(columns: Tensor, penalties: Tensor, labels: Tensor, class_mask: Tensor) -> Tensor:
-        labels_S1N = labels.unsqueeze(1)
-        weights_PGN = columns.new_zeros(columns.shape[-1], len(penalties), labels.shape[-1])
-        ridge_PG1 = _ridge(penalties, columns.shape[-1], _FREE)
-        for gradients in FIT_STEPS:
-            scores_SGN = _times(columns, weights_PGN)
-            chance_SGN = _chances(scores_SGN, class_mask)
-            slope_PGN = torch.addcmul(_times(columns.T, chance_SGN - labels_S1N), ridge_PG1, weights_PGN)
-            step_PGN = -_solve(columns, chance_SGN, ridge_PG1, slope_PGN, gradients)
-            change_SGN = _times(columns, step_PGN)
-            slope_1G1, bend_1G1 = (
-                _inner(ridge_PG1 * step_PGN, weights_PGN),
-                _inner(ridge_PG1 * step_PGN, step_PGN),
-            )
-            length_1G1 = _length(scores_SGN, change_SGN, slope_1G1, bend_1G1, labels_S1N, class_mask)
-            weights_PGN = torch.addcmul(weights_PGN, length_1G1, step_PGN)
-        return weights_PGN
+    def forward(
+        features: Tensor, penalties: Tensor, labels: Tensor, class_mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        problem = _problem(features, penalties, labels, class_mask)
+        # As often as each class comes, to begin with.
+        often_N1 = torch.log(problem.labels.sum(-1, keepdim=True).clamp(min=0.5))
+        often_N1 = (often_N1 - (often_N1 * problem.used).sum() / problem.used.sum()) * problem.used
+        intercepts_GN1 = often_N1.expand(len(penalties), -1, -1)
+        scores_GNS = intercepts_GN1 * problem.real
+        shares_GNS = torch.zeros_like(scores_GNS)
+        floor_G11 = torch.zeros_like(problem.penalties)
+        for step, gradients in enumerate(FIT_STEPS):
+            chance_GNS = problem.chances(scores_GNS)
+            missed_GNS = torch.addcmul(problem.labels - chance_GNS, problem.penalties, shares_GNS, value=-1)
+            if step == 0:
+                floor_G11 = problem.floor(missed_GNS)
+            step_GNS = _solve(problem, chance_GNS, missed_GNS, floor_G11, gradients)
+            change_GNS = problem.times(step_GNS)
+            sums_GN1 = step_GNS.sum(-1, keepdim=True)
+            step_GNS = torch.addcmul(step_GNS, problem.evenly, sums_GN1, value=-1)
+            length_G11 = _length(problem, scores_GNS, change_GNS, step_GNS)
+            scores_GNS = torch.addcmul(scores_GNS, length_G11, change_GNS)
+            shares_GNS = torch.addcmul(shares_GNS, length_G11, step_GNS)
+            intercepts_GN1 = torch.addcmul(intercepts_GN1, problem.constant * length_G11, sums_GN1)
+        return shares_GNS @ features, intercepts_GN1
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs, output)
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, Tensor]) -> None:
+        ctx.save_for_backward(*inputs, *output)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
-        columns, penalties, labels, class_mask, weights_PGN = ctx.saved_tensors
-        chance_SGN = _chances(_times(columns, weights_PGN), class_mask)
-        ridge_PG1 = _ridge(penalties, columns.shape[-1], _FREE)
-        back_PGN = _solve(columns, chance_SGN, ridge_PG1, grads[0], _BACK)
-        scores_SGN = _curved(chance_SGN, _times(columns, back_PGN))
-        missed_SGN = chance_SGN - labels.unsqueeze(1)
-        by_columns = (
-            missed_SGN.flatten(1) @ back_PGN.flatten(1).T + scores_SGN.flatten(1) @ weights_PGN.flatten(1).T
-        )
-        by_penalty = (back_PGN * weights_PGN)[1:].sum((0, 2))
-        return -by_columns, -by_penalty, None, None
+        """Of weights a X and intercepts b, with a = (labels - chances) / penalty and scores a X X' + b."""
+        features, penalties, labels, class_mask, weights_GNF, intercepts_GN1 = ctx.saved_tensors
+        by_weights_GNF, by_intercepts_GN1 = grads
+        problem = _problem(features, penalties, labels, class_mask)
+        chance_GNS = problem.chances(weights_GNF @ features.T + intercepts_GN1)
+        by_shares_GNS = by_weights_GNF @ features.T
+        # All classes' intercepts together stay as they are. What each asks for is shared evenly among the examples;
+        # the rest is a system like the fit's.
+        asked_GN1 = by_intercepts_GN1 * problem.used
+        asked_GN1 = (asked_GN1 - asked_GN1.sum(1, keepdim=True) / problem.used.sum()) * problem.used
+        side_GNS = _curved(chance_GNS, by_shares_GNS) - problem.penalties * (asked_GN1 * problem.evenly)
+        moved_GNS = problem.times(_solve(problem, chance_GNS, side_GNS, problem.floor(side_GNS), _BACK))
+        # By what they are at the optimum: scores do not tell all of them.
+        shares_GNS = (problem.labels - chance_GNS) / problem.penalties
+        unmoved_GNS = (by_shares_GNS - moved_GNS) * problem.real / problem.penalties
+        back_GNS = _curved(chance_GNS, unmoved_GNS)
+        rows_GNF = by_weights_GNF - back_GNS @ features
+        by_features = shares_GNS.flatten(0, 1).T @ rows_GNF.flatten(0, 1)
+        by_features = by_features - back_GNS.flatten(0, 1).T @ weights_GNF.flatten(0, 1)
+        return by_features, -(unmoved_GNS * shares_GNS).sum((1, 2)), None, None
 
 
-def left_out(columns: Tensor, weights: Tensor, labels: Tensor, class_mask: Tensor, penalty: Tensor) -> Tensor:
-    """Scores [S, N] of each example by the fit without it, one Newton step from the fit of all, [P, N]."""
-    scores_SN = columns @ weights
-    chance_SN = _chances(scores_SN, class_mask)
-    bend_SN = chance_SN * (1.0 - chance_SN)
-    ridge_P = _ridge(penalty.unsqueeze(0), columns.shape[-1], _HELD).flatten()
-    leverage_SN = _leverage(columns, bend_SN, ridge_P)
-    kept_SN = (1.0 - bend_SN * leverage_SN).clamp(min=1e-6)
-    return scores_SN + leverage_SN * (chance_SN - labels) / kept_SN
+class _Problem(NamedTuple):
+    """Regressions on centred features and a constant, whose weight is not penalised.
+
+    Scores are the kernel times a number for each example: these, centred, are what the examples add to the weights,
+    and their sum is the constant's weight.
+    """
+
+    wide: Tensor  # [S, F + 1], the constant last
+    kernel: Tensor | None  # [S, S], wide @ wide.T; None where the two are less work
+    constant: Tensor  # the constant squared
+    real: Tensor  # [S], 0 for padding
+    evenly: Tensor  # [S], one in as many as are real
+    penalties: Tensor  # [G, 1, 1]
+    labels: Tensor  # [N, S]
+    used: Tensor  # [N, 1], 0 for class slots without a class
+    unused: Tensor  # [N, 1], -inf for those, else 0
+
+    def times(self, tensor: Tensor) -> Tensor:
+        """The scores of [G, N, S]."""
+        return (tensor @ self.wide) @ self.wide.T if self.kernel is None else tensor @ self.kernel
+
+    def chances(self, scores: Tensor) -> Tensor:
+        """[G, N, S], of padding zero."""
+        return torch.softmax(scores + self.unused, 1) * self.real
+
+    def floor(self, side: Tensor) -> Tensor:
+        """[G, 1, 1], what is nothing of the size of a `side`."""
+        return (_SOLVED * _inner(side, self.times(side))).clamp(min=_TINY)
 
 
-def _leverage(columns: Tensor, bend: Tensor, ridge: Tensor) -> Tensor:
-    """[S, N]: x (X' D X + R)^-1 x for every class's curvature D, of `bend` [S, N], in the smaller of two forms."""
-    examples, width = columns.shape
-    if width < examples:
-        curved_NPP = (columns.T * bend.T.unsqueeze(-2)) @ columns + torch.diag(ridge)
-        factor, _ = torch.linalg.cholesky_ex(curved_NPP)
-        halves: Tensor = torch.linalg.solve_triangular(
-            factor, columns.T.expand(len(factor), -1, -1), upper=False
-        )
-        return halves.square().sum(-2).T
-    kernel_SS = (columns / ridge) @ columns.T
-    root_NS1 = bend.T.clamp(min=0.0).sqrt().unsqueeze(-1)
-    identity = torch.eye(examples, dtype=columns.dtype, device=columns.device)
-    factor, _ = torch.linalg.cholesky_ex(identity + root_NS1 * kernel_SS * root_NS1.mT)
-    halves = torch.linalg.solve_triangular(factor, root_NS1 * kernel_SS, upper=False)
-    return (kernel_SS.diagonal() - halves.square().sum(-2)).T
-
-
-def _times(matrix: Tensor, tensor: Tensor) -> Tensor:
-    """[A, G, N], of a matrix [A, B] and a tensor [B, G, N]: one product of two matrices."""
-    return (matrix @ tensor.flatten(1)).view(-1, *tensor.shape[1:])
-
-
-def _chances(scores: Tensor, class_mask: Tensor) -> Tensor:
-    """[..., N]; of padding something, which its columns of zero leave out."""
-    return torch.softmax(scores.masked_fill(class_mask == 0, float("-inf")), -1)
-
-
-def _ridge(penalties: Tensor, width: int, intercept: float) -> Tensor:
-    """[P, G, 1]: what each weight is penalised by."""
-    free_1G = torch.full_like(penalties, intercept).unsqueeze(0)
-    return torch.cat([free_1G, penalties.expand(width - 1, len(penalties))]).unsqueeze(-1)
+def _problem(features: Tensor, penalties: Tensor, labels: Tensor, class_mask: Tensor) -> _Problem:
+    real_S = labels.sum(-1)
+    evenly_S = real_S / real_S.sum().clamp(min=1.0)
+    # As large as all the features together, so that the constant is quickly found.
+    constant = (features.square().sum(-1) @ evenly_S).clamp(min=1e-9)
+    wide_SP = torch.cat([features, (constant.sqrt() * real_S).unsqueeze(-1)], -1)
+    kernel_SS = wide_SP @ wide_SP.T if len(features) <= features.shape[-1] else None
+    used_N1 = class_mask.to(features.dtype).unsqueeze(-1)
+    unused_N1 = torch.zeros_like(used_N1).masked_fill(used_N1 == 0, float("-inf"))
+    penalties_G11 = penalties[:, None, None]
+    return _Problem(
+        wide_SP, kernel_SS, constant, real_S, evenly_S, penalties_G11, labels.mT.contiguous(), used_N1, unused_N1
+    )
 
 
 def _curved(chance: Tensor, moves: Tensor) -> Tensor:
-    """What moves of the scores [S, G, N] do to the chances."""
+    """What moves of the scores [G, N, S] do to the chances."""
     weighted = chance * moves
-    return torch.addcmul(weighted, chance, weighted.sum(-1, keepdim=True), value=-1)
+    return torch.addcmul(weighted, chance, weighted.sum(1, keepdim=True), value=-1)
 
 
-def _solve(columns: Tensor, chance: Tensor, ridge: Tensor, side: Tensor, steps: int) -> Tensor:
-    """The Hessian's inverse times `side` [P, G, N], by conjugate gradients with its diagonal as preconditioner.
+def _solve(problem: _Problem, chance: Tensor, side: Tensor, floor: Tensor, steps: int) -> Tensor:
+    """The step [G, N, S] whose scores' effect on the chances, and what it adds to the penalty, are `side`.
 
-    Written in few kernels: there are many steps.
+    By conjugate gradients in the kernel's own inner product, in which the system is symmetric: each takes one
+    product. Below `floor` [G, 1, 1] they fade. Written in few operations: there are many steps.
     """
-    turned = columns.T
-    diagonal = _times(turned.square(), chance * (1.0 - chance)) + ridge
-    found, left = torch.zeros_like(side), side
-    scaled = left / diagonal
-    way, size = scaled, _inner(left, scaled)
-    for _ in range(steps):
-        bent = torch.addcmul(_times(turned, _curved(chance, _times(columns, way))), ridge, way)
-        length = size / _inner(way, bent).clamp(min=_TINY)
+    penalties, even_penalties = problem.penalties, problem.penalties * problem.evenly
+    lowest = problem.penalties * floor
+    left = way = side
+    moved = problem.times(left)
+    size = _inner(left, moved)
+    found = torch.zeros_like(side)
+    for step in range(steps):
+        bent = torch.addcmul(_curved(chance, moved), penalties, way)
+        bent = torch.addcmul(bent, even_penalties, way.sum(-1, keepdim=True), value=-1)
+        length = size / torch.maximum(_inner(bent, moved), lowest)
         found = torch.addcmul(found, length, way)
+        if step == steps - 1:
+            break
         left = torch.addcmul(left, length, bent, value=-1)
-        scaled = left / diagonal
-        before, size = size, _inner(left, scaled)
-        way = torch.addcmul(scaled, size / before.clamp(min=_TINY), way)
+        scores = problem.times(left)
+        before, size = size, _inner(left, scores)
+        turn = size / torch.maximum(before, floor)
+        way, moved = torch.addcmul(left, turn, way), torch.addcmul(scores, turn, moved)
     return found
 
 
 def _inner(left: Tensor, right: Tensor) -> Tensor:
-    """[1, G, 1]"""
-    return (left * right).sum((0, 2), keepdim=True)
+    """[G, 1, 1]"""
+    return (left * right).sum((1, 2), keepdim=True)
 
 
-def _length(
-    scores: Tensor, change: Tensor, slope: Tensor, bend: Tensor, labels: Tensor, class_mask: Tensor
-) -> Tensor:
-    """[1, G, 1]: the best of a few. `slope` and `bend` are the penalty's along the step, a square in its length."""
+def _length(problem: _Problem, scores: Tensor, change: Tensor, step: Tensor) -> Tensor:
+    """[G, 1, 1]: the best of a few for scores that change so by a `step`, which is centred."""
     lengths_K111 = torch.tensor(_LENGTHS, dtype=scores.dtype, device=scores.device)[:, None, None, None]
-    moved_KSGN = torch.addcmul(scores, lengths_K111, change).masked_fill(class_mask == 0, float("-inf"))
-    picked_KSGN = torch.log_softmax(moved_KSGN, -1).masked_fill(class_mask == 0, 0.0) * labels
-    squares_K1G1 = lengths_K111 * (slope + 0.5 * lengths_K111 * bend)
-    losses_K1G1 = squares_K1G1 - picked_KSGN.sum((1, 3), keepdim=True)
-    return lengths_K111.flatten()[losses_K1G1.argmin(0)]
+    # Penalty and labels along it: a square in the length.
+    bend_G11 = problem.penalties * _inner(step, change)
+    slope_G11 = problem.penalties * _inner(step, scores) - _inner(problem.labels, change)
+    squares_KG11 = lengths_K111 * (slope_G11 + 0.5 * lengths_K111 * bend_G11)
+    moved_KGNS = torch.addcmul(scores + problem.unused, lengths_K111, change)
+    totals_KG = torch.logsumexp(moved_KGNS, 2) @ problem.real
+    handicaps_K1 = 1.0 + _CLEARLY * (lengths_K111 != 1.0)[..., 0, 0]
+    losses_KG11 = squares_KG11 + (handicaps_K1 * totals_KG)[..., None, None]
+    return lengths_K111.flatten()[losses_KG11.argmin(0)]

@@ -1,0 +1,71 @@
+"""What logistic regressions would answer for each example without it. Knows matrices and masks; fits nothing.
+
+All float64, all for one task, all vmappable. S support examples, F features, P = 1 + F weights, N class slots, G
+penalties.
+"""
+
+import torch
+from torch import Tensor
+
+# What holds the intercept here, where its curvature's inverse is needed.
+_HELD = 1e-2
+
+# Numbers in matrices that are made at once; of more, those of one penalty after the other.
+_AT_ONCE = 1 << 20
+
+
+def left_out(
+    features: Tensor, weights: Tensor, labels: Tensor, class_mask: Tensor, penalties: Tensor
+) -> Tensor:
+    """Scores [G, S, N] of each example by the fits without it, one Newton step from the fits of all, [G, P, N].
+
+    Each class goes by its own curvature (Rad & Maleki 2018). `features` [S, F], zero for padding; `labels` [S, N].
+    """
+    examples, width = features.shape
+    side = min(examples, width + 1)
+    parts = len(penalties) if len(penalties) * labels.shape[-1] * side * side > _AT_ONCE else 1
+    return torch.cat(
+        [
+            _left_out(features, some_weights, labels, class_mask, some)
+            for some_weights, some in zip(weights.chunk(parts), penalties.chunk(parts), strict=True)
+        ]
+    )
+
+
+def _left_out(
+    features: Tensor, weights: Tensor, labels: Tensor, class_mask: Tensor, penalties: Tensor
+) -> Tensor:
+    real_S1 = labels.sum(-1, keepdim=True)
+    scores_GSN = weights[:, :1] * real_S1 + features @ weights[:, 1:]
+    chance_GSN = torch.softmax(scores_GSN.masked_fill(class_mask == 0, float("-inf")), -1)
+    bend_GNS = (chance_GSN * (1.0 - chance_GSN) * real_S1).mT
+    kept = _kept_by_features if features.shape[-1] < len(features) else _kept_by_examples
+    kept_GSN = kept(features, bend_GNS, penalties, real_S1).mT
+    # What an example's own label does to its scores: so much as its curvature leaves of it, over the curvature.
+    chance_GSN = torch.where(labels > 0, chance_GSN, 1.0 - chance_GSN).clamp(min=1e-12)
+    own_GSN = (1.0 - 2.0 * labels) / chance_GSN
+    return scores_GSN + own_GSN * (1.0 - kept_GSN) / kept_GSN.clamp(min=1e-6) * real_S1
+
+
+def _kept_by_examples(features: Tensor, bend: Tensor, penalties: Tensor, real: Tensor) -> Tensor:
+    """[G, N, S], 1 - D x (X' D X + R)^-1 x for every class's curvature D, `bend` [G, N, S]: among examples."""
+    kernel_GSS = (features @ features.T) / penalties[:, None, None] + real @ real.T / _HELD
+    root_GNS = bend.clamp(min=0.0).sqrt()
+    identity = torch.eye(len(features), dtype=features.dtype, device=features.device)
+    curved_GNSS = identity + root_GNS.unsqueeze(-1) * kernel_GSS.unsqueeze(1) * root_GNS.unsqueeze(-2)
+    factor, _ = torch.linalg.cholesky_ex(curved_GNSS)
+    return torch.cholesky_inverse(factor).diagonal(dim1=-2, dim2=-1)
+
+
+def _kept_by_features(features: Tensor, bend: Tensor, penalties: Tensor, real: Tensor) -> Tensor:
+    """The same among the columns, of which there are fewer."""
+    columns_SP = torch.cat([real, features], -1)
+    held_GP = torch.cat(
+        [torch.full_like(penalties, _HELD).unsqueeze(-1), penalties.unsqueeze(-1).expand(-1, features.shape[-1])], -1
+    )
+    curved_GNPP = (columns_SP.T * bend.unsqueeze(-2)) @ columns_SP + torch.diag_embed(held_GP).unsqueeze(1)
+    factor, _ = torch.linalg.cholesky_ex(curved_GNPP)
+    halves: Tensor = torch.linalg.solve_triangular(
+        factor, columns_SP.T.expand(*factor.shape[:2], -1, -1), upper=False
+    )
+    return 1.0 - bend * halves.square().sum(-2)
