@@ -21,7 +21,7 @@ _LENGTHS = (1.0, 0.5, 0.25, 0.1, 0.03, 2.0, 4.0, 8.0)
 _CLEARLY = 1e-12
 
 # A system is solved where nothing is left of it but what rounding leaves of the first, squared.
-_SOLVED = 1e-30
+_SOLVED = 1e-28
 _TINY = 1e-300
 
 # Conjugate gradients of the gradient, which is solved for once: no further step mends it.

@@ -10,8 +10,11 @@ from torch import Tensor
 # What holds the intercept here, where its curvature's inverse is needed.
 _HELD = 1e-2
 
-# Numbers in matrices that are made at once; of more, those of one penalty after the other.
-_AT_ONCE = 1 << 20
+# Numbers in matrices that are made at once; of more, those of some classes after the others'.
+_AT_ONCE = 1 << 21
+
+# Rows up to which a matrix is inverted as a whole: of larger ones products take the most part, which are quicker.
+_WHOLE = 96
 
 
 def left_out(
@@ -22,29 +25,18 @@ def left_out(
     Each class goes by its own curvature (Rad & Maleki 2018). `features` [S, F], zero for padding; `labels` [S, N].
     """
     examples, width = features.shape
-    side = min(examples, width + 1)
-    parts = len(penalties) if len(penalties) * labels.shape[-1] * side * side > _AT_ONCE else 1
-    return torch.cat(
-        [
-            _left_out(features, some_weights, labels, class_mask, some)
-            for some_weights, some in zip(weights.chunk(parts), penalties.chunk(parts), strict=True)
-        ]
-    )
-
-
-def _left_out(
-    features: Tensor, weights: Tensor, labels: Tensor, class_mask: Tensor, penalties: Tensor
-) -> Tensor:
     real_S1 = labels.sum(-1, keepdim=True)
     scores_GSN = weights[:, :1] * real_S1 + features @ weights[:, 1:]
     chance_GSN = torch.softmax(scores_GSN.masked_fill(class_mask == 0, float("-inf")), -1)
     bend_GNS = (chance_GSN * (1.0 - chance_GSN) * real_S1).mT
-    kept = _kept_by_features if features.shape[-1] < len(features) else _kept_by_examples
-    kept_GSN = kept(features, bend_GNS, penalties, real_S1).mT
+    side = min(examples, width + 1)
+    parts = -(-len(penalties) * labels.shape[-1] * side * side // _AT_ONCE)
+    kept = _kept_by_features if width < examples else _kept_by_examples
+    kept_GNS = torch.cat([kept(features, some, penalties, real_S1) for some in bend_GNS.chunk(parts, 1)], 1)
     # What an example's own label does to its scores: so much as its curvature leaves of it, over the curvature.
     chance_GSN = torch.where(labels > 0, chance_GSN, 1.0 - chance_GSN).clamp(min=1e-12)
-    own_GSN = (1.0 - 2.0 * labels) / chance_GSN
-    return scores_GSN + own_GSN * (1.0 - kept_GSN) / kept_GSN.clamp(min=1e-6) * real_S1
+    own_GSN = (real_S1 - 2.0 * labels) / chance_GSN
+    return scores_GSN + own_GSN * ((1.0 - kept_GNS) / kept_GNS.clamp(min=1e-6)).mT
 
 
 def _kept_by_examples(features: Tensor, bend: Tensor, penalties: Tensor, real: Tensor) -> Tensor:
@@ -52,9 +44,39 @@ def _kept_by_examples(features: Tensor, bend: Tensor, penalties: Tensor, real: T
     kernel_GSS = (features @ features.T) / penalties[:, None, None] + real @ real.T / _HELD
     root_GNS = bend.clamp(min=0.0).sqrt()
     identity = torch.eye(len(features), dtype=features.dtype, device=features.device)
-    curved_GNSS = identity + root_GNS.unsqueeze(-1) * kernel_GSS.unsqueeze(1) * root_GNS.unsqueeze(-2)
-    factor, _ = torch.linalg.cholesky_ex(curved_GNSS)
-    return torch.cholesky_inverse(factor).diagonal(dim1=-2, dim2=-1)
+    rows_GNSS = root_GNS.unsqueeze(-1) * kernel_GSS.unsqueeze(1)
+    return _inverse_diagonal(torch.addcmul(identity, rows_GNSS, root_GNS.unsqueeze(-2)))
+
+
+def _inverse_diagonal(matrices: Tensor) -> Tensor:
+    """[..., R] of the inverses of positive definite matrices [..., R, R]."""
+    rows = matrices.shape[-1]
+    if rows <= _WHOLE:
+        return _inverse(matrices).diagonal(dim1=-2, dim2=-1)
+    inverse, beside, rest = _halves(matrices)
+    other = _inverse(rest)
+    first = inverse.diagonal(dim1=-2, dim2=-1) + (beside @ other * beside).sum(-1)
+    return torch.cat([first, other.diagonal(dim1=-2, dim2=-1)], -1)
+
+
+def _inverse(matrices: Tensor) -> Tensor:
+    """The same, all of it."""
+    if matrices.shape[-1] <= _WHOLE:
+        factor, _ = torch.linalg.cholesky_ex(matrices)
+        return torch.cholesky_inverse(factor)
+    inverse, beside, rest = _halves(matrices)
+    other = _inverse(rest)
+    across = -beside @ other
+    above = torch.cat([inverse - across @ beside.mT, across], -1)
+    return torch.cat([above, torch.cat([across.mT, other], -1)], -2)
+
+
+def _halves(matrices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of the matrices' first half the inverse, its product with what is beside it, and the Schur complement."""
+    half = matrices.shape[-1] // 2
+    inverse, beside = _inverse(matrices[..., :half, :half]), matrices[..., :half, half:]
+    across = inverse @ beside
+    return inverse, across, matrices[..., half:, half:] - beside.mT @ across
 
 
 def _kept_by_features(features: Tensor, bend: Tensor, penalties: Tensor, real: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ PENALTIES = 5
 """How many penalties of ridge regression are tried on every support set."""
 LOGISTIC_PENALTIES = 2
 """And of logistic regression."""
-FIT_STEPS = (3, 4, 5, 6, 8, 10, 12, 12)
+FIT_STEPS = (2, 3, 4, 6, 8, 8, 10, 12)
 """Newton steps of a logistic regression: how many conjugate gradients each of them gets."""
 
 
