@@ -158,7 +158,15 @@ def _problem(features: Tensor, penalties: Tensor, labels: Tensor, class_mask: Te
     unused_N1 = torch.zeros_like(used_N1).masked_fill(used_N1 == 0, float("-inf"))
     penalties_G11 = penalties[:, None, None]
     return _Problem(
-        wide_SP, kernel_SS, constant, real_S, evenly_S, penalties_G11, labels.mT.contiguous(), used_N1, unused_N1
+        wide_SP,
+        kernel_SS,
+        constant,
+        real_S,
+        evenly_S,
+        penalties_G11,
+        labels.mT.contiguous(),
+        used_N1,
+        unused_N1,
     )
 
 

@@ -7,11 +7,10 @@ penalties.
 import torch
 from torch import Tensor
 
+from models.spec.algorithms.auto import AT_ONCE
+
 # What holds the intercept here, where its curvature's inverse is needed.
 _HELD = 1e-2
-
-# Numbers in matrices that are made at once; of more, those of some classes after the others'.
-_AT_ONCE = 1 << 21
 
 # Rows up to which a matrix is inverted as a whole: of larger ones products take the most part, which are quicker.
 _WHOLE = 96
@@ -30,7 +29,9 @@ def left_out(
     chance_GSN = torch.softmax(scores_GSN.masked_fill(class_mask == 0, float("-inf")), -1)
     bend_GNS = (chance_GSN * (1.0 - chance_GSN) * real_S1).mT
     side = min(examples, width + 1)
-    parts = -(-len(penalties) * labels.shape[-1] * side * side // _AT_ONCE)
+    parts = -(
+        -len(penalties) * labels.shape[-1] * side * side // AT_ONCE
+    )  # those of some classes after the others'
     kept = _kept_by_features if width < examples else _kept_by_examples
     kept_GNS = torch.cat([kept(features, some, penalties, real_S1) for some in bend_GNS.chunk(parts, 1)], 1)
     # What an example's own label does to its scores: so much as its curvature leaves of it, over the curvature.
@@ -83,7 +84,11 @@ def _kept_by_features(features: Tensor, bend: Tensor, penalties: Tensor, real: T
     """The same among the columns, of which there are fewer."""
     columns_SP = torch.cat([real, features], -1)
     held_GP = torch.cat(
-        [torch.full_like(penalties, _HELD).unsqueeze(-1), penalties.unsqueeze(-1).expand(-1, features.shape[-1])], -1
+        [
+            torch.full_like(penalties, _HELD).unsqueeze(-1),
+            penalties.unsqueeze(-1).expand(-1, features.shape[-1]),
+        ],
+        -1,
     )
     curved_GNPP = (columns_SP.T * bend.unsqueeze(-2)) @ columns_SP + torch.diag_embed(held_GP).unsqueeze(1)
     factor, _ = torch.linalg.cholesky_ex(curved_GNPP)

@@ -16,7 +16,13 @@ from models.spec.algorithms import (
     MatchingNetSpec,
     SvmSpec,
 )
-from models.spec.algorithms.auto import LOGISTIC_PENALTIES, PENALTIES, logistic_work, tries_logistic
+from models.spec.algorithms.auto import (
+    AT_ONCE,
+    LOGISTIC_PENALTIES,
+    PENALTIES,
+    logistic_work,
+    tries_logistic,
+)
 from models.spec.algorithms.logistic import NEWTON_STEPS
 from models.spec.algorithms.svm import INTERIOR_STEPS
 
@@ -77,13 +83,15 @@ def _fits(sizes: Sizes, side: int, steps: int, further: int) -> HeadCost:
 
 
 def _penalties(sizes: Sizes) -> HeadCost:
-    """Of a ridge regression for each penalty, every one kept with its answers to what was left out."""
+    """Of ridge regressions for all penalties together, each with an inverse and what it answers left out."""
     support, outputs, features = sizes.support, sizes.outputs, sizes.features
     side = min(support, features)
-    products = 2 * support * features * (side + outputs) + side**3
-    kept = PENALTIES * (support + features) * outputs
-    held = kept + side * side + 3 * support * features + 4 * support * outputs
-    return HeadCost(_DOUBLE * held, PENALTIES * products)
+    # The examples' products are formed once; among features, every penalty has its own products with them.
+    beside = outputs + (support if features < support else 0)
+    products = 2 * support * features * (side + outputs) + PENALTIES * side * side * (side + beside)
+    kept = PENALTIES * (support + side) * outputs + 2 * PENALTIES * side * side
+    held = kept + 3 * support * features + 4 * support * outputs
+    return HeadCost(_DOUBLE * held, products)
 
 
 def _regressions(sizes: Sizes) -> HeadCost:
@@ -92,9 +100,9 @@ def _regressions(sizes: Sizes) -> HeadCost:
     if not tries_logistic(support, features, outputs):
         return HeadCost(0, 0)
     side = min(support, features)
-    held = LOGISTIC_PENALTIES * outputs * (8 * features + 10 * support) + outputs * side * (
-        side + 2 * support
-    )
+    fit = LOGISTIC_PENALTIES * outputs * (2 * features + 30 * support) + 2 * support * (support + features)
+    matrices = LOGISTIC_PENALTIES * outputs * side * side
+    held = fit + 4 * min(matrices, max(AT_ONCE, LOGISTIC_PENALTIES * side * side))
     return HeadCost(_DOUBLE * held, logistic_work(support, features, outputs))
 
 

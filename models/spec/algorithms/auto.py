@@ -12,6 +12,8 @@ LOGISTIC_PENALTIES = 2
 """And of logistic regression."""
 FIT_STEPS = (2, 3, 4, 6, 8, 8, 10, 12)
 """Newton steps of a logistic regression: how many conjugate gradients each of them gets."""
+AT_ONCE = 1 << 22
+"""Numbers in the matrices of what logistic regressions leave out that are made at once."""
 
 
 ESCALATED_FROM = 5
@@ -28,10 +30,12 @@ _MOST = 50_000_000_000
 def logistic_work(support: int, features: int, ways: int) -> int:
     """Multiply-adds of the logistic regressions on a support set of so many examples, places included.
 
-    Of each penalty a fit, and of what it leaves out a matrix for every class.
+    Of each penalty a fit among the examples, and of what it leaves out a matrix for every class.
     """
     side = min(support, features)
-    fit = (2 * sum(FIT_STEPS) + 8 * len(FIT_STEPS)) * support * features * ways
+    # A step is its gradients, and as much as four more for its length.
+    products = sum(FIT_STEPS) + 4 * len(FIT_STEPS)
+    fit = products * support * min(support, 2 * features) * ways
     return LOGISTIC_PENALTIES * (fit + ways * side * side * (side + support))
 
 
