@@ -79,6 +79,10 @@ def adapt(
             ("expires", made.expires_at or "when deleted"),
         ]
     )
+    for warning in made.response.warnings:
+        print(f"\n{warning}")
+    if made.response.escalation is not None:
+        print(f"\n{made.response.escalation}")
     print(f"\nNow query it: innerloop predict {made.id} {'--x …' if x else '--file …'}")
 
 

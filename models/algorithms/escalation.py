@@ -32,17 +32,21 @@ class Scores(NamedTuple):
 
 
 class Escalation(NamedTuple):
-    """Both scores, and the differences to adapt with, by name: none where the encoder stays as it is."""
+    """Both scores, and the differences to adapt with, by name: none where the encoder stays as it is.
 
-    frozen: Scores
-    tuned: Scores
+    Where it would have taken too long nothing was tried, and there are no scores.
+    """
+
+    frozen: Scores | None
+    tuned: Scores | None
     factors: dict[str, Tensor]
 
 
 class Escalating:
     """One task's: `steps` are an iterator of short ones, so that others get a turn between two; then `result`.
 
-    Deterministic: the same task gives the same bytes.
+    Deterministic: the same task gives the same bytes, and takes as many steps as its sizes allow, whatever the
+    clock says.
     """
 
     def __init__(
@@ -66,9 +70,13 @@ class Escalating:
         self._targets = targets
         self._class_mask = torch.ones(n_ways, device=tokens.device)
         self.result: Escalation | None = None
+        self._steps = spec.escalation_steps(tokens.numel() * encoder.multiply_adds)
         self.steps: Iterator[None] = self._run()
 
     def _run(self) -> Iterator[None]:
+        if self._steps == 0:
+            self.result = Escalation(None, None, {})
+            return
         with torch.no_grad():
             features_SF = self._encoder.features(self._tokens, self._encoder.weights)
         yield
@@ -104,14 +112,14 @@ class Escalating:
         factors = {name: value.to(tokens.device) for name, value in fresh.items()}
         first = {name: torch.zeros_like(value) for name, value in factors.items()}
         second = dict(first)
-        for step in range(1, self._spec.steps + 1):
+        for step in range(1, self._steps + 1):
             with torch.enable_grad():
                 gradients = torch.func.grad(loss)(factors)
             for name, gradient in gradients.items():
                 first[name] = torch.lerp(first[name], gradient, 1 - _BETAS[0])
                 second[name] = torch.lerp(second[name], gradient.square(), 1 - _BETAS[1])
             # It fades to nothing: the last step is a small one.
-            rate = self._spec.tuning_lr * (1 - (step - 1) / self._spec.steps)
+            rate = self._spec.tuning_lr * (1 - (step - 1) / self._steps)
             mean, spread = (1 - beta**step for beta in _BETAS)
             factors = {
                 name: value - rate * (first[name] / mean) / ((second[name] / spread).sqrt() + _EPSILON)

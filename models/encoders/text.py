@@ -51,6 +51,12 @@ class TextEncoder:
     def nbytes(self) -> int:
         return sum(value.nbytes for value in self.module.parameters())
 
+    @property
+    def multiply_adds(self) -> int:
+        """Of one token, its attention to others not counted."""
+        layers = (part for part in self.module.modules() if isinstance(part, torch.nn.Linear))
+        return sum(layer.weight.numel() for layer in layers)
+
     def tuned(self, weights: Mapping[str, Tensor]) -> "TextEncoder":
         """The encoder with `weights`, by their names in the module, in place of its own of these names."""
         other = copy(self)

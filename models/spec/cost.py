@@ -139,9 +139,14 @@ def _encoder(network: EncoderSpec) -> NetworkCost:
     learned = width * projection
     encoding = 12 * _LAYERS * width * width * _TOKENS
     if network.is_tuned:
-        kept = network.layers * _TOKENS * _KEPT_OF_LAYER * width
+        kept = tuned_activations(width, network.layers)
         return NetworkCost(kept + projection, width, projection or width, learned + width, learned + encoding)
     return NetworkCost(width + projection, width, projection or width, learned + width, learned + encoding)
+
+
+def tuned_activations(width: int, layers: int) -> int:
+    """Numbers that a gradient by the top `layers` of an encoder keeps of one text."""
+    return layers * _TOKENS * _KEPT_OF_LAYER * width
 
 
 def _mlp(network: MlpSpec, example_shape: tuple[int, ...]) -> NetworkCost:

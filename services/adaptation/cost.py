@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from models.spec import (
     AlgorithmSpec,
+    AutoSpec,
     LearnerSpec,
     NetworkCost,
     RidgeSpec,
@@ -17,6 +18,8 @@ from models.spec import (
     network_cost,
     network_inputs_of,
 )
+from models.spec.algorithms.auto import ESCALATION_PASSES
+from models.spec.cost import tuned_activations
 from services.adaptation.limits import Limits
 from services.errors import Invalid
 
@@ -95,6 +98,10 @@ def call_cost(
     given, asked = learner.views * support, learner.views * queries
     head = head_cost(algorithm, Sizes(given, asked, learner.targets or ways, network.features, network.parts))
     fitting, numbers = head.multiply_adds, numbers + _HELD * head.numbers
+    if isinstance(algorithm, AutoSpec) and algorithm.may_escalate(support, ways):
+        # The most that is done of it at once, a step; all steps together are bounded by the encoder's own size.
+        operations += ESCALATION_PASSES * network.multiply_adds * support
+        numbers += _KEPT * support * tuned_activations(network.widest, algorithm.layers)
     fitting += 3 * (algorithm.gradient_steps - algorithm.backward_passes) * learner.last_layer * given
     if isinstance(algorithm, RidgeSpec):
         solving = _last_layer(learner, algorithm, given, asked)

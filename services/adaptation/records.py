@@ -63,8 +63,8 @@ class Adaptation(msgspec.Struct, frozen=True, kw_only=True):
     """The record of one act of adapting. `classes` are the caller's own labels in slot order; None for regression.
 
     `support_loss` is the mean squared error, or cross-entropy in nats, on the support set after adapting; of a
-    policy, what a further step would decrease. `warnings` are for whoever adapts, and are not kept; nor is
-    `escalation`, whether an encoder was tuned to the support set and by which scores.
+    policy, what a further step would decrease. `warnings` are for whoever adapts, and are not kept;
+    `escalation` is whether an encoder was tuned to the support set, and by which scores or why not.
     """
 
     id: str

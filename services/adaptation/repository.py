@@ -143,6 +143,7 @@ def _row(stored: StoredAdaptation) -> dict[str, Any]:
         "revision": made.revision,
         "created_at": made.created_at,
         "expires_at": made.expires_at,
+        "escalation": made.escalation,
     }
 
 
@@ -160,4 +161,5 @@ def _record(row: Row[Any] | AdaptationRow) -> Adaptation:
         metadata=row.caller_metadata,
         created_at=row.created_at,
         expires_at=row.expires_at,
+        escalation=row.escalation,
     )

@@ -19,6 +19,11 @@ from services.engine.layout import Layout, layout_of
 from services.engine.messages import AdaptCall, AdaptPredictCall, Support
 from services.engine.residents import ResidentModel
 
+_TOO_LONG = (
+    "The encoder was left as it is, and tuning it was not tried: with texts this many and this long it would take "
+    "longer than a caller waits. Fewer or shorter examples are tried."
+)
+
 
 class Own(NamedTuple):
     """An encoder of one adaptation's own; the features of equal `name` are the same, without one are not kept."""
@@ -61,6 +66,8 @@ def told(outcome: Escalation | None) -> EscalationReply | None:
     """What a caller is told of it."""
     if outcome is None:
         return None
+    if outcome.frozen is None or outcome.tuned is None:
+        return EscalationReply("frozen", None, None, _TOO_LONG)
     return EscalationReply(
         "lora" if outcome.factors else "frozen", HeldOut(*outcome.frozen), HeldOut(*outcome.tuned)
     )

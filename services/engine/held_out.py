@@ -13,8 +13,12 @@ class HeldOut(msgspec.Struct, frozen=True):
 
 
 class EscalationReply(msgspec.Struct, frozen=True):
-    """Whether an encoder was tuned to the support set, and by which cross-validated scores that was decided."""
+    """Whether an encoder was tuned to the support set, and by which cross-validated scores that was decided.
+
+    Where it was not tried there are no scores, and `reason` says why.
+    """
 
     encoder: Literal["frozen", "lora"]
-    frozen: HeldOut
-    lora: HeldOut
+    frozen: HeldOut | None
+    lora: HeldOut | None
+    reason: str | None = None

@@ -170,6 +170,7 @@ class AdaptationRow(Row):
     revision: Mapped[int]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
+    escalation: Mapped[dict[str, Any] | None]
 
 
 class DatasetRow(Row):

@@ -112,6 +112,7 @@ def test_a_caller_may_have_the_encoder_tuned_where_that_pays(texts: httpx.Client
         assert scores["log_likelihood"] < 0
         assert 0 <= scores["accuracy"] <= 1
     assert made.json()["warnings"] == []
+    assert texts.get(made.headers["location"]).json()["escalation"] == told
     answer = texts.post(f"{made.headers['location']}/predictions", json={"inputs": ["cat red", "dog"]})
     assert [one["label"] for one in answer.json()["predictions"]] == ["meow", "woof"]
     few = texts.post("/v1/adaptations", json={**body, "support": SUPPORT}).json()

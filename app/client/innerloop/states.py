@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from .schemas.adaptations import AdaptationResponse, Label, VersionReference
+from .schemas.adaptations import AdaptationResponse, Escalation, Label, VersionReference
 from .schemas.jobs import TERMINAL, JobErrorResponse, JobResponse, JobResult, JobStatus, ProgressResponse
 
 
@@ -41,6 +41,14 @@ class AdaptationState:
     def support_loss(self) -> float:
         """Mean loss on the support set after adapting: squared error, or cross-entropy in nats."""
         return self.response.support_loss
+
+    @property
+    def escalation(self) -> Escalation | None:
+        """Whether an encoder was tuned to the examples, with both scores; `str` says it in words.
+
+        None: nobody asked for it, or the examples are too few or too many.
+        """
+        return self.response.escalation
 
     @property
     def revision(self) -> int:

@@ -22,6 +22,11 @@ ESCALATED_MOST = 256
 """Examples at most: beyond, it would take too long for somebody who waits."""
 FOLDS = 3
 """Parts of a support set, each predicted by what is fitted to the others."""
+ESCALATION_WORK = 1_000_000_000_000
+"""Multiply-adds that tuning an encoder to one task may take: on one core two thirds of what a caller waits for."""
+ESCALATION_PASSES = 2
+"""What a step takes, in passes of all examples through the encoder: forwards, and backwards through its top."""
+_FEWEST_STEPS = 4
 
 _MOST = 50_000_000_000
 """Multiply-adds of logistic regression: of support sets beyond, ridge regression alone is tried."""
@@ -63,6 +68,17 @@ class AutoSpec(Algorithm, frozen=True, kw_only=True, forbid_unknown_fields=True,
     layers: Annotated[int, Meta(ge=1, le=48)] = 2
     steps: Annotated[int, Meta(ge=1, le=200)] = 12
     tuning_lr: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.003
+
+    def escalation_steps(self, encoding: int) -> int:
+        """Steps of each fit that `ESCALATION_WORK` allows where encoding all takes `encoding` multiply-adds.
+
+        Of the sizes alone, so that equal tasks have equal steps; 0 where so few are left that nothing is tried.
+        """
+        # Fits to all but a part each, and one to all, are together as many to all as there are parts; and all is
+        # encoded before, and after each of them.
+        left = ESCALATION_WORK // max(encoding, 1) - (FOLDS + 2)
+        steps = min(self.steps, left // (FOLDS * ESCALATION_PASSES))
+        return steps if steps >= min(self.steps, _FEWEST_STEPS) else 0
 
     def may_escalate(self, support: int, ways: int) -> bool:
         """Whether a support set of so many examples and classes is one to tune an encoder to."""

@@ -92,18 +92,32 @@ class HeldOutScores(ResponseBody):
 
 
 class Escalation(ResponseBody):
-    """Whether the encoder was tuned to the support set (`lora`), and the cross-validated scores that decided it."""
+    """Whether the encoder was tuned to the support set (`lora`), and the cross-validated scores that decided it.
+
+    Where tuning was not tried the scores are null, and `reason` says why.
+    """
 
     encoder: Literal["frozen", "lora"]
-    frozen: HeldOutScores
-    lora: HeldOutScores
+    frozen: HeldOutScores | None
+    lora: HeldOutScores | None
+    reason: str | None = None
+
+    def __str__(self) -> str:
+        if self.frozen is None or self.lora is None:
+            return self.reason or "not tried"
+        chosen = "tuned to the examples" if self.encoder == "lora" else "left as it is"
+        scores = ", ".join(
+            f"{name} {one.accuracy:.0%} right (log-likelihood {one.log_likelihood:.2f})"
+            for name, one in (("tuned", self.lora), ("as it is", self.frozen))
+        )
+        return f"encoder {chosen}; of what was held out: {scores}"
 
 
 class AdaptationResponse(ResponseBody):
     """`support_loss` is the mean loss on the support set after adapting: squared error or cross-entropy (nats).
 
-    `n_support` counts examples, or a policy's episodes. `warnings` and `escalation` (where the option `escalate`
-    was set) are told once, in the answer to the adaptation.
+    `n_support` counts examples, or a policy's episodes. `warnings` are told once, in the answer to the
+    adaptation; `escalation`, where the option `escalate` was set and the support set is one for it, is kept.
     """
 
     object: Literal["adaptation"] = "adaptation"

@@ -13,6 +13,8 @@ from models.encoders.text import TextEncoder
 from models.encoders.tuning import Tuning
 from models.networks.features import Features
 from models.spec import AutoSpec, EncoderSpec
+from models.spec.algorithms import auto
+from models.spec.algorithms.auto import ESCALATION_WORK
 from tests.small_encoders import WIDTH, WORDS, text_encoder
 
 pytest.importorskip("transformers")
@@ -65,6 +67,8 @@ def outcome(work: Escalating) -> Escalation:
 def test_a_task_that_the_frozen_encoder_does_badly_is_tuned_to(encoder: TextEncoder) -> None:
     texts, targets = by_first_word(36)
     found = outcome(escalating(encoder, texts, targets))
+    assert found.tuned is not None
+    assert found.frozen is not None
     assert found.tuned.likelihood > found.frozen.likelihood + 0.1
     assert found.tuned.accuracy > found.frozen.accuracy
     assert found.factors
@@ -90,6 +94,27 @@ def test_an_encoder_that_is_tuned_already_is_tuned_further(encoder: TextEncoder)
     texts, _ = by_first_word(9)
     torch.testing.assert_close(nothing.encode(texts), base.encode(texts), atol=1e-6, rtol=0)
     assert (base.encode(texts) - encoder.encode(texts)).abs().max() > 1e-3
+
+
+def test_steps_follow_from_the_sizes() -> None:
+    spec = AutoSpec(escalate="lora")
+    assert [spec.escalation_steps(ESCALATION_WORK // size) for size in (1000, 77, 71, 29, 28, 1)] == [
+        12,
+        12,
+        11,
+        4,
+        0,
+        0,
+    ]
+    assert AutoSpec(escalate="lora", steps=2).escalation_steps(ESCALATION_WORK // 17) == 2
+
+
+def test_what_would_take_too_long_is_not_tried(encoder: TextEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto, "ESCALATION_WORK", 1)
+    texts, targets = by_first_word(36)
+    work = escalating(encoder, texts, targets)
+    assert list(work.steps) == []
+    assert work.result == Escalation(None, None, {})
 
 
 def test_what_may_be_tuned_to() -> None:

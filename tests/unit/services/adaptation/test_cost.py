@@ -200,6 +200,16 @@ def test_the_default_head_tries_no_logistic_regression_that_would_not_be_taken()
     assert costs[0].multiply_adds > 10 * costs[1].multiply_adds
 
 
+def test_tuning_an_encoder_is_no_gift() -> None:
+    wide = NetworkCost(activations=384, widest=384, features=384, weights=0, multiply_adds=10**8)
+    learner = LearnerCost(wide, last_layer=0, columns=385, regression=False, targets=0)
+    plain, tuned = (call_cost(learner, AutoSpec(escalate=how), 100, 0, 5) for how in ("never", "lora"))
+    assert tuned.operations >= plain.operations + 2 * 10**8 * 100
+    assert tuned.bytes > plain.bytes
+    few = [call_cost(learner, AutoSpec(escalate=how), 20, 0, 5) for how in ("never", "lora")]
+    assert few[0] == few[1]
+
+
 def test_local_matching_costs_every_pair_of_parts() -> None:
     algorithm = LocalMatchingSpec(width=32, max_support=64)
     spec = LearnerSpec(algorithm=algorithm, network=ResNetMapsSpec())
