@@ -99,13 +99,15 @@ async def _answered(batch: PredictionBatch) -> Response:
 
 def _answer(batch: PredictionBatch) -> Response:
     """Straight to JSON: a wire type for every query would cost more than the prediction."""
-    document = {
+    document: dict[str, Any] = {
         "object": "predictions",
         "adaptation": batch.adaptation,
         "revision": batch.revision,
         "model": {"name": batch.model, "version": batch.version},
         "predictions": _rows(batch),
     }
+    if batch.escalation is not None:
+        document["escalation"] = batch.escalation
     return Response(msgspec.json.encode(document), media_type=JSON)
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from services.adaptation.actions import ActionOptions, action_options, with_actions
 from services.adaptation.records import Classes, LiveAdaptation, PredictionBatch
 from services.adaptation.versions import ServedVersion
@@ -30,6 +32,7 @@ def batch_of(
         values=None if reply.mean is None else reply.mean.numpy(),
         stds=None if reply.std is None else reply.std.numpy(),
         probabilities=None if reply.probabilities is None else reply.probabilities.numpy(),
+        escalation=None if reply.escalation is None else msgspec.to_builtins(reply.escalation),
     )
     return batch if acting is None else with_actions(batch, acting)
 

@@ -107,7 +107,7 @@ class PredictionBatch(msgspec.Struct, frozen=True, kw_only=True):
 
     Regression: `values` float32 [Q, T], `stds` the same shape or None. Classification: `probabilities` float32
     [Q, N] in the order of `classes`. A policy: `actions` float64 [Q, A] or int64 [Q] with `log_probs` float64 [Q],
-    drawn from `values` and `stds`, or from `probabilities`.
+    drawn from `values` and `stds`, or from `probabilities`. `escalation` as in `Adaptation`, of one made for this.
     """
 
     adaptation: str | None
@@ -122,3 +122,4 @@ class PredictionBatch(msgspec.Struct, frozen=True, kw_only=True):
     probabilities: Array | None = None
     actions: Array | None = None
     log_probs: Array | None = None
+    escalation: dict[str, Any] | None = None

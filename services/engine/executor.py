@@ -29,6 +29,7 @@ from services.engine.messages import (
     EngineStatus,
     InspectCall,
     PredictCall,
+    PredictReply,
     Reply,
 )
 from services.engine.passes import Adapted, Passes
@@ -176,7 +177,8 @@ class Executor:
             case AdaptCall():
                 return self._adapt(model, cast("list[AdaptCall]", calls), rows, works)
             case AdaptPredictCall():
-                return [*self._passes.adapt_predict(model, cast("list[AdaptPredictCall]", calls), rows)]
+                found = self._passes.adapt_predict(model, cast("list[AdaptPredictCall]", calls), rows)
+                return [_with_escalation(*one) for one in zip(found, works, strict=True)]
             case PredictCall():
                 assert layout is not None
                 assert rows is not None
@@ -222,6 +224,13 @@ class Executor:
         trials = cast("list[AdaptPredictCall]", self._encoding.encoded(model, [trial]))
         (answer,) = self._passes.adapt_predict(model, trials, None)
         return answer if isinstance(answer, EngineFault) else self.status()
+
+
+def _with_escalation(reply: Reply, work: _Work) -> Reply:
+    """What the caller of both in one gets."""
+    if work.escalation is None or not isinstance(reply, PredictReply):
+        return reply
+    return msgspec.structs.replace(reply, escalation=told(work.escalation))
 
 
 def _sliced(call: DeviceCall, work: _Work) -> Sliced | None:

@@ -181,11 +181,13 @@ class PredictReply(msgspec.Struct, frozen=True, tag="predicted"):
 
     Classification: `probabilities` float32 [Q, N], N the adaptation's classes in slot order. A policy: what its
     actions are drawn from, `mean` and `std` float32 [Q, A] of a box, `probabilities` [Q, n] of n discrete ones.
+    `escalation` as in `AdaptReply`, where the call adapted too.
     """
 
     mean: Array | None = None
     std: Array | None = None
     probabilities: Array | None = None
+    escalation: EscalationReply | None = None
 
 
 class InspectCall(msgspec.Struct, frozen=True, tag="inspect"):

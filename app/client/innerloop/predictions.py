@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, overload
 
-from .schemas.adaptations import Label, VersionReference
+from .schemas.adaptations import Escalation, Label, VersionReference
 from .schemas.predictions import (
     ActionPrediction,
     ClassPrediction,
@@ -29,6 +29,8 @@ class Predictions(Sequence[Prediction]):
         """The adaptation that answered; None where nothing was stored."""
         self.revision: int | None = response.revision
         self.model: VersionReference = response.model
+        self.escalation: Escalation | None = response.escalation
+        """Of both in one call: whether an encoder was tuned to the examples; `str` says it in words."""
 
     @property
     def values(self) -> list[Any]:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from .adaptations import Label, SupportBody, VersionReference
+from .adaptations import Escalation, Label, SupportBody, VersionReference
 from .base import RequestBody, ResponseBody
 from .tensors import TensorValue
 
@@ -84,10 +84,14 @@ Prediction = RegressionPrediction | ClassPrediction | ActionPrediction
 
 
 class PredictionsResponse(ResponseBody):
-    """One prediction a query example, in order."""
+    """One prediction a query example, in order.
+
+    `escalation`, as an adaptation's, is there where one was made for this call with the option `escalate`.
+    """
 
     object: Literal["predictions"] = "predictions"
     adaptation: Annotated[str | None, pydantic.Field(description="Null where nothing was stored.")]
     revision: int | None
     model: VersionReference
     predictions: list[Prediction]
+    escalation: Escalation | None = None

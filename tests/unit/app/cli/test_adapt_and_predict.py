@@ -30,6 +30,22 @@ def test_numbers_are_given_as_options(innerloop, service):
     assert seen.document["support"]["targets"] == [2, 4, 6, 8]
 
 
+def test_what_became_of_tuning_is_said_in_words(innerloop, service):
+    scores = {"encoder": "lora", "frozen": {"log_likelihood": -0.8, "accuracy": 0.7}}
+    scores |= {"lora": {"log_likelihood": -0.5, "accuracy": 0.9}}
+    service.answers["POST /v1/adaptations"] = (201, answers.adaptation() | {"escalation": scores})
+    printed = innerloop("adapt", "m", "--x", "a,b", "--y", "x,y", "-o", "escalate=lora")
+    assert "encoder tuned to the examples" in printed
+    assert "tuned 90% right" in printed
+    assert "as it is 70% right" in printed
+    untried = {"encoder": "frozen", "frozen": None, "lora": None, "reason": "It would take too long."}
+    told = {"escalation": untried, "warnings": ["Look here."]}
+    service.answers["POST /v1/adaptations"] = (201, answers.adaptation() | told)
+    printed = innerloop("adapt", "m", "--x", "a,b", "--y", "x,y", "-o", "escalate=lora")
+    assert "It would take too long." in printed
+    assert "Look here." in printed
+
+
 def test_rows_and_labels(innerloop, service):
     innerloop("adapt", "m", "--x", "0.5,1; 2,3", "--y", "cat, dog")
     assert service.seen[0].document["support"]["inputs"]["shape"] == [2, 2]

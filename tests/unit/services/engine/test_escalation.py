@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from models.encoders.shelf import EncoderShelf
 from models.encoders.stock import EncoderStock
 from models.spec import AutoSpec, EncoderSpec, Signature, TensorSpec
+from models.spec.algorithms import auto
 from services.engine.batching import DeviceCall, Lane, Sliced, key_of, lane_of
 from services.engine.loop import EngineLoop
 from services.engine.messages import (
@@ -110,6 +111,8 @@ def test_it_is_told_what_was_chosen_and_why(made: tuple[Escalating, AdaptReply, 
     assert frozen.escalation is None
     assert tuned.escalation is not None
     assert tuned.escalation.encoder == "lora"
+    assert tuned.escalation.lora is not None
+    assert tuned.escalation.frozen is not None
     assert tuned.escalation.lora.log_likelihood > tuned.escalation.frozen.log_likelihood
     kept, _ = bench.whole(bench.call(LORA, meaningless=True))
     assert isinstance(kept, AdaptReply)
@@ -148,7 +151,25 @@ def test_in_one_call_as_in_two(made: tuple[Escalating, AdaptReply, AdaptReply]) 
     assert slices
     assert isinstance(reply, PredictReply)
     assert reply.probabilities is not None
+    assert reply.escalation == tuned.escalation
     np.testing.assert_allclose(reply.probabilities.numpy(), bench.ask(tuned.digest)[0], atol=1e-5)
+
+
+def test_what_would_take_too_long_is_the_frozen_answer_and_says_so(
+    made: tuple[Escalating, AdaptReply, AdaptReply], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench, frozen, _ = made
+    monkeypatch.setattr(auto, "ESCALATION_WORK", 1)
+    reply, _ = bench.whole(bench.call(LORA))
+    assert isinstance(reply, AdaptReply)
+    assert reply.digest == frozen.digest
+    assert reply.escalation is not None
+    assert (reply.escalation.encoder, reply.escalation.frozen, reply.escalation.lora) == (
+        "frozen",
+        None,
+        None,
+    )
+    assert "not tried" in str(reply.escalation.reason)
 
 
 def test_what_one_tuned_encoder_gave_is_not_taken_for_another_s(

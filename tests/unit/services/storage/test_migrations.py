@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "test_1"
-down_revision = "0005"
+down_revision = "0006"
 
 
 def upgrade() -> None:
@@ -37,7 +37,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "test_1"
-down_revision = "0005"
+down_revision = "0006"
 
 
 def upgrade() -> None:
@@ -50,7 +50,7 @@ ORPHAN = """
 from alembic import op
 
 revision = "test_1"
-down_revision = "0005"
+down_revision = "0006"
 
 
 def upgrade() -> None:
