@@ -29,9 +29,9 @@ def left_out(
     chance_GSN = torch.softmax(scores_GSN.masked_fill(class_mask == 0, float("-inf")), -1)
     bend_GNS = (chance_GSN * (1.0 - chance_GSN) * real_S1).mT
     side = min(examples, width + 1)
-    parts = -(
-        -len(penalties) * labels.shape[-1] * side * side // AT_ONCE
-    )  # those of some classes after the others'
+    # Some classes after the others, where all are too many at once.
+    numbers = len(penalties) * labels.shape[-1] * side * side
+    parts = -(-numbers // AT_ONCE)
     kept = _kept_by_features if width < examples else _kept_by_examples
     kept_GNS = torch.cat([kept(features, some, penalties, real_S1) for some in bend_GNS.chunk(parts, 1)], 1)
     # What an example's own label does to its scores: so much as its curvature leaves of it, over the curvature.

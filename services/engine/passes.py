@@ -181,6 +181,9 @@ def _digest(file: bytes) -> str:
     return hashlib.sha256(file).hexdigest()
 
 
+_COLUMNS = ("mean", "std", "probabilities")  # a reply's, in its order
+
+
 def _all_finite(outputs: Arrays) -> bool:
     return all(all_finite(value) for value in outputs.values())
 
@@ -192,7 +195,7 @@ def _reply(outputs: Arrays, m: int, queries: int, n_ways: int, finite: bool) -> 
         mine["probabilities"] = mine["probabilities"][:, :n_ways]
     if not finite and not _all_finite(mine):
         return None
-    return PredictReply(**{name: Array.of(value) for name, value in mine.items()})
+    return PredictReply(*(Array.of(mine[name]) if name in mine else None for name in _COLUMNS))
 
 
 def _far(pointer: str = "") -> EngineFault:
