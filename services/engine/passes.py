@@ -195,7 +195,8 @@ def _reply(outputs: Arrays, m: int, queries: int, n_ways: int, finite: bool) -> 
         mine["probabilities"] = mine["probabilities"][:, :n_ways]
     if not finite and not _all_finite(mine):
         return None
-    return PredictReply(*(Array.of(mine[name]) if name in mine else None for name in _COLUMNS))
+    mean, std, probabilities = (Array.of(mine[name]) if name in mine else None for name in _COLUMNS)
+    return PredictReply(mean, std, probabilities)
 
 
 def _far(pointer: str = "") -> EngineFault:
