@@ -53,7 +53,7 @@ def adapt(
         columns = of_model(client, model) if is_csv(file) else ModelColumns()
         examples = _examples(x, y, file, inputs, target, columns)
         # A base for any table has no names of its own, and a query has to have these columns in this order.
-        metadata = {METADATA: examples.columns} if columns.width else None
+        metadata = {METADATA: examples.columns} if columns.most else None
         try:
             made = client.adapt(
                 model,

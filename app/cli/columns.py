@@ -15,19 +15,16 @@ if TYPE_CHECKING:
 # Where an adaptation of a base that takes any table keeps which columns it was adapted to.
 METADATA = "columns"
 
-# These take tables of fewer columns than they have, with zeros behind.
-_OF_ANY_TABLE = ("row_transformer", "table_transformer")
-
 
 class ModelColumns(NamedTuple):
     """`names` in the model's order, empty where it has none; `kinds` the categories of those that have some.
 
-    `width` is how many numbers a row has to have at the end, with zeros behind; 0 where it is as it is.
+    `most` is how many columns a table may have of a base for any; 0 for other models.
     """
 
     names: tuple[str, ...] = ()
     kinds: Mapping[str, Sequence[str]] = {}
-    width: int = 0
+    most: int = 0
 
 
 def of_model(client: "Client", reference: str) -> ModelColumns:
@@ -62,6 +59,6 @@ def _of(version: "ModelVersionResponse") -> ModelColumns:
         return ModelColumns(
             names, {column.name: column.categories for column in columns if column.categories}
         )
-    if version.learner.network.get("name") in _OF_ANY_TABLE:
-        return ModelColumns(width=signature.inputs.shape[-1])
+    if version.learner.takes_fewer_columns:
+        return ModelColumns(most=signature.inputs.shape[-1])
     return ModelColumns()

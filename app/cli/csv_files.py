@@ -49,15 +49,10 @@ def read_csv(
     targets = [scalar(row[target] or "") for row in rows] if labelled else None
     if len(wanted) == 1 and not columns.kinds and isinstance(scalar(rows[0][wanted[0]] or ""), str):
         return [row[wanted[0]] or "" for row in rows], targets, wanted
-    behind = [0] * (columns.width - len(wanted))
-    return (
-        [
-            [*(_number(path, row, number, name, columns) for name in wanted), *behind]
-            for number, row in enumerate(rows, 2)
-        ],
-        targets,
-        wanted,
-    )
+    cells = [
+        [_number(path, row, number, name, columns) for name in wanted] for number, row in enumerate(rows, 2)
+    ]
+    return cells, targets, wanted
 
 
 def _wanted(path: Path, inputs: str | None, others: list[str], columns: ModelColumns) -> list[str]:
@@ -66,9 +61,9 @@ def _wanted(path: Path, inputs: str | None, others: list[str], columns: ModelCol
         if name not in others:
             of_model = "" if inputs or not columns.names else f", which the model takes ({_listed(wanted)})"
             raise InvalidInput(f"{path.name} has no column {name!r}{of_model}; it has {_listed(others)}")
-    if columns.width and len(wanted) > columns.width:
+    if columns.most and len(wanted) > columns.most:
         raise InvalidInput(
-            f"{path.name} has {len(wanted)} input columns and the model takes {columns.width} at most: "
+            f"{path.name} has {len(wanted)} input columns and the model takes {columns.most} at most: "
             "choose with --inputs"
         )
     return wanted

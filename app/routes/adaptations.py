@@ -45,6 +45,8 @@ async def create_adaptation(request: Request) -> Response:
 
     A 201 means that the adaptation survives the loss of any one process. `options` holds what the version's
     `learner.adjustable` lists; `ttl_seconds` null keeps the adaptation until it is deleted.
+    Where the version's `learner.takes_fewer_columns`, a table may have any number of columns up to its signature's;
+    the adaptation's `n_columns` says how many its queries have.
     """
     services = services_of(request)
     body = await read_body(request, settings_of(request).body_bytes)
@@ -141,6 +143,7 @@ def _document(made: Adaptation) -> dict[str, Any]:
         "task": made.task,
         "classes": made.classes,
         "n_support": made.n_support,
+        "n_columns": made.n_columns,
         "revision": made.revision,
         "support_loss": made.support_loss,
         "options": made.options,

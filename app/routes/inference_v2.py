@@ -164,7 +164,7 @@ async def infer_version(request: Request) -> Response:
 
 async def _metadata(services: ApiServices, adaptation_id: str, revision: int | None = None) -> Response:
     served = await services.adaptations.served(adaptation_id, revision)
-    spec = served.version.signature.inputs
+    spec = served.inputs
     return answer(
         ModelMetadataResponse(
             name=adaptation_id,
@@ -215,5 +215,4 @@ async def _query(
     if header_length is None or read_length(header_length) != 0:
         return await off_loop(len(body), lambda: read_infer_request(body, header_length))
     served = await services.adaptations.served(adaptation_id, revision)
-    spec = served.version.signature.inputs
-    return await off_loop(len(body), lambda: read_raw_request(body, spec))
+    return await off_loop(len(body), lambda: read_raw_request(body, served.inputs))

@@ -65,6 +65,7 @@ async def adapt_predict(request: Request) -> Response:
     """Adapt `model`, or go on `from` an adaptation, and predict with the result; nothing is stored.
 
     `support` null asks a regression model for its own answer, before any adaptation.
+    `inputs` have as many columns as the support set, where the version's `learner.takes_fewer_columns`.
     """
     services = services_of(request)
     body = await read_body(request, settings_of(request).body_bytes)

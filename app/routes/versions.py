@@ -24,7 +24,7 @@ from innerloop.schemas.models import (
     PolicySignatureResponse,
     SignatureResponse,
 )
-from models.spec import Signature
+from models.spec import Signature, columns_of
 from services.api_bootstrap import ApiServices
 from services.errors import UnsupportedMediaType
 from services.registry.records import ModelVersion
@@ -193,6 +193,7 @@ def _version_wire(version: ModelVersion) -> ModelVersionResponse:
             network=msgspec.to_builtins(version.learner.network),
             adjustable=list(version.learner.algorithm.adjustable),
             max_ways=version.max_ways,
+            takes_fewer_columns=columns_of(version.learner, version.signature) is not None,
             normalise=version.learner.normalise,
             members=version.learner.members,
             views=version.learner.views,

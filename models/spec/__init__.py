@@ -30,7 +30,7 @@ from models.spec.algorithms import (
 )
 from models.spec.columns import ColumnSpec, encoded_width
 from models.spec.cost import NetworkCost, curvature_numbers, network_cost
-from models.spec.derived import learned_signature, max_ways_of, network_inputs_of, signature_of
+from models.spec.derived import columns_of, learned_signature, max_ways_of, network_inputs_of, signature_of
 from models.spec.environments import (
     BanditSpec,
     CheetahSpec,
@@ -142,6 +142,7 @@ __all__ = [
     "TensorSpec",
     "TrpoSpec",
     "action_space",
+    "columns_of",
     "curvature_numbers",
     "encoded_width",
     "head_cost",

@@ -81,6 +81,16 @@ def max_ways_of(
     return None
 
 
+def columns_of(learner: LearnerSpec, signature: Signature) -> range | None:
+    """How many columns a table may have, where these are not the signature's alone; None where they are.
+
+    Columns that have names are all there: nobody could say which of them were left out.
+    """
+    if not learner.algorithm.takes_fewer_columns or signature.columns or signature.input_kind != "vectors":
+        return None
+    return range(1, signature.inputs.shape[-1] + 1)
+
+
 def network_inputs_of(learner: LearnerSpec, signature: Signature) -> TensorSpec:
     """What the learner's network takes: the signature's inputs, and columns or channels of its algorithm's own."""
     inputs = learned_signature(learner.network, signature).inputs

@@ -23,17 +23,23 @@ _IMAGES = (
 )
 
 
-def engine_inputs(raw: Inputs, signature: Signature, pointer: str, limits: Limits) -> messages.Array:
+def engine_inputs(
+    raw: Inputs, signature: Signature, pointer: str, limits: Limits, columns: range | None = None
+) -> messages.Array:
     """The examples as they cross into the engine: texts, or numbers as `read_inputs` makes them. Raises Invalid."""
     if signature.is_text:
         return messages.Array.of_texts(read_texts(raw, pointer, limits))
-    return messages.Array.of(read_inputs(raw, signature, pointer, limits))
+    return messages.Array.of(read_inputs(raw, signature, pointer, limits, columns))
 
 
-def read_inputs(raw: Inputs, signature: Signature, pointer: str, limits: Limits) -> Array:
+def read_inputs(
+    raw: Inputs, signature: Signature, pointer: str, limits: Limits, columns: range | None = None
+) -> Array:
     """The examples as float32 [E, *signature]; `pointer` is where they stand in the request's body.
 
-    Raises Invalid, with the place of the first fault.
+    `columns` are the numbers of columns that a table may have where these are not the signature's alone: zeros
+    stand behind them. Else than from 1 to those they are an adaptation's. Raises Invalid, with the place of the
+    first fault.
     """
     if len(raw) == 0:
         raise Invalid.at(pointer, "there are no examples")
@@ -49,7 +55,28 @@ def read_inputs(raw: Inputs, signature: Signature, pointer: str, limits: Limits)
         raise Invalid.at(
             pointer, f"an example has {raw[0].size} numbers; at most {limits.input_width} are taken"
         )
+    if columns is not None:
+        return _table(raw, columns, signature, pointer)
     return _READERS[signature.input_kind](raw, signature, pointer)
+
+
+def n_columns_of(raw: Inputs) -> int:
+    """How many columns a table has that `read_inputs` took."""
+    return raw.shape[1] if isinstance(raw, np.ndarray) and raw.ndim == 2 else 1
+
+
+def _table(raw: Array, columns: range, signature: Signature, pointer: str) -> Array:
+    if raw.ndim == 1 and 1 in columns:
+        raw = raw[:, None]
+    (width,) = signature.inputs.example_shape
+    if raw.ndim != 2 or raw.shape[1] not in columns:
+        taken = f"this model takes 1 to {width} numbers each"
+        if columns != range(1, width + 1):
+            taken = f"the adaptation has {columns[0]} column{'s' * (columns[0] > 1)}, as its support set had"
+        raise Invalid.at(pointer, f"an example of shape {list(raw.shape[1:])}; {taken}")
+    table = np.zeros((len(raw), width), np.float32)
+    table[:, : raw.shape[1]] = _finite(raw, pointer)
+    return table
 
 
 def _vectors(raw: Array, signature: Signature, pointer: str) -> Array:

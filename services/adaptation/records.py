@@ -63,7 +63,8 @@ class Adaptation(msgspec.Struct, frozen=True, kw_only=True):
     """The record of one act of adapting. `classes` are the caller's own labels in slot order; None for regression.
 
     `support_loss` is the mean squared error, or cross-entropy in nats, on the support set after adapting; of a
-    policy, what a further step would decrease. `warnings` are for whoever adapts, and are not kept;
+    policy, what a further step would decrease. `n_columns` is how many its table has, where the model takes
+    fewer than its signature's; None for other models. `warnings` are for whoever adapts, and are not kept;
     `escalation` is whether an encoder was tuned to the support set, and by which scores or why not.
     """
 
@@ -79,6 +80,7 @@ class Adaptation(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any]
     created_at: datetime
     expires_at: datetime | None
+    n_columns: int | None = None
     warnings: tuple[str, ...] = ()
     escalation: dict[str, Any] | None = None
 
@@ -93,6 +95,7 @@ class LiveAdaptation(msgspec.Struct, frozen=True, kw_only=True):
     classes: Classes | None
     revision: int
     expires_at: datetime | None
+    n_columns: int | None = None
 
 
 class StoredAdaptation(msgspec.Struct, frozen=True):

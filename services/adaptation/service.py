@@ -131,6 +131,7 @@ class AdaptationService:
             task=version.signature.task,
             classes=prepared.classes,
             n_support=prepared.size,
+            n_columns=prepared.n_columns,
             support_loss=reply.support_loss,
             revision=1,
             options=dict(options),
@@ -162,7 +163,7 @@ class AdaptationService:
         if rest:
             raise refused_option(next(iter(rest)), "a query of this model has no such option")
         check_cost(version.cost, version.learner.algorithm, 0, len(inputs), self._limits, pointer)
-        query = await self._prepare.query(inputs, version, made.classes, pointer)
+        query = await self._prepare.query(inputs, version, made.classes, pointer, n_columns=made.n_columns)
         call = PredictCall(version.artifact, made.digest, query, principal)
         reply = await self._ask(
             self._engine.predict(call), pointer, lambda: self._starts.still_there(adaptation_id)
@@ -196,7 +197,7 @@ class AdaptationService:
             classes = earlier.classes if earlier is not None else None
             prepared = await self._prepare.support(support, version, classes)
         check_cost(version.cost, algorithm, examples, len(inputs), self._limits, ways=prepared.ways)
-        query = await self._prepare.query(inputs, version, prepared.classes)
+        query = await self._prepare.query(inputs, version, prepared.classes, n_columns=prepared.n_columns)
         call = AdaptPredictCall(
             version.artifact,
             prepared.support,

@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+import msgspec
+
+from models.spec import TensorSpec
 from services.adaptation.live import LiveAdaptations
 from services.adaptation.records import LiveAdaptation
 from services.adaptation.versions import ServedVersion, ServedVersions
@@ -23,6 +26,12 @@ class ServedAdaptation(NamedTuple):
 
     adaptation: LiveAdaptation
     version: ServedVersion
+
+    @property
+    def inputs(self) -> TensorSpec:
+        """What a query takes: the version's inputs, of a table as many columns as the adaptation has."""
+        inputs, n_columns = self.version.signature.inputs, self.adaptation.n_columns
+        return inputs if n_columns is None else msgspec.structs.replace(inputs, shape=(-1, n_columns))
 
 
 class Starts:

@@ -6,7 +6,7 @@ import numpy as np
 
 from models.spec import Signature
 from services.adaptation.episodes import prepare_episodes
-from services.adaptation.inputs import engine_inputs
+from services.adaptation.inputs import engine_inputs, n_columns_of
 from services.adaptation.limits import Limits
 from services.adaptation.records import AnySupportInput, Classes, EpisodesInput
 from services.adaptation.targets import read_labels, read_values, typed_classes
@@ -18,10 +18,14 @@ _TARGETS = "/support/targets"
 
 
 class PreparedSupport(NamedTuple):
-    """A support set that fits its model; `classes` in slot order, None for regression and policies."""
+    """A support set that fits its model; `classes` in slot order, None for regression and policies.
+
+    `n_columns` is how many a table has, None where the model leaves no choice or there is no table.
+    """
 
     support: AnySupport
     classes: Classes | None
+    n_columns: int | None = None
 
     @property
     def size(self) -> int:
@@ -40,9 +44,11 @@ def prepare_support(
     max_ways: int | None,
     limits: Limits,
     earlier: Classes | None = None,
+    columns: range | None = None,
 ) -> PreparedSupport:
     """Check a support set against a model. `earlier` are the classes of the adaptation that it goes on from.
 
+    `columns` are the numbers of columns that a table may have, where these are not the signature's alone.
     Raises Invalid with the place of the fault.
     """
     if isinstance(given, EpisodesInput):
@@ -57,13 +63,14 @@ def prepare_support(
         if examples == targets:
             detail = "the support set is empty"
         raise Invalid(detail, [Fault(_INPUTS, detail), Fault(_TARGETS, detail)])
-    inputs = engine_inputs(given.inputs, signature, _INPUTS, limits)
+    inputs = engine_inputs(given.inputs, signature, _INPUTS, limits, columns)
+    n_columns = None if columns is None else n_columns_of(given.inputs)
     if signature.task == "regression":
         values = read_values(given.targets, signature.target_width, _TARGETS)
-        return PreparedSupport(Support(inputs, Array.of(values)), None)
+        return PreparedSupport(Support(inputs, Array.of(values)), None, n_columns)
     labelled = read_labels(given.targets, _TARGETS, limits, max_ways, earlier, signature.classes)
     support = Support(inputs, Array.of(labelled.slots), n_ways=len(labelled.classes))
-    return PreparedSupport(support, labelled.classes)
+    return PreparedSupport(support, labelled.classes, n_columns)
 
 
 def no_support(signature: Signature) -> PreparedSupport:

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 from anyio.to_thread import run_sync
 
-from models.spec import LearnerSpec, Signature
+from models.spec import LearnerSpec, Signature, columns_of
 from services.adaptation.cost import LearnerCost, learner_cost
 from services.registry.names import Reference, parse_reference
 from services.registry.records import ModelVersion
@@ -26,6 +26,11 @@ class ServedVersion(msgspec.Struct, frozen=True, kw_only=True):
     learner: LearnerSpec
     max_ways: int | None
     cost: LearnerCost
+
+    @property
+    def columns(self) -> range | None:
+        """How many columns a table may have, where these are not the signature's alone."""
+        return columns_of(self.learner, self.signature)
 
 
 class ServedVersions:

@@ -146,6 +146,8 @@ class AdaptedParamsRow(Row):
 class AdaptationRow(Row):
     """The record of one act of adapting; `classes` holds the caller's own labels, in slot order.
 
+    `n_columns` is how many its table has, null for models that leave no choice.
+
     Ids sort by the time they were made, so they are the order of lists: an index on a moment would say it twice.
     """
 
@@ -164,6 +166,7 @@ class AdaptationRow(Row):
     task: Mapped[str] = mapped_column(String(32))
     classes: Mapped[list[Any] | None]
     n_support: Mapped[int]
+    n_columns: Mapped[int | None]
     support_loss: Mapped[float]
     options: Mapped[dict[str, Any]]
     caller_metadata: Mapped[dict[str, Any]]

@@ -38,6 +38,11 @@ class AdaptationState:
         return self.response.n_support
 
     @property
+    def n_columns(self) -> int | None:
+        """The columns of its table; None for a model that takes exactly those of its signature."""
+        return self.response.n_columns
+
+    @property
     def support_loss(self) -> float:
         """Mean loss on the support set after adapting: squared error, or cross-entropy in nats."""
         return self.response.support_loss

@@ -20,6 +20,8 @@ class Algorithm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Whether its regression answers carry a std."""
     has_output_layer: ClassVar[bool] = False
     """Whether its network ends in a layer of one output for each target column or class slot; slots bound ways."""
+    takes_fewer_columns: ClassVar[bool] = False
+    """Whether a table may have fewer columns than the signature: zeros stand behind them, and count as absent."""
 
     @property
     def gradient_steps(self) -> int:

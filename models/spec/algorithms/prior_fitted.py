@@ -12,3 +12,4 @@ class PriorFittedSpec(Algorithm, frozen=True, kw_only=True, forbid_unknown_field
     tasks: ClassVar[tuple[Task, ...]] = ("classification", "regression")
     gives_std: ClassVar[bool] = True
     has_output_layer: ClassVar[bool] = True
+    takes_fewer_columns: ClassVar[bool] = True

@@ -116,7 +116,8 @@ class Escalation(ResponseBody):
 class AdaptationResponse(ResponseBody):
     """`support_loss` is the mean loss on the support set after adapting: squared error or cross-entropy (nats).
 
-    `n_support` counts examples, or a policy's episodes. `warnings` are told once, in the answer to the
+    `n_support` counts examples, or a policy's episodes; `n_columns` the columns of its table, which queries have
+    too, where the model takes fewer than its signature's (else null). `warnings` are told once, in the answer to the
     adaptation; `escalation`, where the option `escalate` was set and the support set is one for it, is kept.
     """
 
@@ -127,6 +128,7 @@ class AdaptationResponse(ResponseBody):
     task: str
     classes: list[Label] | None
     n_support: int
+    n_columns: int | None = None
     revision: int
     support_loss: float
     options: dict[str, Any] = {}

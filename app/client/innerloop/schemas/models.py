@@ -74,6 +74,8 @@ class PolicySignatureResponse(ResponseBody):
 class LearnerResponse(ResponseBody):
     """How a version adapts; `adjustable` lists the options that a caller may set; `max_ways` its most classes.
 
+    With `takes_fewer_columns` a support set may have any number of columns from 1 to the signature's, and the
+    queries of its adaptation have as many.
     `normalise`, `members`, `views` and `turns` are as in the configuration of the job that made it.
     """
 
@@ -81,6 +83,7 @@ class LearnerResponse(ResponseBody):
     network: dict[str, Any]
     adjustable: list[str]
     max_ways: int | None = None
+    takes_fewer_columns: bool = False
     normalise: bool = False
     members: int = 1
     views: int = 1
