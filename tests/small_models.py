@@ -20,8 +20,10 @@ from models.spec import (
     MatchingNetSpec,
     MlpSpec,
     NetworkSpec,
+    PriorFittedSpec,
     ProtoNetSpec,
     RidgeSpec,
+    RowTransformerSpec,
     Signature,
     SvmSpec,
     TensorSpec,
@@ -82,6 +84,15 @@ def points_protonet() -> bytes:
 
 def points_ridge() -> bytes:
     return artifact(RidgeSpec(), POINTS)
+
+
+def table_heads(targets: TensorSpec = LABELS) -> bytes:
+    """For tables of up to four columns."""
+    signature = Signature(inputs=TensorSpec(datatype="FP32", shape=(-1, 4)), targets=targets)
+    network = RowTransformerSpec(width=8, layers=1, heads=2, rows=8)
+    return artifact(
+        PriorFittedSpec(), signature, network, max_ways=5 if signature.task == "classification" else None
+    )
 
 
 def points_anil(max_ways: int = 6) -> bytes:

@@ -29,6 +29,7 @@ def test_a_regression_adaptation_has_every_field(http: httpx.Client) -> None:
     assert made["model"] == {"name": "line", "version": 1}
     assert (made["status"], made["task"], made["classes"]) == ("ready", "regression", None)
     assert (made["n_support"], made["revision"], made["metadata"]) == (4, 1, {"customer": "42"})
+    assert made["n_columns"] is None
     assert math.isfinite(made["support_loss"])
     lifetime = datetime.fromisoformat(made["expires_at"]) - datetime.fromisoformat(made["created_at"])
     assert lifetime == timedelta(seconds=60)

@@ -7,6 +7,7 @@ import pytest
 
 from services.jobs.carrier import migrate_jobs
 from services.storage.migrations import migrate
+from tests import small_models
 from tests.contract.adaptations import LINE, POINTS, adapt, predict
 from tests.contract.conftest import serving, settings, storage_at
 from tests.contract.shapes import check_list, check_problem
@@ -23,6 +24,7 @@ def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         migrate_jobs(storage)
         with serving(storage, settings()) as service:
             service.publish_models()
+            service.services.registry.publish("table", small_models.table_heads())
             with httpx.Client(base_url=service.url, timeout=30) as client:
                 yield client
 
@@ -37,6 +39,16 @@ def test_adapt_predict_list_delete(http: httpx.Client) -> None:
     for one in made:
         assert http.delete(f"/v1/adaptations/{one['id']}", headers={"If-Match": '"1"'}).status_code == 204
     assert check_list(http.get("/v1/adaptations")) == []
+
+
+def test_a_table_keeps_its_columns(http: httpx.Client) -> None:
+    made = adapt(http, model="table", support={"inputs": [[1, 2], [3, 5]], "targets": ["a", "b"]})
+    assert http.get(f"/v1/adaptations/{made['id']}").json() == made
+    assert made["n_columns"] == 2
+    assert len(predict(http, made["id"], [[1, 2]])) == 1
+    refused = http.post(f"/v1/adaptations/{made['id']}/predictions", json={"inputs": [[1, 2, 0]]})
+    assert "has 2 columns" in check_problem(refused, 422, "/inputs")["detail"]
+    assert http.delete(f"/v1/adaptations/{made['id']}").status_code == 204
 
 
 def test_a_request_is_done_once(http: httpx.Client) -> None:

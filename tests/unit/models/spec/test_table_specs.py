@@ -4,6 +4,7 @@ import pytest
 
 from models.build import build_learner
 from models.spec import (
+    ColumnSpec,
     LearnerSpec,
     MlpSpec,
     PriorFittedSpec,
@@ -13,6 +14,7 @@ from models.spec import (
     TablesSpec,
     TableTransformerSpec,
     TensorSpec,
+    columns_of,
     max_ways_of,
     signature_of,
 )
@@ -29,6 +31,15 @@ def test_a_signature_is_as_wide_as_the_widest_table() -> None:
     assert max_ways_of(LEARNER, classes) == 7
     assert signature_of(numbers).targets.shape == (-1, 1)
     assert max_ways_of(LEARNER, numbers) is None
+
+
+def test_a_base_for_tables_takes_fewer_columns_unless_they_have_names() -> None:
+    signature = signature_of(TablesSpec(columns=9))
+    assert columns_of(LEARNER, signature) == range(1, 10)
+    assert columns_of(LEARNER, Signature(inputs=VECTORS, targets=LABELS)) == range(1, 4)
+    named = tuple(ColumnSpec(name=name) for name in "abc")
+    assert columns_of(LEARNER, Signature(inputs=VECTORS, targets=LABELS, columns=named)) is None
+    assert columns_of(LearnerSpec(algorithm=ProtoNetSpec(), network=MlpSpec()), signature) is None
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Examples into the shape that a model takes: numbers, images as arrays, images as files."""
 
 import io
+import re
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 from models.spec import ColumnSpec, Signature, TensorSpec
-from services.adaptation.inputs import read_inputs
+from services.adaptation.inputs import n_columns_of, read_inputs
 from services.adaptation.limits import Limits
 from services.errors import Invalid, TooLarge
 from tests.small_models import LABELS, LINE, PICTURES, POINTS
@@ -43,6 +44,53 @@ def test_a_row_of_another_width_is_told_the_columns() -> None:
         _read(np.ones((1, 3)), table)
     with pytest.raises(Invalid, match=r"takes a number each$"):
         _read(np.ones((1, 3)), LINE)
+
+
+@pytest.mark.parametrize(
+    ("raw", "columns", "rows"),
+    [
+        (np.array([[1, 2]], np.uint8), range(1, 4), [[1, 2, 0]]),
+        (np.array([1.0, 2.0]), range(1, 4), [[1, 0, 0], [2, 0, 0]]),
+        (np.array([1.0, 2.0]), range(1, 2), [[1, 0, 0], [2, 0, 0]]),
+        (np.array([[1.0, 2.0, 3.0]]), range(1, 4), [[1, 2, 3]]),
+    ],
+)
+def test_zeros_stand_behind_a_table_of_fewer_columns(raw: Any, columns: range, rows: Any) -> None:
+    inputs = read_inputs(raw, POINTS, "/inputs", LIMITS, columns)
+    assert inputs.dtype == np.float32
+    assert inputs.tolist() == rows
+    assert n_columns_of(raw) == int(np.count_nonzero(inputs[0]))
+
+
+@pytest.mark.parametrize(
+    ("raw", "columns", "pointer", "detail"),
+    [
+        (np.ones((2, 0)), range(1, 4), "/inputs", "shape [0]; this model takes 1 to 3 numbers each"),
+        (np.ones((2, 4)), range(1, 4), "/inputs", "shape [4]; this model takes 1 to 3 numbers each"),
+        (np.ones((2, 2, 1)), range(1, 4), "/inputs", "shape [2, 1]; this model takes 1 to 3 numbers each"),
+        (np.ones((2, 3)), range(2, 3), "/inputs", "shape [3]; the adaptation has 2 columns, as its support"),
+        (np.ones((2, 2)), range(1, 2), "/inputs", "shape [2]; the adaptation has 1 column, as its support"),
+        (
+            np.ones(2),
+            range(2, 3),
+            "/inputs",
+            "shape []; the adaptation has 2 columns, as its support set had",
+        ),
+        (np.array([[1.0, np.nan]]), range(1, 4), "/inputs/0/1", "not a finite float32 number"),
+        (["red"], range(1, 4), "/inputs", "texts; this model takes numbers"),
+        (np.zeros((0, 2)), range(1, 4), "/inputs", "there are no examples"),
+    ],
+    ids=str,
+)
+def test_tables_that_are_refused(raw: Any, columns: range, pointer: str, detail: str) -> None:
+    with pytest.raises(Invalid, match=re.escape(detail)) as error:
+        read_inputs(raw, POINTS, "/inputs", LIMITS, columns)
+    assert error.value.faults[0].pointer == pointer
+
+
+def test_rows_are_counted_as_wide_as_the_model_takes_them() -> None:
+    with pytest.raises(Invalid, match="6 numbers"):
+        read_inputs(np.ones((2, 1)), POINTS, "/inputs", Limits(input_numbers=5), range(1, 4))
 
 
 def test_series() -> None:

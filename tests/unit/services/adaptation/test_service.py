@@ -9,6 +9,7 @@ import pytest
 from services.adaptation.records import Adaptation, SupportInput
 from services.errors import Invalid, NotFound
 from services.storage.tables import AdaptationRow
+from tests import small_models
 from tests.unit.services.adaptation.calls import LINE, PICTURES, POINTS, count, create, faults_of, predict
 from tests.unit.services.adaptation.conftest import House
 
@@ -42,6 +43,20 @@ def test_a_classification_answers_in_the_callers_labels(
     assert answer.probabilities is not None
     assert answer.probabilities.shape == (len(support.inputs), 2)
     np.testing.assert_allclose(answer.probabilities.sum(1), 1.0, atol=1e-5)
+
+
+def test_an_adaptation_from_before_columns_were_kept_is_asked_as_many_as_there_are(house: House) -> None:
+    house.registry.publish("table", small_models.table_heads())
+    made = create(house, "table", SupportInput(POINTS.inputs, POINTS.targets))
+    assert made.n_columns == 3
+    with house.database.write() as session:
+        session.get_one(AdaptationRow, made.id).n_columns = None
+    assert house.service.get(made.id).n_columns is None
+    narrow = predict(house, made.id, POINTS.inputs).probabilities
+    by_hand = predict(house, made.id, np.pad(POINTS.inputs, ((0, 0), (0, 1)))).probabilities
+    assert narrow is not None
+    assert by_hand is not None
+    np.testing.assert_array_equal(narrow, by_hand)
 
 
 def test_an_adaptation_is_described_and_queried_at_its_own_revision_only(house: House) -> None:

@@ -116,7 +116,9 @@ def test_digests_become_bytes_and_keep_what_they_name(empty: StorageSettings) ->
     database = Database(empty.tables_url)
     with database.read() as session:
         assert params.read(session, list(files)) == files
-        named = {row.id: row.digest for row in session.scalars(select(AdaptationRow))}
+        rows = session.scalars(select(AdaptationRow)).all()
+        named = {row.id: row.digest for row in rows}
+        assert [row.n_columns for row in rows] == [None] * len(files)
         assert session.scalar(select(func.count()).select_from(ParamsHeaderRow)) == 1
     database.close()
     assert named == {f"adp_{digest[-1]}": digest for digest in files}
