@@ -117,8 +117,8 @@ class AdaptationResponse(ResponseBody):
     """`support_loss` is the mean loss on the support set after adapting: squared error or cross-entropy (nats).
 
     `n_support` counts examples, or a policy's episodes; `n_columns` the columns of its table, which queries have
-    too, where the model takes fewer than its signature's (else null). `warnings` are told once, in the answer to the
-    adaptation; `escalation`, where the option `escalate` was set and the support set is one for it, is kept.
+    too, where the model takes fewer than its signature's (else null). `warnings` are told once, in the answer to
+    the adaptation; `escalation`, where the option `escalate` was set and the support set is one for it, is kept.
     """
 
     object: Literal["adaptation"] = "adaptation"

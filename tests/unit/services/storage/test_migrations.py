@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "test_1"
-down_revision = "0006"
+down_revision = "0007"
 
 
 def upgrade() -> None:
@@ -37,7 +37,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "test_1"
-down_revision = "0006"
+down_revision = "0007"
 
 
 def upgrade() -> None:
@@ -50,7 +50,7 @@ ORPHAN = """
 from alembic import op
 
 revision = "test_1"
-down_revision = "0006"
+down_revision = "0007"
 
 
 def upgrade() -> None:
@@ -129,7 +129,7 @@ def test_a_failed_migration_leaves_no_trace(
     _fill(settings)
     with pytest.raises(Exception, match=error):
         upgrade(settings.tables_url, more_versions=_later(tmp_path, source))
-    assert _ask(settings, "SELECT version_num FROM alembic_version") == [("0006",)]
+    assert _ask(settings, "SELECT version_num FROM alembic_version") == [("0007",)]
     assert _ask(settings, "SELECT name FROM models") == [("m",)]
     assert _ask(settings, "SELECT name FROM sqlite_master WHERE name = 'half'") == []
     database = Database(settings.tables_url)
@@ -145,7 +145,7 @@ def test_processes_may_migrate_at_once(settings: StorageSettings) -> None:
     for process in processes:
         process.join(60)
     assert [process.exitcode for process in processes] == [0, 0, 0]
-    assert _ask(settings, "SELECT version_num FROM alembic_version") == [("0006",)]
+    assert _ask(settings, "SELECT version_num FROM alembic_version") == [("0007",)]
 
 
 def test_digests_become_bytes_and_keep_what_they_name(settings: StorageSettings) -> None:
