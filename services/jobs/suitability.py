@@ -116,7 +116,7 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
         )
     if config.learner.views > 1 and kind != "images":
         yield Fault("/learner/views", f"only images have several views, and these inputs are {kind}")
-    if config.learner.turns > 1 and not signature.is_square_image:
+    if config.learner.turns > 1 and not (kind == "images" and signature.is_square_image):
         yield Fault("/learner/turns", f"only square images are turned, and these inputs are {kind}")
     of_tables = isinstance(network, TableTransformerSpec | RowTransformerSpec)
     if of_tables != isinstance(algorithm, PriorFittedSpec):

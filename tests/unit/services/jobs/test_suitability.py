@@ -163,7 +163,11 @@ def test_networks_of_images_are_rounded_where_no_gradient_is_a_gradients(
 
 @pytest.mark.parametrize(
     ("network", "traits"),
-    [(CONV1D, SERIES), (CONV4, Traits(example_shape=(28, 30, 1), n_classes=100, n_tasks=10))],
+    [
+        (CONV1D, SERIES),
+        (CONV4, Traits(example_shape=(28, 30, 1), n_classes=100, n_tasks=10)),
+        ({"name": "encoder", "encoder": "owner/eyes", "width": 8}, IMAGES),
+    ],
 )
 def test_what_is_turned_is_square(network: dict[str, Any], traits: Traits) -> None:
     plain = config(network, labelled())
