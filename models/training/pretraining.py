@@ -74,6 +74,7 @@ def pretrainer(
         iterations=training.pretrain.iterations,
         meta_batch_size=1,
         meta_lr=training.pretrain.lr,
+        optimizer="adam",
         seed=(training.seed + _SEED) % 2**31,
         pretrain=None,
     )

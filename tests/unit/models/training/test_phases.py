@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -116,6 +117,19 @@ def test_a_resumed_run_is_an_uninterrupted_one_bit_for_bit(kind: str, stop: int)
     assert all(torch.equal(value, resumed.state()[name]) for name, value in whole.state().items())
     for stage, params in whole.earlier().items():
         assert all(torch.equal(value, resumed.earlier()[stage][name]) for name, value in params.items())
+
+
+def test_pretraining_is_by_adam_whatever_comes_after() -> None:
+    muon = msgspec.structs.replace(TRAINING, optimizer="muon")
+    phases = [_phases("points-protonet", training) for training in (TRAINING, muon)]
+    made = []
+    for one in phases:
+        one.run(20)
+        made.append(one.trainer.meta_params)
+        one.run(20)
+    assert all(torch.equal(value, made[1][name]) for name, value in made[0].items())
+    adams, muons = (one.trainer.meta_params["backbone.0.weight"] for one in phases)
+    assert not torch.equal(adams, muons)
 
 
 def test_pretraining_learns_all_classes_at_once() -> None:
