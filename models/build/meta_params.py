@@ -25,7 +25,10 @@ def check_params(learner: AnyLearner, meta_params: Params) -> None:
     if expected == given:
         return
     wrong = sorted(name for name in expected | given if expected.get(name) != given.get(name))
-    raise ValueError(f"the parameters are not those of this learner: {', '.join(wrong[:5])}")
+    raise ValueError(
+        f"the parameters are not those of this learner: {', '.join(wrong[:5])}; an earlier release may have had "
+        "others, and such a version is meta-trained anew"
+    )
 
 
 class _AtMost(TorchFunctionMode):

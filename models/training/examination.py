@@ -10,7 +10,7 @@ import msgspec
 import torch
 from torch import Generator
 
-from models.build import build_learner
+from models.build import build_learner, check_params
 from models.episode import MetaBatch
 from models.functional import Params
 from models.spec import LearnerSpec, Signature
@@ -49,9 +49,9 @@ class Examination:
         """`shots` are those to draw the curve at, as far as the family has them and the learner
         takes them.
 
-        Raises ValueError where learner and signature do not fit.
+        Raises ValueError where learner, signature and parameters do not fit.
         """
-        build_learner(spec, signature, max_ways)
+        check_params(build_learner(spec, signature, max_ways), meta_params)
         self._version = (spec, signature, max_ways)
         self._params = meta_params
         self._family = family

@@ -11,6 +11,7 @@ from models.spec import (
     FunctionsSpec,
     LabelledSpec,
     LearnerSpec,
+    LocalMatchingSpec,
     MamlSpec,
     MatchingNetSpec,
     MlpSpec,
@@ -156,3 +157,13 @@ def test_an_example_that_is_there_twice_is_not_given_and_asked_for() -> None:
     batch = family.sample(torch.Generator().manual_seed(0), 20, "test")
     for given, asked in zip(batch.support.inputs, batch.query.inputs, strict=True):
         assert len(torch.cat([given, asked]).unique(dim=0)) == 18
+
+
+def test_a_version_that_a_learner_has_outgrown_is_refused_before_the_first_part() -> None:
+    learner = LearnerSpec(algorithm=LocalMatchingSpec(max_support=6), network=MLP)
+    tasks, data = LabelledSpec(dataset="d", n_way=3, n_query=4, test_fraction=0.5), _data((9,) * 12)
+    signature = signature_of(tasks, data.wire_shape)
+    params = build_learner(learner, signature).init(torch.Generator().manual_seed(0))
+    params["matching.displacement"] = params.pop("matching.reach")
+    with pytest.raises(ValueError, match=r"matching\.displacement, matching\.reach; .* meta-trained anew"):
+        Examination(learner, signature, None, params, build_family(tasks, data), episodes=6, seed=3)
