@@ -68,7 +68,7 @@ class EngineLoop:
         self._fetching: set[Hashable] = set()  # names of calls whose adapted model is being fetched
         self._fetched: list[tuple[str, bytes]] = []
         self._sliced: set[Hashable] = set()  # names of calls that were run in part
-        self._gone: set[Hashable] = set()  # names that were cancelled during the pass under way
+        self._gone: set[Hashable] = set()  # names that were cancelled once the pass under way was chosen
         self._waiting: Scheduler[Answer] = Scheduler(settings.queue_limits, settings.pass_limits)
         self._wake = threading.Condition()
         self._stopping = False
@@ -138,7 +138,7 @@ class EngineLoop:
             was_there = self._waiting.cancel(name) is not None or among
             self._fetching.discard(name)
             self._sliced.discard(name)
-            if not self._is_free:
+            if self._handed is not None or not self._is_free:
                 self._gone.add(name)
         if was_there:
             self._metrics.dropped("cancelled")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.engine.batching import DeviceCall
+from services.engine.batching import DeviceCall, Sliced
 from services.engine.loop import EngineLoop
 from services.engine.messages import PredictCall, Reply
 from services.engine.settings import EngineSettings
@@ -107,6 +107,27 @@ def test_one_pass_at_a_time_whoever_runs_it(clock: HandClock) -> None:
     loop.stop()
     loop.join(10)
     assert not loop.alive
+
+
+class SlicedExecutor(BriefExecutor):
+    """Adapts in slices without end."""
+
+    def run(self, calls: Sequence[DeviceCall]) -> list[Reply]:
+        replies = super().run(calls)
+        return [Sliced(ADAPT, None)] if calls[0] is ADAPT else replies  # type: ignore[list-item]
+
+
+def test_a_caller_that_left_before_the_thread_began_is_worked_for_no_further(clock: HandClock) -> None:
+    executor = SlicedExecutor()
+    loop = _brief_loop(executor, clock)
+    with loop._wake:  # the thread does not get to what it is handed
+        loop.offer(ADAPT, lambda reply: pytest.fail(f"answered: {reply}"), "left")
+        assert not loop.run_brief()
+        loop.cancel("left")
+    loop.stop()
+    executor.let_go.release(100)
+    loop.join(10)
+    assert [calls for calls in executor.passes if calls != [PREDICT]] == [[ADAPT]]
 
 
 def test_who_comes_while_nothing_is_run_here_is_run_all_the_same(clock: HandClock) -> None:
