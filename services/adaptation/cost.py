@@ -50,8 +50,8 @@ class LearnerCost(NamedTuple):
     """Columns of a regression's targets; 0 for classification."""
     views: int = 1
     """Of each image: a last layer is fitted to so many times the support."""
-    members: int = 1
-    """That are fitted one after the other, and the sides of a task that each is."""
+    fits: int = 1
+    """One after the other, and all kept: of each member to each side of the task."""
     support_bound: int | None = None
     """The most examples that one adaptation may have, None for no bound."""
 
@@ -65,17 +65,19 @@ def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | Non
     if learner.algorithm.has_output_layer:
         outputs = signature.answer_width or max_ways or 0
     network = network_cost(learner.network, network_inputs_of(learner, signature).example_shape, outputs)
+    fits = learner.turns * learner.members
     network = network._replace(
         activations=learner.views * network.activations,
         widest=learner.views * network.widest,
-        weights=learner.members * network.weights,
-        multiply_adds=learner.turns * learner.members * learner.views * network.multiply_adds,
+        weights=fits * network.weights,
+        multiply_adds=fits * learner.views * network.multiply_adds,
     )
     raw = example[0] if regression and signature.input_kind == "vectors" else 0
     columns, width = 1 + raw + network.features, signature.target_width if regression else 0
     last_layer = network.features * outputs
-    own = (learner.views, learner.turns * learner.members, learner.support_bound)
-    return LearnerCost(network, last_layer, columns, regression, width, *own)
+    return LearnerCost(
+        network, last_layer, columns, regression, width, learner.views, fits, learner.support_bound
+    )
 
 
 def call_cost(
@@ -106,7 +108,7 @@ def call_cost(
     if isinstance(algorithm, RidgeSpec):
         solving = _last_layer(learner, algorithm, given, asked)
         fitting, numbers = fitting + solving.operations, numbers + solving.bytes // _FLOAT
-    return CallCost(operations + learner.members * fitting, _FLOAT * numbers)
+    return CallCost(operations + learner.fits * fitting, _FLOAT * numbers)
 
 
 def check_cost(

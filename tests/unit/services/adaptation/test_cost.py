@@ -183,6 +183,18 @@ def test_every_side_of_a_task_is_adapted_to() -> None:
     assert turned == 8 * plain
 
 
+@pytest.mark.parametrize("several", [{"members": 8}, {"turns": 8}])
+def test_a_network_of_its_own_for_each_member_and_side_is_memory(several: dict[str, int]) -> None:
+    algorithm = MamlSpec(inner_steps=1)
+    alone = LearnerSpec(algorithm=algorithm, network=Conv4Spec())
+    costs = [
+        call_cost(learner_cost(one, images(*OMNIGLOT), 5), algorithm, 5, 0).bytes
+        for one in (alone, msgspec.structs.replace(alone, **several))
+    ]
+    network = learner_cost(alone, images(*OMNIGLOT), 5).network.weights
+    assert costs[1] - costs[0] >= 7 * 4 * network
+
+
 def test_every_view_is_kept_or_the_call_refused() -> None:
     algorithm = MatchingNetSpec(max_support=64)
     spec = LearnerSpec(algorithm=algorithm, network=Conv4Spec(), views=9)
