@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from models.training.meta_trainer import MetaTrainer
-from models.training.outer_step import flatten
+from models.training.outer_step import flatten, outer_rates
 from models.training.plan_policy import Work
 
 
@@ -16,7 +16,7 @@ def weigh(trainer: MetaTrainer) -> Work:
     """One step of the trainer on copies of its example; the trainer stays as it is."""
     size = trainer.training.meta_batch_size
     episodes = (one.repeat(size, *[1] * one.dim()) for one in flatten(trainer.blocks.example))
-    rates = torch.ones(2, device=trainer.device)
+    rates = outer_rates(trainer.training, 0, 1)[0].to(trainer.device)
     with _Scales() as scales:
         trainer.step(*trainer.outer_state, rates, *episodes)
     return Work(scales.kernels, scales.multiply_adds, scales.numbers, scales.grouped)

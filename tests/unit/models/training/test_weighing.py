@@ -25,13 +25,16 @@ from tests.unit.models.training.conftest import MakeTrainer
 CONFIGS = {recipe.name: recipe.config for recipe in RECIPES}
 
 
-def images(algorithm: MamlSpec | ProtoNetSpec) -> MetaTrainer:
+PAIRS = TrainingSpec(meta_batch_size=2)
+
+
+def images(algorithm: MamlSpec | ProtoNetSpec, training: TrainingSpec = PAIRS) -> MetaTrainer:
     inputs = torch.randint(256, (40, 16, 16), generator=torch.Generator().manual_seed(0)).byte()
     data = LabelledData.from_arrays(inputs.numpy(), torch.arange(10).repeat_interleave(4).numpy())
     tasks = LabelledSpec(dataset="", n_way=3, n_query=2)
     spec = LearnerSpec(algorithm=algorithm, network=Conv4Spec(hidden=4))
     learner = build_learner(spec, signature_of(tasks, data.wire_shape), 3)
-    return MetaTrainer(TrainingSpec(meta_batch_size=2), build_family(tasks, data), learner)
+    return MetaTrainer(training, build_family(tasks, data), learner)
 
 
 def test_a_step_is_counted_and_changes_nothing(make_trainer: MakeTrainer) -> None:
@@ -64,6 +67,15 @@ def test_long_trainings_are_compiled_and_short_ones_are_not(name: str, plan: str
     learner = build_learner(config.learner, signature_of(config.tasks))
     trainer = MetaTrainer(config.training, build_family(config.tasks), learner)
     assert declared(weigh(trainer), config.training.iterations) == plan
+
+
+def test_a_step_by_muon_is_weighed_with_its_own_products() -> None:
+    adam, muon = (
+        weigh(images(ProtoNetSpec(), TrainingSpec(meta_batch_size=2, optimizer=name)))
+        for name in ("adam", "muon")
+    )
+    assert muon.kernels > adam.kernels
+    assert muon.multiply_adds > adam.multiply_adds
 
 
 def test_arithmetic_is_not_compiled_away() -> None:
