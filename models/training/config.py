@@ -26,8 +26,9 @@ class TrainingSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """The outer loop. `meta_lr` is the optimizer's rate; `schedule` says how it runs over the iterations.
 
     By `muon` networks' weights move by orthogonal matrices (Jordan et al. 2024), everything else by Adam as ever;
-    policies know Adam alone. `precision` is what a network of images is rounded to while it is meta-trained by an
-    algorithm that takes no gradient steps; parameters, their updates and every answer are float32.
+    policies, prior-fitted networks and encoders know Adam alone. `precision` is what a network of images is rounded
+    to while it is meta-trained by an algorithm that takes no gradient steps; parameters, their updates and every
+    answer are float32.
 
     `clip_norm` bounds the norm of the meta-gradient; `test_episodes` is the size of the meta-test, in tasks for
     policies. `outer` is how a policy takes its outer steps (None: PPO); nothing else has a choice. With `pretrain`

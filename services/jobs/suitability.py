@@ -39,6 +39,10 @@ _MISMATCHES: dict[Task, str] = {
 }
 
 
+# Networks without a weight that Muon would move.
+_BY_ADAM = (EncoderSpec, RowTransformerSpec, TableTransformerSpec)
+
+
 class Traits(msgspec.Struct, frozen=True):
     """What has to be known of a dataset: one example's shape, (), (D,), (T, C) or (H, W, C), and how many.
 
@@ -134,8 +138,11 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
     if config.training.outer is not None and signature.task != "policy":
         yield Fault("/training/outer", "only policies have a choice of outer steps: leave it out")
     yield from _pretrain_faults(config, signature)
-    if config.training.optimizer != "adam" and signature.task == "policy":
-        yield Fault("/training/optimizer", "policies are trained by adam: leave it out")
+    if config.training.optimizer != "adam" and (signature.task == "policy" or isinstance(network, _BY_ADAM)):
+        yield Fault(
+            "/training/optimizer",
+            "policies, prior_fitted's networks and what is learned on an encoder are trained by adam: leave it out",
+        )
     if config.training.precision != "float32" and (kind != "images" or algorithm.gradient_steps):
         yield Fault(
             "/training/precision",

@@ -161,12 +161,28 @@ def test_networks_of_images_are_rounded_where_no_gradient_is_a_gradients(
     assert [fault.pointer for fault in refused.value.faults] == ["/training/precision"]
 
 
+EYES = {"name": "encoder", "encoder": "owner/eyes", "width": 8, "projection": 4}
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "network", "tasks", "traits"),
+    [("prior_fitted", ROWS, TABLES, None), ("protonet", EYES, labelled(), IMAGES)],
+)
+def test_muon_is_refused_where_it_would_move_nothing(
+    algorithm: str, network: dict[str, Any], tasks: dict[str, Any], traits: Traits | None
+) -> None:
+    check(config(network, tasks, algorithm), traits)
+    with pytest.raises(Invalid, match="leave it out") as refused:
+        check(config(network, tasks, algorithm, optimizer="muon"), traits)
+    assert [fault.pointer for fault in refused.value.faults] == ["/training/optimizer"]
+
+
 @pytest.mark.parametrize(
     ("network", "traits"),
     [
         (CONV1D, SERIES),
         (CONV4, Traits(example_shape=(28, 30, 1), n_classes=100, n_tasks=10)),
-        ({"name": "encoder", "encoder": "owner/eyes", "width": 8}, IMAGES),
+        (EYES, IMAGES),
     ],
 )
 def test_what_is_turned_is_square(network: dict[str, Any], traits: Traits) -> None:
