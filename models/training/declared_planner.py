@@ -68,7 +68,7 @@ class DeclaredPlanner(Planner):
             trainer = self._trainer
             if trainer.stretches:
                 self._name = trainer.stretches[-1].plan.split()[0]
-            elif trainer.training.iterations < FEWEST:
+            elif trainer.training.iterations < FEWEST or not self._spec.is_compiled:
                 self._name = "vmap"
             else:
                 self._name = declared(weigh(trainer), trainer.training.iterations)

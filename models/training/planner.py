@@ -47,6 +47,7 @@ class Planner:
         self._key = _key_on_gpu(spec.key, trainer.device) if self._on_gpu else spec.key
         self._notes = folder.notes(self._key)
         self._rejected = self._notes.verdict in ("slower", "failed") or trainer.device.type != "cpu"
+        self._rejected |= not spec.is_compiled
         self._since = (0, 0.0)
 
     def ready(self) -> bool:

@@ -56,6 +56,12 @@ class ProgramSpec(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def is_compiled(self) -> bool:
+        """Whether a compiler makes the same of it but for rounding: one that fuses operations leaves out the
+        rounding between them, and torch 2.13's fails where it adds up in bfloat16."""
+        return self.precision == "float32"
+
+    @property
     def key(self) -> str:
         """A name for the program among all others that this or another machine may have compiled."""
         return program_key(msgspec.json.encode(self))

@@ -13,10 +13,12 @@ import torch
 from torch import Tensor
 
 from models.programs.folder import Notes, ProgramFolder
+from models.training import declared_planner as declared_planner_module
 from models.training import planner as planner_module
 from models.training import tracing
 from models.training.blocks import Block
 from models.training.checkpoint import decode_checkpoint, encode_checkpoint
+from models.training.declared_planner import DeclaredPlanner
 from models.training.meta_trainer import MetaTrainer, Stretch
 from models.training.outer_step import OuterState
 from models.training.planner import Planner
@@ -268,3 +270,16 @@ def test_a_trial_leaves_no_trace_in_the_run(make_trainer: MakeTrainer, folder: F
     plain.run(40)
     measured.run(40)
     assert encode_checkpoint(plain.state()) == encode_checkpoint(measured.state())
+
+
+def test_what_is_rounded_waits_for_no_compiler(
+    make_trainer: MakeTrainer, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planner_module, "has_compiler", lambda: True)
+    monkeypatch.setattr(declared_planner_module, "has_compiler", lambda: True)
+    for precision, asked in (("bfloat16", 0), ("float32", 1)):
+        training = msgspec.structs.replace(SHORT, iterations=10_000_000, precision=precision)
+        trainer = make_trainer(training)
+        planner = DeclaredPlanner(trainer, program_of(trainer), folder)
+        assert planner.ready() == (not asked)
+        assert len(folder.requests) == asked
