@@ -8,22 +8,20 @@ to be brief (`in_haste`) both wait for the next that need not be.
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
-from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from models.functional import Params
+from services.engine.line import Line, Plan, Recorded, Recorder, rung_of
 from services.engine.lru import ByteBudget
-from services.engine.programs import Program, ProgramSpec, build_program
+from services.engine.programs import ProgramSpec, build_program
 from services.engine.workshop import Workshop
 
 logger = logging.getLogger(__name__)
 
-Compiled = Callable[..., Sequence[Tensor]]
 CountPlan = Callable[[str, str], None]
 """Takes the kind of program and the plan that a pass went by."""
 
@@ -41,64 +39,6 @@ _CLEARLY = 0.8
 
 # How far the compiled answer may be from the eager one, for numbers of the answer's own size.
 _TOLERANCE = 1e-4
-
-
-class Plan(StrEnum):
-    TOGETHER = "together"
-    EACH = "each"
-    COMPILED = "compiled"
-    GRAPH = "graph"
-    GRAPH_PATCHES = "graph patches"
-    GRAPH_BFLOAT16 = "graph bfloat16"
-
-
-class Recorded(NamedTuple):
-    """A program recorded for one number of tasks; `size` in bytes, `tolerance` as `_TOLERANCE`."""
-
-    plan: Plan
-    run: Compiled
-    size: int
-    tolerance: float
-
-
-class Recorder(Protocol):
-    """Records programs on a GPU."""
-
-    budget: int
-    """Bytes of recordings that may be kept."""
-
-    def recordings(
-        self, spec: ProgramSpec, meta_params: Params, tensors: Sequence[Tensor]
-    ) -> Iterable[Recorded]:
-        """Those of the program that there are, for tensors of these shapes, one after the other."""
-        ...
-
-
-def rung_of(tasks: int) -> int:
-    """The number of tasks that a compiled pass of `tasks` has: 1, 4, 16, 64, ... so that few programs exist."""
-    rung = 1
-    while rung < tasks:
-        rung *= 4
-    return rung
-
-
-class _Line:
-    """One program at one rung: what was measured of it, and what takes over from the eager plans."""
-
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self.plan = Plan.TOGETHER
-        self.passes = 0
-        self.seconds = 0.0  # spent in eager passes
-        self.quickest: dict[Plan, float] = {}  # seconds a task
-        self.compiled: Compiled | None = None
-        self.recorded = False
-        self.may_record = True
-        self.may_ask = True
-        self.waits = False  # for the workshop
-
-    def measured(self, plan: Plan, seconds_a_task: float) -> None:
-        self.quickest[plan] = min(seconds_a_task, self.quickest.get(plan, seconds_a_task))
 
 
 class Plans:
@@ -119,7 +59,7 @@ class Plans:
         self._clock = clock
         self._recorder = recorder
         self._recordings: ByteBudget[Recorded] = ByteBudget(recorder.budget if recorder else 0)
-        self._lines: dict[tuple[ProgramSpec, int], _Line] = {}
+        self._lines: dict[tuple[ProgramSpec, int], Line] = {}
         self._put_off: list[ProgramSpec] | None = None  # in haste, what waits for a pass that is not
 
     @contextmanager
@@ -164,11 +104,11 @@ class Plans:
         self._count_plan(spec.kind, line.plan)
         return [output[:tasks] for output in outputs]
 
-    def _line(self, spec: ProgramSpec, tasks: int, meta_params: Params) -> _Line:
+    def _line(self, spec: ProgramSpec, tasks: int, meta_params: Params) -> Line:
         key = (spec, rung_of(tasks))
         line = self._lines.get(key)
         if line is None:
-            line = self._lines[key] = _Line(build_program(spec, meta_params))
+            line = self._lines[key] = Line(build_program(spec, meta_params))
             line.waits = True  # it may have been compiled for an engine before this one
         if line.waits and self._workshop is not None:
             if self._put_off is not None and self._workshop.has(*key):
@@ -180,7 +120,7 @@ class Plans:
 
     def _learn(
         self,
-        line: _Line,
+        line: Line,
         spec: ProgramSpec,
         tasks: int,
         meta_params: Params,
@@ -202,7 +142,7 @@ class Plans:
             self._workshop.ask(spec, rung_of(tasks))
 
     def _try(
-        self, line: _Line, tasks: int, meta_params: Params, tensors: Sequence[Tensor]
+        self, line: Line, tasks: int, meta_params: Params, tensors: Sequence[Tensor]
     ) -> Sequence[Tensor]:
         """Let the compiled program show on a real pass that it is right and quick; answer with the eager one."""
         eager, seconds = self._timed(lambda: _eager(line, meta_params, tensors))
@@ -229,7 +169,7 @@ class Plans:
 
     def _record(
         self,
-        line: _Line,
+        line: Line,
         spec: ProgramSpec,
         tasks: int,
         meta_params: Params,
@@ -256,14 +196,14 @@ class Plans:
             self._recordings.put((spec, rung), best, best.size)
             logger.info("recorded", extra={"program": spec.kind, "plan": best.plan, "seconds": least})
 
-    def _recording(self, line: _Line, spec: ProgramSpec, tasks: int) -> Recorded | None:
+    def _recording(self, line: Line, spec: ProgramSpec, tasks: int) -> Recorded | None:
         """What was recorded; a program whose recording had to make room begins anew."""
         found = self._recordings.get((spec, rung_of(tasks)))
         if found is None:
             line.recorded, line.may_record, line.passes = False, True, 0
         return found
 
-    def _compiled(self, line: _Line, meta_params: Params, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
+    def _compiled(self, line: Line, meta_params: Params, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
         assert line.compiled is not None
         return line.compiled(*_ordered(meta_params), *tensors)
 
@@ -275,7 +215,7 @@ class Plans:
         return outputs, self._clock() - began
 
 
-def _eager(line: _Line, meta_params: Params, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
+def _eager(line: Line, meta_params: Params, tensors: Sequence[Tensor]) -> Sequence[Tensor]:
     run = line.program.each if line.plan is Plan.EACH else line.program.together
     return run(meta_params, tensors)
 

@@ -11,7 +11,7 @@ from models.networks.kernels import Kernels
 from models.programs.recorded import NotRecordable, Recording, shared_pool
 from models.spec import Conv4Spec
 from services.engine.device import EnginePrecision
-from services.engine.plans import Plan, Recorded
+from services.engine.line import Plan, Recorded
 from services.engine.programs import Program, ProgramSpec, build_program
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,8 @@ from torch import Tensor
 from models.build import build_learner
 from models.spec import LearnerSpec, MamlSpec, MlpSpec
 from services.engine import plans as plans_module
-from services.engine.plans import Plan, Plans, Recorded, rung_of
+from services.engine.line import Plan, Recorded, rung_of
+from services.engine.plans import Plans
 from services.engine.programs import Program, ProgramSpec, build_program, example_tensors
 from tests.small_models import LINE
 

@@ -7,7 +7,7 @@ import torch
 from models.build import build_learner
 from models.spec import Conv4Spec, LearnerSpec, MamlSpec, MlpSpec, ProtoNetSpec
 from services.engine import recorder as recorder_module
-from services.engine.plans import Plan
+from services.engine.line import Plan
 from services.engine.programs import ProgramSpec, build_program, example_tensors
 from services.engine.recorder import Recorder
 from tests.eager_recording import EagerRecording
