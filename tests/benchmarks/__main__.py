@@ -37,6 +37,7 @@ SUITES = (
     "clinc",
     "clinc_labels",
     "tables",
+    "recipe_times",
     "navigation",
     "lifetime",
     "gpu",
@@ -45,7 +46,16 @@ OWN_COMMANDS = ("meta_training", "meta_training_gpu")
 """Suites that write their own JSON when they are run as modules."""
 NEED_DATA = ("students",)
 """Suites that are run where --data is given."""
-NAMED = ("gpu", "meta_training_gpu", "omniglot", "alphabets", "digits", "clinc", "clinc_labels")
+NAMED = (
+    "gpu",
+    "meta_training_gpu",
+    "omniglot",
+    "alphabets",
+    "digits",
+    "clinc",
+    "clinc_labels",
+    "recipe_times",
+)
 """Suites that are run when they are named: on a GPU, or for long with a folder of data."""
 
 
