@@ -6,8 +6,8 @@ import torch
 
 pytest.importorskip("sklearn")
 
-from tests.benchmarks.clinc import Task
 from tests.benchmarks.clinc_labels import informed_accuracy, informed_scores
+from tests.benchmarks.intents import Task
 
 LABELS = np.repeat([3, 5, 8], 20)
 
