@@ -1,17 +1,13 @@
 """Several learners of one kind as one. Knows learners by their protocol alone."""
 
-from typing import Any
-
 import torch
 from torch import Generator, Tensor
 
 from models.algorithms.learner import MetaLearner
+from models.algorithms.numbered import numbered, of_number
 from models.episode import Episode, SupportSet
 from models.functional import Params, answer_loss
 from models.spec import Task
-
-# What describes the task and not a member: kept once.
-_SHARED = "class_mask"
 
 
 class Ensemble:
@@ -30,7 +26,7 @@ class Ensemble:
     def init(self, generator: Generator) -> dict[str, Tensor]:
         params: dict[str, Tensor] = {}
         for member in range(self.members):
-            params |= _named(member, self.learner.init(generator))
+            params |= numbered("member", member, self.learner.init(generator))
         return params
 
     def adapt(
@@ -39,14 +35,19 @@ class Ensemble:
         """The members' adapted parameters, each under its member's name; raises what they raise."""
         adapted: dict[str, Tensor] = {}
         for member in range(self.members):
-            before = None if start is None else _of(member, start)
-            adapted |= _named(member, self.learner.adapt(_of(member, meta_params), support, before))
+            before = None if start is None else of_number("member", member, start)
+            own = self.learner.adapt(of_number("member", member, meta_params), support, before)
+            adapted |= numbered("member", member, own)
         return adapted
 
     def predict(self, meta_params: Params, adapted_params: Params, query_inputs: Tensor) -> dict[str, Tensor]:
         """`logits` [Q, N], or `mean` [Q, T] and perhaps `std` [Q, T]."""
         answers = [
-            self.learner.predict(_of(member, meta_params), _of(member, adapted_params), query_inputs)
+            self.learner.predict(
+                of_number("member", member, meta_params),
+                of_number("member", member, adapted_params),
+                query_inputs,
+            )
             for member in range(self.members)
         ]
         if self.task == "classification":
@@ -64,7 +65,10 @@ class Ensemble:
 
     def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
         """The mean of the members' losses, and of each of their metrics."""
-        pairs = [self.learner.meta_loss(_of(member, meta_params), episode) for member in range(self.members)]
+        pairs = [
+            self.learner.meta_loss(of_number("member", member, meta_params), episode)
+            for member in range(self.members)
+        ]
         losses, metrics = zip(*pairs, strict=True)
         means = {name: torch.stack([one[name] for one in metrics]).mean(0) for name in metrics[0]}
         return torch.stack(losses).mean(0), means
@@ -73,13 +77,3 @@ class Ensemble:
 def mean_log_probabilities(logits: list[Tensor]) -> Tensor:
     """The mean over several answers' log-probabilities [Q, N]; -inf where the slots are unused."""
     return torch.stack([torch.log_softmax(one, dim=-1) for one in logits]).mean(0)
-
-
-def _named(member: int, params: Params) -> dict[str, Tensor]:
-    return {name if name == _SHARED else f"member.{member}.{name}": value for name, value in params.items()}
-
-
-def _of(member: int, params: Params) -> dict[str, Any]:
-    prefix = f"member.{member}."
-    own = {name[len(prefix) :]: value for name, value in params.items() if name.startswith(prefix)}
-    return own | {name: value for name, value in params.items() if name == _SHARED}

@@ -1,18 +1,14 @@
 """A task from several sides where a model is used, from one where it is trained. Knows learners by protocol."""
 
-from typing import Any
-
 import torch
 from torch import Generator, Tensor
 
 from models.algorithms.ensemble import mean_log_probabilities
 from models.algorithms.learner import MetaLearner
+from models.algorithms.numbered import numbered, of_number
 from models.episode import Episode, SupportSet
 from models.functional import Params, answer_loss
 from models.spec import Task
-
-# What describes the task and not an image: kept once.
-_SHARED = "class_mask"
 
 
 class Turns:
@@ -39,14 +35,16 @@ class Turns:
         adapted: dict[str, Tensor] = {}
         for turn in range(self.turns):
             seen = support._replace(inputs=turned(support.inputs, turn))
-            before = None if start is None else _of(turn, start)
-            adapted |= _named(turn, self.learner.adapt(meta_params, seen, before))
+            before = None if start is None else of_number("turn", turn, start)
+            adapted |= numbered("turn", turn, self.learner.adapt(meta_params, seen, before))
         return adapted
 
     def predict(self, meta_params: Params, adapted_params: Params, query_inputs: Tensor) -> dict[str, Tensor]:
         """The mean of the sides' log-probabilities [Q, N], or of their numbers [Q, T]."""
         answers = [
-            self.learner.predict(meta_params, _of(turn, adapted_params), turned(query_inputs, turn))
+            self.learner.predict(
+                meta_params, of_number("turn", turn, adapted_params), turned(query_inputs, turn)
+            )
             for turn in range(self.turns)
         ]
         if self.task == "classification":
@@ -64,13 +62,3 @@ class Turns:
 def turned(images: Tensor, turn: int) -> Tensor:
     """Square images [..., S, S] by so many quarter turns; from the fifth on, mirrored before."""
     return torch.rot90(images.flip(-1) if turn >= 4 else images, turn % 4, (-2, -1))
-
-
-def _named(turn: int, params: Params) -> dict[str, Tensor]:
-    return {name if name == _SHARED else f"turn.{turn}.{name}": value for name, value in params.items()}
-
-
-def _of(turn: int, params: Params) -> dict[str, Any]:
-    prefix = f"turn.{turn}."
-    own = {name[len(prefix) :]: value for name, value in params.items() if name.startswith(prefix)}
-    return own | {name: value for name, value in params.items() if name == _SHARED}
