@@ -42,7 +42,7 @@ def measure(options: Options) -> Report:
         encodes = isinstance(recipe.config.learner.network, EncoderSpec)
         if not encodes and not isinstance(recipe.config.tasks, TablesSpec):
             figures.append(timed(recipe.name, recipe.config, options.data))
-            say(f"{recipe.name}: {figures[-1].measured} min, {figures[-1].beside}")
+            say(f"{recipe.name}: {figures[-1].measured}, {figures[-1].beside}")
     return Report(
         suite="recipe_times",
         title="Times of recipes",
