@@ -21,6 +21,7 @@ ORDER = (
     "four_points",
     "students",
     "tables",
+    "recipe_times",
     "navigation",
     "lifetime",
     "meta_training",

@@ -7,11 +7,11 @@ encoders are timed by `clinc`, and `small-tables` by what it is fitted to.
 import sys
 import time
 from collections.abc import Iterator
+from os import cpu_count
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import torch
 
 from models.spec import EncoderSpec, LabelledSpec, TablesSpec
 from models.training.config import MetaTrainingConfig
@@ -51,7 +51,7 @@ def measure(options: Options) -> Report:
             f"program would be quicker still. What takes more than {WHOLE_S:.0f} s is reckoned from its own steps."
         ),
         seed=options.seed,
-        scale={"threads": torch.get_num_threads()},
+        scale={"cores": cpu_count()},
         figures=figures,
     )
 
