@@ -46,7 +46,8 @@ def is_csv(path: Path | None) -> bool:
     """Whether a model's columns matter to reading it. Raises OSError where there is no such csv file."""
     if path is None or path.suffix.lower() != ".csv":
         return False
-    return path.stat() is not None
+    path.stat()
+    return True
 
 
 def read_examples(

@@ -1,17 +1,17 @@
 """A task from several sides where a model is used, from one where it is trained. Knows learners by protocol."""
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from models.algorithms.ensemble import mean_log_probabilities
 from models.algorithms.learner import MetaLearner
 from models.algorithms.numbered import numbered, of_number
-from models.episode import Episode, SupportSet
-from models.functional import Params, answer_loss
-from models.spec import Task
+from models.algorithms.wrapped import Wrapped
+from models.episode import SupportSet
+from models.functional import Params
 
 
-class Turns:
+class Turns(Wrapped):
     """A learner that adapts to a task as it is seen from each of `turns` sides, and answers with their mean.
 
     The sides are a square's symmetries: four quarter turns, then the same mirrored. Unlike `Views` a side is a task
@@ -20,13 +20,8 @@ class Turns:
     """
 
     def __init__(self, learner: MetaLearner, turns: int) -> None:
-        self.learner = learner
+        super().__init__(learner)
         self.turns = turns
-        self.task: Task = learner.task
-        self.max_ways = learner.max_ways
-
-    def init(self, generator: Generator) -> dict[str, Tensor]:
-        return self.learner.init(generator)
 
     def adapt(
         self, meta_params: Params, support: SupportSet, start: Params | None = None
@@ -50,13 +45,6 @@ class Turns:
         if self.task == "classification":
             return {"logits": mean_log_probabilities([answer["logits"] for answer in answers])}
         return {name: torch.stack([answer[name] for answer in answers]).mean(0) for name in answers[0]}
-
-    def support_loss(self, meta_params: Params, adapted_params: Params, support: SupportSet) -> Tensor:
-        answer = self.predict(meta_params, adapted_params, support.inputs)
-        return answer_loss(answer, support.targets, support.mask)
-
-    def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
-        return self.learner.meta_loss(meta_params, episode)
 
 
 def turned(images: Tensor, turn: int) -> Tensor:

@@ -3,14 +3,14 @@
 import math
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn import functional
 
 from models.algorithms.ensemble import mean_log_probabilities
 from models.algorithms.learner import MetaLearner
-from models.episode import Episode, SupportSet
-from models.functional import Params, answer_loss
-from models.spec import Task
+from models.algorithms.wrapped import Wrapped
+from models.episode import SupportSet
+from models.functional import Params
 
 # How far a view is from the image: parts of its side, degrees, and the logarithm of its size.
 SHIFT = 0.04
@@ -31,20 +31,15 @@ VIEWS = (
 )
 
 
-class Views:
+class Views(Wrapped):
     """A learner that adapts to `views` copies of each support image, and answers with the mean over a query's.
 
     The copies are fixed: the image itself, turned, scaled, shifted. Meta-training is the learner's own.
     """
 
     def __init__(self, learner: MetaLearner, views: int) -> None:
-        self.learner = learner
+        super().__init__(learner)
         self.views = views
-        self.task: Task = learner.task
-        self.max_ways = learner.max_ways
-
-    def init(self, generator: Generator) -> dict[str, Tensor]:
-        return self.learner.init(generator)
 
     def adapt(
         self, meta_params: Params, support: SupportSet, start: Params | None = None
@@ -59,13 +54,6 @@ class Views:
         if self.task == "classification":
             return {"logits": mean_log_probabilities(by_view["logits"])}
         return {name: torch.stack(values).mean(0) for name, values in by_view.items()}
-
-    def support_loss(self, meta_params: Params, adapted_params: Params, support: SupportSet) -> Tensor:
-        answer = self.predict(meta_params, adapted_params, support.inputs)
-        return answer_loss(answer, support.targets, support.mask)
-
-    def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
-        return self.learner.meta_loss(meta_params, episode)
 
     def _repeated(self, support: SupportSet) -> SupportSet:
         targets = support.targets.repeat(self.views, *[1] * (support.targets.dim() - 1))

@@ -24,7 +24,7 @@ class Block(NamedTuple):
 
     first: int  # the iteration of its first step
     episodes: Episodes  # [B, M, ...] each, contiguous
-    rates: Tensor  # float32 [B, 2], see `outer_rates`
+    rates: Tensor  # float32 [B, 3], see `outer_rates`
 
     def episodes_at(self, place: int) -> Episodes:
         """The meta-batch of its step number `place`."""

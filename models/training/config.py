@@ -8,6 +8,7 @@ from msgspec import Meta
 from models.spec import LearnerSpec, OuterSpec, TaskFamilySpec
 
 OptimizerName = Literal["adam", "muon"]
+PrecisionName = Literal["float32", "bfloat16"]
 
 
 class PretrainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,7 +41,7 @@ class TrainingSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     meta_lr: Annotated[float, Meta(gt=0.0, le=1.0)] = 1e-3
     schedule: Literal["constant", "cosine"] = "constant"
     optimizer: OptimizerName = "adam"
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: PrecisionName = "float32"
     clip_norm: Annotated[float, Meta(gt=0.0, le=1e6)] = 10.0
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     test_episodes: Annotated[int, Meta(ge=1, le=10_000)] = 600

@@ -23,7 +23,7 @@ def update_of(optimizer: OptimizerName, clip_norm: float, layout: Layout) -> Upd
     """The update of a name, on a gradient clipped to a norm."""
     if optimizer == "muon":
         return Muon(layout, clip_norm)
-    return lambda state, gradient, rates: adam(state, gradient, rates, clip_norm)
+    return lambda state, gradient, rates: adam(state, clipped(gradient, clip_norm), rates)
 
 
 class Muon:
@@ -45,7 +45,7 @@ class Muon:
 
     def __call__(self, state: OuterState, gradient: Tensor, rates: Tensor) -> OuterState:
         gradient = clipped(gradient, self._clip_norm)
-        params, exp_avg, exp_avg_sq = map(self._layout.unpack, adam(state, gradient, rates, math.inf))
+        params, exp_avg, exp_avg_sq = map(self._layout.unpack, adam(state, gradient, rates))
         before, means, gradients = map(self._layout.unpack, (state.params, state.exp_avg, gradient))
         for name in self._matrices:
             mean = torch.lerp(means[name], gradients[name], 1 - MOMENTUM)

@@ -116,9 +116,8 @@ class OuterStep:
         return torch.stack([losses, *(metrics[name] for name in self.metric_names[1:])]).detach()
 
 
-def adam(state: OuterState, gradient: Tensor, rates: Tensor, clip_norm: float) -> OuterState:
-    """One step of Adam (Kingma & Ba 2015) on the gradient [P], clipped; `rates` begin as `outer_rates`."""
-    gradient = clipped(gradient, clip_norm)
+def adam(state: OuterState, gradient: Tensor, rates: Tensor) -> OuterState:
+    """One step of Adam (Kingma & Ba 2015) on the gradient [P]; `rates` begin as `outer_rates`."""
     exp_avg = torch.lerp(state.exp_avg, gradient, 1 - BETAS[0])
     exp_avg_sq = torch.lerp(state.exp_avg_sq, gradient.square(), 1 - BETAS[1])
     step_size, correction = rates[:2].unbind()

@@ -6,7 +6,7 @@ takes moments, no guard can make it compile again, and the same file gives the s
 
 import hashlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 from models.programs.key import program_key
 from models.spec import LearnerSpec, Signature
 from models.training.blocks import Block
-from models.training.config import OptimizerName
+from models.training.config import OptimizerName, PrecisionName
 from models.training.meta_trainer import MetaTrainer
 from models.training.outer_step import OuterState, flatten
 
@@ -28,7 +28,7 @@ class ProgramSpec(msgspec.Struct, frozen=True, kw_only=True):
     max_ways: int | None
     clip_norm: float
     optimizer: OptimizerName
-    precision: Literal["float32", "bfloat16"]
+    precision: PrecisionName
     steps: int  # B, those of a block
     meta_batch_size: int
     episode: tuple[tuple[tuple[int, ...], str], ...]  # shape and dtype of an episode's tensors

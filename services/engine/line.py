@@ -22,8 +22,11 @@ class Plan(StrEnum):
 
 
 class Recorded(NamedTuple):
-    """A program recorded for one number of tasks; `size` in bytes, `tolerance` is how far
-    its answer may be from the eager one, for numbers of the answer's own size."""
+    """A program recorded for one number of tasks.
+
+    `size` in bytes; `tolerance` is how far its answer may be from the eager one, for numbers of the answer's own
+    size.
+    """
 
     plan: Plan
     run: Compiled

@@ -48,9 +48,8 @@ class EngineServer:
         self._loop = loop
         self._address = address
         self._outbox: deque[_Ready] = deque()
-        self._connections: dict[
-            Connection, set[int]
-        ] = {}  # and the numbers of their calls that were not answered
+        # With the numbers of their calls that were not answered.
+        self._connections: dict[Connection, set[int]] = {}
         self._selector = selectors.DefaultSelector()
         # Written from other threads and from signal handlers; read where this thread waits.
         self._waker, self._woken = socket.socketpair()

@@ -38,7 +38,6 @@ _MISMATCHES: dict[Task, str] = {
     "policy": "these tasks are environments, and this algorithm learns {tasks}: use maml_policy",
 }
 
-
 # Networks without a weight that Muon would move.
 _BY_ADAM = (EncoderSpec, RowTransformerSpec, TableTransformerSpec)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from models.spec import EncoderSpec, LabelledSpec, TablesSpec
+from models.spec import EncoderSpec, EnvironmentSpec, LabelledSpec, TablesSpec
 from models.training.config import MetaTrainingConfig
 from models.training.plans import EAGER_PLANS
 from models.training.recipes import RECIPES
@@ -76,8 +76,7 @@ def trials(config: MetaTrainingConfig, folder: Path) -> Iterator[tuple[str, floa
     """Seconds an iteration by each eager plan; a policy has but one."""
     training = msgspec.structs.replace(config.training, pretrain=None)
     config = msgspec.structs.replace(config, training=training)
-    episodes = isinstance(run_of(config, folder, ""), MetaTraining)
-    for plan in EAGER_PLANS if episodes else ("",):
+    for plan in ("",) if isinstance(config.tasks, EnvironmentSpec) else EAGER_PLANS:
         run = run_of(config, folder, plan)
         run.run(_WARM)
         began, taken = time.monotonic(), 0

@@ -17,7 +17,7 @@ from torch import Tensor
 from models.algorithms.advantages import signal_of
 from models.algorithms.maml_policy import MamlPolicy
 from models.spec import AdaptedName, LifetimeSpec
-from models.training.outer_step import Layout, OuterState, adam
+from models.training.outer_step import Layout, OuterState, adam, clipped
 from models.trajectory import Trajectories
 
 SETTINGS: tuple[AdaptedName, ...] = ("discount", "gae_lambda", "inner_lr")
@@ -67,7 +67,8 @@ class Lifetime:
 
         `initial` [H] holds the settings that are not adapted, `rates` [3] are Adam's (`outer_step.outer_rates`).
         """
-        free = adam(life.free, self.meta_gradient(life.params, life.trace, seen), rates, self.clip_norm)
+        gradient = self.meta_gradient(life.params, life.trace, seen)
+        free = adam(life.free, clipped(gradient, self.clip_norm), rates)
         free = free._replace(params=free.params.clamp(-_LOGIT, _LOGIT))
         return Life(*self.moved(life.params, life.trace, free.params, initial, seen), free)
 

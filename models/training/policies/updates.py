@@ -8,7 +8,7 @@ from torch import Tensor
 from models.algorithms.conjugate_gradients import conjugate_gradients, dot
 from models.algorithms.maml_policy import MamlPolicy
 from models.spec import PolicyGradientSpec, PpoSpec, TrpoSpec
-from models.training.outer_step import Layout, OuterState, adam
+from models.training.outer_step import Layout, OuterState, adam, clipped
 from models.training.policies.objective import Objective, Stage, batch_objective
 
 
@@ -33,7 +33,7 @@ def ppo(
     for pair in rates:
         gradient, found = torch.func.grad(loss, has_aux=True)(state.params)
         first = first or found
-        state = adam(state, gradient, pair, clip_norm)
+        state = adam(state, clipped(gradient, clip_norm), pair)
     assert first is not None
     return state, first
 
