@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from services.engine.arrivals import Arrivals
 from services.engine.batching import Batch, DeviceCall, Sliced, Ticket, key_of
 from services.engine.executor import Executor
 from services.engine.faults import refused
@@ -64,9 +65,7 @@ class EngineLoop:
         self._clock = clock
         self._timeout_seconds = settings.engine_timeout_seconds
         self._max_queued = settings.engine_max_queued
-        self._loader = loader
-        self._fetching: set[Hashable] = set()  # names of calls whose adapted model is being fetched
-        self._fetched: list[tuple[str, bytes]] = []
+        self._arrivals = None if loader is None else Arrivals(loader)
         self._sliced: set[Hashable] = set()  # names of calls that were run in part
         self._gone: set[Hashable] = set()  # names that were cancelled once the pass under way was chosen
         self._waiting: Scheduler[Answer] = Scheduler(settings.queue_limits, settings.pass_limits)
@@ -81,8 +80,8 @@ class EngineLoop:
 
     def start(self) -> None:
         self._thread.start()
-        if self._loader is not None:
-            self._loader.start()
+        if self._arrivals is not None:
+            self._arrivals.start()
 
     @property
     def alive(self) -> bool:
@@ -134,9 +133,8 @@ class EngineLoop:
         """Forget a call that still waits: it is not run and not answered. One that is being run is answered, unless
         that is a part of it: it is not run further."""
         with self._wake:
-            among = name in self._fetching or name in self._sliced
-            was_there = self._waiting.cancel(name) is not None or among
-            self._fetching.discard(name)
+            was_there = self._arrivals is not None and self._arrivals.forget(name)
+            was_there |= self._waiting.cancel(name) is not None or name in self._sliced
             self._sliced.discard(name)
             if self._handed is not None or not self._is_free:
                 self._gone.add(name)
@@ -156,8 +154,8 @@ class EngineLoop:
         with self._wake:
             self._stopping = True
             self._wake.notify()
-        if self._loader is not None:
-            self._loader.stop()
+        if self._arrivals is not None:
+            self._arrivals.stop()
 
     def join(self, timeout_seconds: float) -> None:
         """Wait for the thread to end, after `stop`."""
@@ -165,24 +163,16 @@ class EngineLoop:
 
     def _take(self, call: DeviceCall, answer: Answer, name: Hashable) -> None:
         """Queue a call, once its adapted model is near."""
-        digest = None if self._loader is None else self._executor.lacks(call)
-        if self._loader is None or digest is None or len(self._loader) >= self._max_queued:
+        digest = None if self._arrivals is None else self._executor.lacks(call)
+        if self._arrivals is None or digest is None or len(self._arrivals) >= self._max_queued:
             self._enter(call, answer, name)
             return
 
-        def then(file: bytes | None) -> None:
-            with self._wake:
-                if file is not None:
-                    self._fetched.append((digest, file))
-                is_wanted = name in self._fetching
-                self._fetching.discard(name)
-            if is_wanted:
-                self._enter(call, answer, name)
-                self._rouse()
+        def arrived() -> None:
+            self._enter(call, answer, name)
+            self._rouse()
 
-        with self._wake:
-            self._fetching.add(name)
-        self._loader.fetch(digest, then)
+        self._arrivals.fetch(digest, name, arrived)
 
     def _enter(self, call: DeviceCall, answer: Answer, name: Hashable) -> None:
         fault = self._admit(call, answer, name)
@@ -252,14 +242,13 @@ class EngineLoop:
         """What the device runs next, which begins now; whoever asks has the device."""
         with self._wake:
             now = self._clock()
-            fetched, self._fetched = self._fetched, []
             self._gone.clear()
             late = self._waiting.expire(now)
             batch = self._waiting.next_batch(now)
             delay = self._waiting.delay(now)
         if late:
             self._drop(late, min(delay, self._timeout_seconds))
-        for digest, file in fetched:
+        for digest, file in () if self._arrivals is None else self._arrivals.taken():
             self._executor.accept(digest, file)
         return _Turn(batch, now)
 
