@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from services.storage.compiled import CompiledSelect, Insertion, Values, compiled_insert
 
@@ -48,19 +48,21 @@ class NearSqlite:
         `size` is roughly the bytes of it all, indexes included. Raises IntegrityError, sqlite3.Error, and as
         SQLAlchemy; nothing is done then either.
         """
-        if self._writer is None:
-            self._writer = self._connect(self._write_engine)
-            # Copying the log into the file waits for the disk.
-            self._writer.execute("PRAGMA wal_autocheckpoint=0")
         try:
-            self._writer.execute("BEGIN IMMEDIATE")
+            writer = self._opened_writer()
+        except OperationalError as error:
+            if _is_busy(error.orig):
+                return False
+            raise
+        try:
+            writer.execute("BEGIN IMMEDIATE")
             for statement, rows in insertions:
-                compiled_insert(statement, self._write_engine.dialect).run(self._writer, rows)
-            self._writer.execute("COMMIT")
+                compiled_insert(statement, self._write_engine.dialect).run(writer, rows)
+            writer.execute("COMMIT")
         except BaseException as error:
-            if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in _BUSY:
+            if writer.in_transaction:
+                writer.execute("ROLLBACK")
+            if _is_busy(error):
                 return False
             if isinstance(error, sqlite3.IntegrityError):
                 raise IntegrityError(None, None, error) from error
@@ -94,9 +96,21 @@ class NearSqlite:
             self._reader = self._writer = None
             self._write_engine.dispose()
 
+    def _opened_writer(self) -> sqlite3.Connection:
+        """Opening reads the file, and finds it locked while another, as its first or last, sets up the log."""
+        if self._writer is None:
+            self._writer = self._connect(self._write_engine)
+            # Copying the log into the file waits for the disk.
+            self._writer.execute("PRAGMA wal_autocheckpoint=0")
+        return self._writer
+
     def _connect(self, engine: Engine) -> sqlite3.Connection:
         kept = engine.connect()
         self._kept.append(kept)
         driver = kept.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
         return driver
+
+
+def _is_busy(error: BaseException | None) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in _BUSY

@@ -34,7 +34,7 @@ def command(server: Server, *words: str, status: int = 0) -> str:
 def test_a_job_is_waited_for_and_its_model_used(client: Client) -> None:
     seen = []
     job = client.train("by-sdk", SMALL["recipe"], SMALL["overrides"], alias="champion")
-    watcher = threading.Thread(target=lambda: seen.extend(event.type for event in job.events()))
+    watcher = threading.Thread(target=lambda: seen.extend(event.type for event in job.events()), daemon=True)
     watcher.start()
     assert job.wait(progress=False, timeout=150).result is not None
     watcher.join(30)

@@ -22,7 +22,9 @@ class PiecemealServer:
         self.asked: list[bytes] = []
         self.port: Future[int] = Future()
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._serve()))
+        self._thread = threading.Thread(
+            target=lambda: self._loop.run_until_complete(self._serve()), daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:

@@ -74,7 +74,7 @@ def _side_by_side(work: list[Callable[[], None]]) -> None:
         except BaseException as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=run, args=(one,)) for one in work]
+    threads = [threading.Thread(target=run, args=(one,), daemon=True) for one in work]
     for thread in threads:
         thread.start()
     for thread in threads:

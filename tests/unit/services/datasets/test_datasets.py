@@ -139,7 +139,7 @@ def test_equal_uploads_at_once_are_one_dataset(datasets: DatasetService) -> None
         dataset, created = datasets.create("d", ZIP, LETTERS)
         made.append((dataset.id, created))
 
-    threads = [threading.Thread(target=upload) for _ in range(4)]
+    threads = [threading.Thread(target=upload, daemon=True) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

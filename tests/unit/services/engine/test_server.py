@@ -36,7 +36,7 @@ class Served:
         self.registry = CollectorRegistry()
         loop = EngineLoop(self.executor, self.settings, EngineMetrics(self.registry))
         self.server = EngineServer(loop, self.settings.address)
-        self.thread = threading.Thread(target=self.server.run)
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
 
     async def client(self) -> RemoteEngineClient:

@@ -117,7 +117,7 @@ def test_of_many_at_once_one_is_fresh(service: IdempotencyService) -> None:
         except Conflict as error:
             outcomes.append(error)
 
-    threads = [threading.Thread(target=begin) for _ in range(6)]
+    threads = [threading.Thread(target=begin, daemon=True) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:

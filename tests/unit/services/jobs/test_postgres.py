@@ -78,7 +78,7 @@ def test_events_written_at_once_are_numbered_without_gap(place: Place) -> None:
         for repeat in range(10):
             place.ledger.note(job, "log", {"level": "info", "message": f"{number}.{repeat}"})
 
-    threads = [threading.Thread(target=note, args=(number,)) for number in range(4)]
+    threads = [threading.Thread(target=note, args=(number,), daemon=True) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -98,7 +98,7 @@ def test_a_cancel_in_the_middle_of_reports_is_never_overwritten(place: Place) ->
         except NotHeld:
             refused.set()
 
-    reporter = threading.Thread(target=report)
+    reporter = threading.Thread(target=report, daemon=True)
     reporter.start()
     cancelled = place.jobs.cancel(job.id)
     reporter.join(60)

@@ -76,7 +76,7 @@ def test_publishing_at_once_numbers_every_version_once(registry: RegistryService
     def publish(weight: int) -> None:
         versions.append(registry.publish("m", artifact_file(weight), alias="champion").version)
 
-    threads = [threading.Thread(target=publish, args=(weight,)) for weight in range(6)]
+    threads = [threading.Thread(target=publish, args=(weight,), daemon=True) for weight in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:

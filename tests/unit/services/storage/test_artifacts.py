@@ -98,7 +98,7 @@ def test_many_writers_of_one_file_leave_one_file(tmp_path: Path) -> None:
         start.wait()
         store.put(DATA)
 
-    threads = [threading.Thread(target=write) for _ in range(8)]
+    threads = [threading.Thread(target=write, daemon=True) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

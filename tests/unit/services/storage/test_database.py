@@ -62,7 +62,7 @@ def test_no_update_is_lost(database: Database) -> None:
             with database.write() as session:
                 session.get_one(ModelRow, "counter").last_version += 1
 
-    threads = [threading.Thread(target=count) for _ in range(4)]
+    threads = [threading.Thread(target=count, daemon=True) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -140,7 +140,7 @@ def test_two_processes_do_not_lose_updates_either(database: Database, settings: 
             with through.write() as session:
                 session.get_one(ModelRow, "counter").last_version += 1
 
-    threads = [threading.Thread(target=count, args=(through,)) for through in (database, other)]
+    threads = [threading.Thread(target=count, args=(through,), daemon=True) for through in (database, other)]
     for thread in threads:
         thread.start()
     for thread in threads:

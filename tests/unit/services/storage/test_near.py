@@ -1,6 +1,7 @@
 """Short commits on the event loop: durable, whole or not at all, and never in a queue."""
 
 import asyncio
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -84,6 +85,22 @@ def test_another_writer_is_not_waited_for(database: Database) -> None:
     database.close()
 
 
+def test_a_file_that_another_has_to_itself_is_not_waited_for_even_to_open_it(
+    database: Database, tmp_path: Path
+) -> None:
+    """As the first to open a log does for a moment: its recovery locks out everybody."""
+    near = _near(database)
+    alone = sqlite3.connect(tmp_path / "innerloop.db", isolation_level=None)
+    alone.execute("PRAGMA locking_mode=EXCLUSIVE")
+    alone.execute("BEGIN EXCLUSIVE")
+    assert not near.commit(_rows(1), 100)
+    alone.execute("COMMIT")
+    alone.close()
+    assert near.commit(_rows(1), 100)
+    assert _count(database) == 1
+    database.close()
+
+
 def test_the_log_is_copied_into_the_file_when_there_is_much_of_it(database: Database, tmp_path: Path) -> None:
     near, file = _near(database), tmp_path / "innerloop.db"
     assert not near.has_much_written
@@ -116,10 +133,10 @@ def test_closing_waits_for_a_log_that_is_being_copied(
             ends.append("copied")
 
     monkeypatch.setattr(near, "_writer", Slow())
-    settling = threading.Thread(target=near.settle)
+    settling = threading.Thread(target=near.settle, daemon=True)
     settling.start()
     assert copying.wait(10)
-    closing = threading.Thread(target=lambda: (database.close(), ends.append("closed")))
+    closing = threading.Thread(target=lambda: (database.close(), ends.append("closed")), daemon=True)
     closing.start()
     closing.join(0.1)
     let_go.set()
@@ -140,15 +157,17 @@ def test_the_log_stays_short_while_others_write(database: Database, tmp_path: Pa
                 session.execute(INSERT, {"header": b"h", "digest": f"{number:064x}"})
             time.sleep(0.001)
 
-    others = threading.Thread(target=write)
+    others = threading.Thread(target=write, daemon=True)
     others.start()
-    for number in range(60):
-        rows = [{"header": bytes(1 << 18), "digest": f"{number:064x}"}]
-        while not near.commit([Insertion(INSERT, rows)], 1 << 18):
-            time.sleep(0.001)
-        near.settle()
-    ended.set()
-    others.join()
+    try:
+        for number in range(60):
+            rows = [{"header": bytes(1 << 18), "digest": f"{number:064x}"}]
+            while not near.commit([Insertion(INSERT, rows)], 1 << 18):
+                time.sleep(0.001)
+            near.settle()
+    finally:
+        ended.set()
+        others.join()
     (log,) = tmp_path.glob("innerloop.db-wal")
     assert log.stat().st_size < 8 << 20  # of 15 MiB that were written
     database.close()

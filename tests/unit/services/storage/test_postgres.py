@@ -74,7 +74,7 @@ def _at_once(n: int, work: Callable[[], T]) -> list[T | Exception]:
         except Exception as error:  # the test looks at it
             outcomes.append(error)
 
-    threads = [threading.Thread(target=run) for _ in range(n)]
+    threads = [threading.Thread(target=run, daemon=True) for _ in range(n)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -217,7 +217,7 @@ def test_a_key_used_at_once_is_fresh_once(database: Database) -> None:
 def test_a_file_that_is_being_named_is_not_removed(database: Database) -> None:
     artifacts = MemoryArtifactStore()
     sha256 = artifacts.put(b"weights")
-    thread = threading.Thread(target=release, args=(database, artifacts, sha256))
+    thread = threading.Thread(target=release, args=(database, artifacts, sha256), daemon=True)
     with database.write() as session:
         assert keep(session, artifacts, b"weights") == sha256
         thread.start()
