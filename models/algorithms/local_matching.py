@@ -68,7 +68,7 @@ class LocalMatching(Classifier):
         self, meta_params: Params, support: SupportSet, start: Params | None = None
     ) -> dict[str, Tensor]:
         """`parts` [K, P, D] and how much each counts, `counts` [K, P]; `slots` [K], the examples' class slots from
-        1 on (0: unused); and `class_mask` [N].
+        1 on (0: unused); with `rivals`, the `rivalry` [K] that each is less alike by; and `class_mask` [N].
 
         K is `max_support`; of more real examples the first K would be kept. Raises ValueError for a `start`.
         """
@@ -77,18 +77,18 @@ class LocalMatching(Classifier):
         places = self.spec.max_support
         order = order_of(support.mask, places)
         parts_SPD, counts_SP = self._parts(meta_params, support.inputs)
-        slots_S = (support.targets + 1).to(parts_SPD.dtype)
-        return {
-            "parts": placed(parts_SPD, support.mask, order, places),
-            "counts": placed(counts_SP, support.mask, order, places),
-            "slots": placed(slots_S, support.mask, order, places),
-            "class_mask": support.class_mask,
-        }
+        kept = {"parts": parts_SPD, "counts": counts_SP, "slots": (support.targets + 1).to(parts_SPD.dtype)}
+        if self.spec.rivals:
+            kept["rivalry"] = self._rivalry(meta_params, (parts_SPD, counts_SP), support)
+        adapted = {name: placed(values, support.mask, order, places) for name, values in kept.items()}
+        return {**adapted, "class_mask": support.class_mask}
 
     def predict(self, meta_params: Params, adapted_params: Params, query_inputs: Tensor) -> dict[str, Tensor]:
         """`logits` [Q, N]."""
         kept = (adapted_params["parts"], adapted_params["counts"])
         scores_QK = self._scores(meta_params, self._parts(meta_params, query_inputs), kept)
+        if self.spec.rivals:
+            scores_QK = scores_QK - adapted_params["rivalry"]
         return {"logits": _logits(scores_QK, adapted_params["slots"], adapted_params["class_mask"])}
 
     def meta_loss(self, meta_params: Params, episode: Episode) -> tuple[Tensor, dict[str, Tensor]]:
@@ -107,6 +107,13 @@ class LocalMatching(Classifier):
         backwards = -masked_mean(found_S.log(), support.mask * same_QS.sum(0).clamp(max=1))
         metrics = {"loss": loss, "accuracy": accuracy(logits_QN, query.targets, query.mask)}
         return (loss + backwards) / 2, {name: value.detach() for name, value in metrics.items()}
+
+    def _rivalry(self, meta_params: Params, kept: tuple[Tensor, Tensor], support: SupportSet) -> Tensor:
+        """What each example's likenesses are less by [S]: a part of its own to all examples of other classes."""
+        scores_SS = self._scores(meta_params, kept, kept)
+        rivals_SS = (support.targets[:, None] != support.targets) * support.mask[:, None]
+        likeness_S = torch.logsumexp(scores_SS.masked_fill(rivals_SS == 0, _UNUSED), 0)
+        return self.spec.rivals * torch.where(rivals_SS.any(0), likeness_S, 0.0)
 
     def _parts(self, meta_params: Params, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """The parts [E, P, D] of examples, and how much each counts [E, P]."""

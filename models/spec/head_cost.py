@@ -113,10 +113,11 @@ def _attention(sizes: Sizes, places: int, keys: int, values: int, heads: int) ->
 
 
 def _parts(sizes: Sizes, algorithm: LocalMatchingSpec) -> HeadCost:
-    """Of every query's parts to those of every place, whether it is used or not."""
+    """Of every query's parts to those of every place, used or not; where there are rivals, of examples' to all."""
     width, parts = algorithm.width, sizes.parts
     kept = algorithm.max_support * parts
-    pairs, projected = sizes.query * parts * kept, (sizes.support + sizes.query) * sizes.features * width
+    pairs = sizes.query * parts * kept + ((sizes.support * parts) ** 2 if algorithm.rivals else 0)
+    projected = (sizes.support + sizes.query) * sizes.features * width
     return HeadCost(kept * width + 2 * pairs, projected + pairs * (width + 2))
 
 

@@ -77,6 +77,9 @@ class LabelledSpec(
     `train_ways` are the classes of a meta-training episode where they are more than `n_way`: what compares well
     among many compares better among few (Snell et al. 2017). `augment` warps every image by itself, `task_augment`
     all images of an episode alike, which makes another task of it (images only, meta-training only).
+    `invented` is the share of meta-training's episodes whose classes are not the dataset's but characters made up
+    on the spot, of strokes or of dots (images of one channel alone): where the dataset's classes are few, or all of
+    one kind.
     `test_fraction` of the classes, or of the tasks when `within_task`, is held out for the meta-test: which
     ones is drawn from `split_seed`, unless `test_tasks` names them.
     """
@@ -98,6 +101,7 @@ class LabelledSpec(
     train_ways: Ways | None = None
     augment: AugmentSpec | None = None
     task_augment: AugmentSpec | None = None
+    invented: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
     test_fraction: Fraction = 0.2
     split_seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     test_tasks: tuple[str, ...] = ()

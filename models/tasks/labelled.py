@@ -11,6 +11,7 @@ from models.tasks import augmentation
 from models.tasks.episode_sampler import EpisodeSampler
 from models.tasks.episode_sizes import draw_shots, draw_ways
 from models.tasks.family import Split
+from models.tasks.invented.episodes import Page, invented
 from models.tasks.labelled_data import LabelledData
 from models.tasks.measured_columns import measured
 from models.tasks.split import TURNS, split_classes
@@ -33,6 +34,8 @@ class Labelled:
             raise ValueError("only images can be warped")
         if spec.dropout and data.is_image:
             raise ValueError("dropout is for vectors and features, and these are images")
+        if spec.invented and not (data.is_image and data.inputs.shape[1] == 1):
+            raise ValueError("invented classes are images of one channel, and these are not")
         self.spec = spec
         self.data = data
         self.split = split_classes(spec, data)
@@ -50,6 +53,7 @@ class Labelled:
             "test": EpisodeSampler(test.rows, test.pools, spec.most_test_ways),
         }
         self._mean = self.train_mean() if spec.dropout else None
+        self._page = Page.of(self._train_inputs()) if spec.invented else None
         self.table = self._standardised(data.table)
 
     def train_mean(self) -> Tensor:
@@ -74,6 +78,8 @@ class Labelled:
         spec, device, sampler = self.spec, self.data.inputs.device, self.samplers[split]
         classes_MN, rows_MNE = sampler.draw(generator, meta_batch_size, spec.most_shots + spec.n_query)
         inputs_MNEX = self.data.take(rows_MNE)
+        if split == "train":
+            inputs_MNEX = self._with_invented(generator, inputs_MNEX)
         if spec.rotations and split == "train":
             inputs_MNEX = turn(inputs_MNEX, placed(classes_MN % TURNS, device))
         if split == "train":
@@ -97,6 +103,18 @@ class Labelled:
                 torch.ones(meta_batch_size, ways * spec.n_query, device=device),
             ),
         )
+
+    def _with_invented(self, generator: Generator, images_MNEX: Tensor) -> Tensor:
+        """Some episodes' images become those of classes that the dataset does not have."""
+        if self._page is None:
+            return images_MNEX
+        _, ways, each, _, *size = images_MNEX.shape
+        height, width = size
+        for task in (torch.rand(len(images_MNEX), generator=generator) < self.spec.invented).nonzero():
+            images_MNEX[task] = invented(
+                generator, ways, each, self._page, (height, width), images_MNEX.device
+            )
+        return images_MNEX
 
     def _dropped(self, generator: Generator, inputs_MNEX: Tensor) -> Tensor:
         """Some numbers of every example become their mean."""

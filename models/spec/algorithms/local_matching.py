@@ -16,10 +16,14 @@ class LocalMatchingSpec(
 
     A part is described by `width` numbers. An adaptation keeps the parts of every example, in `max_support` places
     whether used or not, and takes no more than that. On a network that keeps no places an example is one part.
+
+    Some examples are like everything ("hubs"). `rivals` is the part of an example's likeness to those of other
+    classes that its likeness to a query is less by (after Conneau et al. 2018); meta-training has none of it.
     """
 
     width: Annotated[int, Meta(ge=1, le=512)] = 32
     max_support: MaxSupport = 128
+    rivals: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.0
 
     @property
     def support_bound(self) -> int | None:

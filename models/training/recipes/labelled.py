@@ -143,7 +143,9 @@ LABELLED: tuple[Recipe, ...] = (
         needs=f"{_OMNIGLOT}, with its alphabet as the task.",
         config=MetaTrainingConfig(
             learner=LearnerSpec(
-                algorithm=LocalMatchingSpec(max_support=40), network=ResNetMapsSpec(width=96), turns=8
+                algorithm=LocalMatchingSpec(max_support=40, rivals=0.25),
+                network=ResNetMapsSpec(width=96),
+                turns=8,
             ),
             tasks=LabelledSpec(
                 dataset="",
@@ -156,6 +158,7 @@ LABELLED: tuple[Recipe, ...] = (
                 test_fraction=1 / 6,
                 augment=AugmentSpec(shift=0.06, rotate=9, scale=0.11, shear=0.11, elastic=0.015, stroke=0.3),
                 task_augment=AugmentSpec(rotate=15, scale=0.2, shear=0.3, flip=True),
+                invented=0.2,
             ),
             training=TrainingSpec(
                 iterations=15_000,

@@ -84,6 +84,7 @@ LEARNERS: dict[str, tuple[AlgorithmSpec, Signature]] = {
     "logistic": (LogisticSpec(), CLASSIFICATION),
     "svm": (SvmSpec(), CLASSIFICATION),
     "local-matching": (LocalMatchingSpec(width=4, max_support=10), CLASSIFICATION),
+    "local-matching-rivals": (LocalMatchingSpec(width=4, max_support=10, rivals=0.5), CLASSIFICATION),
     "matchingnet": (MatchingNetSpec(max_support=10), CLASSIFICATION),
     "cnp": (CnpSpec(representation=8), REGRESSION),
     "anp": (AnpSpec(representation=8, heads=2, max_support=10), REGRESSION),

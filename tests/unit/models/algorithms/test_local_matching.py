@@ -37,8 +37,9 @@ class Plain:
         return inputs
 
 
-def learner(max_support: int = 8) -> LocalMatching:
-    return LocalMatching(LocalMatchingSpec(width=4, max_support=max_support), Plain(), (ROWS, COLUMNS))
+def learner(max_support: int = 8, rivals: float = 0.0) -> LocalMatching:
+    spec = LocalMatchingSpec(width=4, max_support=max_support, rivals=rivals)
+    return LocalMatching(spec, Plain(), (ROWS, COLUMNS))
 
 
 def params_of(net: LocalMatching) -> dict[str, Tensor]:
@@ -85,6 +86,29 @@ def test_a_logit_is_the_mean_likelihood_of_a_class_s_examples() -> None:
         for kind in range(3):
             expected = scores[seen.targets == kind].exp().mean().log()
             torch.testing.assert_close(row[kind], expected, atol=1e-4, rtol=1e-4)
+
+
+def test_what_is_like_the_other_classes_is_less_like_a_query() -> None:
+    plain, wary, seen, queries = learner(), learner(rivals=0.5), support(), inputs_of(4, 1)
+    params = params_of(plain)
+    adapted = wary.adapt(params, seen)
+    scores = torch.tensor([[written_out(params, one, other) for other in seen.inputs] for one in seen.inputs])
+    for example, kind in enumerate(seen.targets):
+        likeness = scores[seen.targets != kind, example].logsumexp(0)
+        torch.testing.assert_close(adapted["rivalry"][example], likeness / 2, atol=1e-4, rtol=1e-4)
+    assert adapted["rivalry"][len(seen.inputs) :].tolist() == [0.0] * 3
+    # One example a class: a class's logit is its example's score.
+    few = seen._replace(inputs=seen.inputs[:3], targets=seen.targets[:3], mask=seen.mask[:3])
+    kept = wary.adapt(params, few)
+    before = plain.predict(params, plain.adapt(params, few), queries)["logits"]
+    after = wary.predict(params, kept, queries)["logits"]
+    torch.testing.assert_close(after, before - kept["rivalry"][:3])
+
+
+def test_one_class_alone_has_no_rivals() -> None:
+    net, seen = learner(rivals=1.0), support(3, 1)
+    params = params_of(net)
+    assert net.adapt(params, seen)["rivalry"].tolist() == [0.0] * 8
 
 
 @pytest.mark.parametrize("padding", [0, 2, 20])

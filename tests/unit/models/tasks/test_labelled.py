@@ -3,6 +3,7 @@
 Every example's input is its own number, so that an episode tells which examples it holds.
 """
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -198,3 +199,43 @@ def test_classes_are_compared_with_what_is_held_out_all_at_once(monkeypatch: pyt
     split = split_classes(spec, LabelledData.from_arrays(inputs, targets))
     assert len(split.train.rows) == len(split.test.rows) == 50
     assert len(asked) == 1
+
+
+def _drawings(channels: int = 1, paper: int = 0) -> LabelledData:
+    """Four alphabets of six letters with eight drawings each: a square of ink, of a strength of its own."""
+    tasks, letters, _ = (axis.ravel() for axis in np.meshgrid(range(4), range(6), range(8), indexing="ij"))
+    images = np.full((len(tasks), 10, 10, channels), paper, dtype=np.uint8)
+    ink = np.abs(paper - 255 + np.arange(len(tasks)))
+    images[:, 2:4, 2:4] = ink[:, None, None, None]
+    names = np.array([f"alphabet-{number}" for number in range(4)])
+    return LabelledData.from_arrays(images, tasks * 6 + letters, names[tasks])
+
+
+@pytest.mark.parametrize("paper", [0, 255])
+def test_some_episodes_are_of_invented_characters(paper: int) -> None:
+    data, plain = _drawings(paper=paper), _spec(n_way=4, within_task=True)
+    family = Labelled(msgspec.structs.replace(plain, invented=0.5), data)
+    episodes = family.sample(torch.Generator().manual_seed(0), 200)
+
+    def own_of(images: torch.Tensor) -> torch.Tensor:
+        """Which episodes are of squares alone."""
+        beside = images.clone()
+        beside[..., 2:4, 2:4] = paper / 255
+        return (beside == paper / 255).flatten(1).all(1)
+
+    own = own_of(episodes.query.inputs)
+    assert 70 <= int(own.sum()) <= 130
+    invented = episodes.query.inputs[~own]
+    assert float(invented.median()) == paper / 255  # mostly paper, of the dataset's own colour
+    assert float(invented.min()) >= 0.0
+    assert float(invented.max()) <= 1.0
+    assert float(invented.std()) > 0.05
+    again = family.sample(torch.Generator().manual_seed(0), 200)
+    assert torch.equal(episodes.support.inputs, again.support.inputs)
+    assert own_of(family.sample(torch.Generator().manual_seed(0), 50, "test").query.inputs).all()
+
+
+def test_only_images_of_one_channel_can_be_invented() -> None:
+    for data in (_data(), _drawings(channels=3)):
+        with pytest.raises(ValueError, match="images of one channel"):
+            Labelled(_spec(invented=0.1), data)

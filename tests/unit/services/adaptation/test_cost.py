@@ -229,6 +229,11 @@ def test_local_matching_costs_every_pair_of_parts() -> None:
     one, two = (call_cost(learner, algorithm, 0, queries).operations for queries in (1, 2))
     assert two - one >= 49 * 49 * 64 * 32
     check_cost(learner, algorithm, 64, 100, LIMITS)
+    plain, rivals = (
+        call_cost(learner, msgspec.structs.replace(algorithm, rivals=share), 64, 0).operations
+        for share in (0.0, 0.5)
+    )
+    assert rivals - plain >= 49 * 49 * 64 * 64 * 32
 
 
 def test_the_default_head_on_wide_features_is_no_gift() -> None:

@@ -1,0 +1,65 @@
+"""Drawings of invented characters, each by another hand. Knows control points and pixels; nothing of episodes."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from models.functional import placed
+from models.tasks.family import uniform
+from models.tasks.invented.characters import Alphabet
+
+# How far a hand strays, of half an image's side: a whole stroke, and each of its control points.
+_UNSTEADY = 0.05
+
+
+class _Pen(NamedTuple):
+    """The radii of its point, in pixels of an image of 28, and how far a dot's own shape strays."""
+
+    finest: float
+    broadest: float
+    unsteady: float
+
+
+_PEN, _DOTTING_PEN = _Pen(0.15, 0.7, _UNSTEADY), _Pen(0.2, 1.8, 0.01)
+
+
+def drawn(
+    alphabet: Alphabet, generator: Generator, each: int, size: tuple[int, int], device: torch.device
+) -> Tensor:
+    """Images float32 [N, E, H, W] of each character, on the device: 1 for ink, 0 for paper.
+
+    Every one strays from its character by other amounts, with a pen of another breadth.
+    """
+    characters, strokes = alphabet.mask.shape
+    images = characters * each
+    pen = _DOTTING_PEN if alphabet.dotted else _PEN
+    curves = alphabet.strokes.repeat_interleave(each, 0)
+    hand = uniform(generator, 0.4, 1.6, images, 1, 1, 1)
+    curves = curves + hand * _UNSTEADY * torch.randn(images, strokes, 1, 2, generator=generator)
+    curves = curves + hand * pen.unsteady * torch.randn(images, strokes, 4, 2, generator=generator)
+    points = (_bernstein(1 if alphabet.dotted else max(size)) @ curves).flatten(1, 2)
+    # What is not there lies far off every page.
+    there = alphabet.mask.repeat_interleave(each, 0).repeat_interleave(points.shape[1] // strokes, 1)
+    points = points + 1e3 * (1 - there.unsqueeze(-1))
+    radius = pen.finest * (pen.broadest / pen.finest) ** torch.rand(images, 1, 1, generator=generator)
+    ink = _ink(placed(points, device), placed(radius, device) * min(size) / 28, size)
+    return ink.view(characters, each, *size)
+
+
+def _bernstein(points: int) -> Tensor:
+    """Weights [points, 4] of a cubic Bezier curve's control points along it; of one point, its start's."""
+    along = torch.linspace(0, 1, points)
+    back = 1 - along
+    return torch.stack([back**3, 3 * along * back**2, 3 * along**2 * back, along**3], -1)
+
+
+def _ink(points_BP2: Tensor, radius_B11: Tensor, size: tuple[int, int]) -> Tensor:
+    """How much of each pixel [B, H, W] lies within a radius of a point: by its distance, over a pixel's width."""
+    height, width = size
+    down_H = torch.arange(height, device=points_BP2.device) + 0.5
+    along_W = torch.arange(width, device=points_BP2.device) + 0.5
+    across_BPW = ((points_BP2[..., :1] + 1) * (width / 2) - along_W).square()
+    upright_BPH = ((points_BP2[..., 1:] + 1) * (height / 2) - down_H).square()
+    distance_BHW = (upright_BPH.unsqueeze(-1) + across_BPW.unsqueeze(-2)).amin(1).sqrt()
+    return (1.1 - (distance_BHW - radius_B11)).clamp(0, 1)
