@@ -71,9 +71,9 @@ class LabelledSpec(
     the rules of Meta-Dataset (Triantafillou et al. 2020), in meta-training and meta-test alike.
     `within_task` draws every episode's classes inside one of the dataset's tasks (an alphabet, a speaker).
     `rotations` makes each quarter turn of a class another class (images only, meta-training only); with
-    `turns_apart` an episode takes classes of one turn, the hardest to tell apart, and others where these are few.
-    `dropout` of an example's numbers, drawn for every episode, become their mean (vectors and an encoder's features
-    only, meta-training only): what is learned may rest on no few of them (Srivastava et al. 2014).
+    `turns_apart` an episode takes classes of one turn, the hardest to tell apart, and another task's where these
+    are few. `dropout` of an example's numbers, drawn for every episode, become their mean (vectors and an encoder's
+    features only, meta-training only): what is learned may rest on no few of them (Srivastava et al. 2014).
     `train_ways` are the classes of a meta-training episode where they are more than `n_way`: what compares well
     among many compares better among few (Snell et al. 2017). `augment` warps every image by itself, `task_augment`
     all images of an episode alike, which makes another task of it (images only, meta-training only).

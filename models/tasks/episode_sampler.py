@@ -18,35 +18,39 @@ class EpisodeSampler:
         """`rows_of_class` int64 [n_c] each; `pool_of_class` int64 [C], a pool number.
 
         Episodes have `n_way` classes, or all there are where these are fewer. Of classes that come as `turns` of
-        each, one after the other, an episode has those of one turn first: those are the hardest to tell apart.
+        each, one after the other, an episode has those of one turn, the hardest to tell apart; those of others are
+        last, since what looks the same from two sides would be two classes.
         """
         self.n_way = min(n_way, len(rows_of_class))
         self.turns = turns
         self.rows = torch.cat(list(rows_of_class))
         self.counts_C = torch.tensor([len(rows) for rows in rows_of_class])
         self.starts_C = self.counts_C.cumsum(0) - self.counts_C
-        pools_P = pool_of_class.bincount().nonzero()
-        self.members_PC = pools_P == pool_of_class
-        self.pool_of_class = torch.searchsorted(pools_P.flatten(), pool_of_class)
+        self.pool_of_class = torch.unique(pool_of_class, return_inverse=True)[1]
+        self.sizes_P = self.pool_of_class.bincount()
 
     def draw(self, generator: Generator, episodes: int, per_class: int) -> tuple[Tensor, Tensor]:
         """Classes int64 [M, N], and of each `per_class` rows int64 [M, N, E]; none is drawn twice.
 
-        Of a class that has fewer, all of its rows come first, and whatever fills the rest. A pool of fewer than
-        `n_way` classes has all of them first, and then others: `available` tells how many are its own.
+        Of a class that has fewer, all of its rows come first, and whatever fills the rest. Of a pool of fewer than
+        `n_way` classes all come first, and then those of another: `available` tells how many are its own.
         """
-        pools_M = torch.randint(len(self.members_PC), (episodes,), generator=generator)
-        keys_MC = torch.rand(episodes, len(self.counts_C), generator=generator)
+        pools, classes = len(self.sizes_P), len(self.counts_C)
+        # A pool's place in the episode's order of pools, and within it any order.
+        places_MP = torch.rand(episodes, pools, generator=generator).argsort(1)
+        keys_MC = places_MP[:, self.pool_of_class] + torch.rand(episodes, classes, generator=generator)
         if self.turns > 1:
-            turn_M1 = torch.randint(self.turns, (episodes, 1), generator=generator)
-            keys_MC = keys_MC + (torch.arange(len(self.counts_C)) % self.turns == turn_M1)
-        classes_MN = keys_MC.masked_fill(~self.members_PC[pools_M], -1.0).topk(self.n_way).indices
+            turns_MP = torch.randint(self.turns, (episodes, pools), generator=generator)
+            is_turned_MC = torch.arange(classes) % self.turns != turns_MP[:, self.pool_of_class]
+            keys_MC = keys_MC + pools * is_turned_MC
+        classes_MN = keys_MC.topk(self.n_way, largest=False).indices
         picks_MNE = draw_distinct(generator, self.counts_C[classes_MN], per_class)
         return classes_MN, self.rows[self.starts_C[classes_MN].unsqueeze(-1) + picks_MNE]
 
     def available(self, classes: Tensor) -> Tensor:
         """Int64 [M]: how many of the classes [M, N] that `draw` gave are of their episode's pool."""
-        return self.members_PC.sum(1)[self.pool_of_class[classes[:, 0]]].clamp(max=classes.shape[1])
+        of_pool_M = self.sizes_P[self.pool_of_class[classes[:, 0]]] // self.turns
+        return of_pool_M.clamp(max=classes.shape[1])
 
     def draw_examples(self, generator: Generator, size: int) -> tuple[Tensor, Tensor]:
         """Classes int64 [size], each equally likely, and a row int64 [size] of each."""

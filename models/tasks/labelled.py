@@ -21,7 +21,7 @@ class Labelled:
     """N-way K-shot episodes; the meta-test draws from classes (or tasks) that meta-training never sees.
 
     With `rotations`, in meta-training alone, a class turned by 90, 180 and 270 degrees is three more classes,
-    as is usual for Omniglot (Santoro et al. 2016); with `turns_apart` an episode has classes of one turn first.
+    as is usual for Omniglot (Santoro et al. 2016); with `turns_apart` an episode has an alphabet's of one turn.
 
     `table` is the dataset's signature, a table's numbers standardised by the classes of meta-training.
     """

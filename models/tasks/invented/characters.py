@@ -8,7 +8,7 @@ from torch import Tensor
 
 _MOST_STROKES = 6  # of a character
 # Of alphabets: those that are of dots alone, told apart by where one is missing.
-_DOTTED = 0.6
+_DOTTED = 0.75
 # Of an alphabet's strokes, and of its characters those that are another one but for a stroke.
 _DOTS, _STRAIGHT, _ALIKE = 0.08, 0.5, 0.4
 _DRAWN_EACH = 30  # characters, before an alphabet is taken to have no more

@@ -143,8 +143,8 @@ LABELLED: tuple[Recipe, ...] = (
         needs=f"{_OMNIGLOT}, with its alphabet as the task.",
         config=MetaTrainingConfig(
             learner=LearnerSpec(
-                algorithm=LocalMatchingSpec(max_support=40, rivals=0.25),
-                network=ResNetMapsSpec(width=96),
+                algorithm=LocalMatchingSpec(max_support=40, rivals=0.2),
+                network=ResNetMapsSpec(width=64),
                 turns=8,
             ),
             tasks=LabelledSpec(
@@ -156,12 +156,12 @@ LABELLED: tuple[Recipe, ...] = (
                 turns_apart=True,
                 train_ways=40,
                 test_fraction=1 / 6,
-                augment=AugmentSpec(shift=0.06, rotate=9, scale=0.11, shear=0.11, elastic=0.015, stroke=0.3),
+                augment=AugmentSpec(shift=0.04, rotate=6, scale=0.075, shear=0.075, elastic=0.01, stroke=0.2),
                 task_augment=AugmentSpec(rotate=15, scale=0.2, shear=0.3, flip=True),
-                invented=0.2,
+                invented=0.25,
             ),
             training=TrainingSpec(
-                iterations=15_000,
+                iterations=21_000,
                 meta_batch_size=1,
                 meta_lr=0.004,
                 schedule="cosine",

@@ -35,17 +35,30 @@ def test_classes_and_pools_come_up_equally_often() -> None:
     assert torch.equal(picks // 10, classes.unsqueeze(-1).expand_as(picks))
 
 
-def test_an_episode_has_the_classes_of_one_turn_first() -> None:
-    """Three classes of four turns each in one pool, five in another: of one turn, then of others."""
-    pools = torch.tensor([0] * 12 + [1] * 20)
+def test_an_episode_has_the_classes_of_one_turn_and_goes_on_with_another_pool_s() -> None:
+    """Three classes of four turns each in one pool, five in another."""
+    pools = torch.tensor([0] * 12 + [7] * 20)
     rows = [torch.arange(2 * place, 2 * place + 2) for place in range(32)]
-    sampler = EpisodeSampler(rows, pools, n_way=4, turns=4)
+    sampler = EpisodeSampler(rows, pools, n_way=7, turns=4)
     classes, _ = sampler.draw(torch.Generator().manual_seed(0), 400, 1)
-    turns_seen = set()
+    seen = set()
     for episode in classes:
-        assert len(set(episode.tolist())) == 4
-        turns, small = (episode % 4).tolist(), bool((episode < 12).all())
-        assert small or bool((episode >= 12).all())
-        assert turns.count(turns[0]) == (3 if small else 4)
-        turns_seen.add(turns[0])
-    assert turns_seen == {0, 1, 2, 3}
+        small = int(sampler.available(episode[None])) == 3
+        own = episode[: 3 if small else 5]
+        assert ((own < 12) == small).all()
+        others = episode[len(own) :][:3]  # of the other pool, which may be the one of three
+        assert ((others < 12) != small).all()
+        for part in (own, others):
+            assert len(set((part % 4).tolist())) == 1
+        assert len(set(episode.tolist())) == 7
+        seen.add((small, int(own[0] % 4)))
+    assert len(seen) == 8
+
+
+def test_where_all_pools_are_at_an_end_other_turns_fill_the_rest() -> None:
+    rows = [torch.arange(2) for _ in range(8)]
+    sampler = EpisodeSampler(rows, torch.tensor([0] * 4 + [1] * 4), n_way=5, turns=4)
+    classes, _ = sampler.draw(torch.Generator().manual_seed(0), 50, 1)
+    for episode in classes:
+        assert len(set(episode.tolist())) == 5
+        assert (episode[0] < 4) != (episode[1] < 4)
