@@ -49,7 +49,7 @@ class EpisodeSampler:
 
     def available(self, classes: Tensor) -> Tensor:
         """Int64 [M]: how many of the classes [M, N] that `draw` gave are of their episode's pool."""
-        of_pool_M = self.sizes_P[self.pool_of_class[classes[:, 0]]] // self.turns
+        of_pool_M: Tensor = self.sizes_P[self.pool_of_class[classes[:, 0]]] // self.turns
         return of_pool_M.clamp(max=classes.shape[1])
 
     def draw_examples(self, generator: Generator, size: int) -> tuple[Tensor, Tensor]:

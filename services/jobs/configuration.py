@@ -18,6 +18,9 @@ from services.jobs.hints import with_hint
 _PARTS = ("learner", "tasks", "training")
 # A mapping with another tag is another kind of thing: it replaces what was there, for its fields do not apply.
 _TAGS = ("name", "family")
+# What MAML was meta-trained with on Omniglot (Finn et al. 2017), for one inner step and for more.
+_RATED = ("maml", "anil", "boil", "meta_curvature")
+_ONE_STEP, _MORE_STEPS = 0.4, 0.1
 
 
 def resolve(draft: Mapping[str, Any], recipes: Mapping[str, Recipe]) -> MetaTrainingConfig:
@@ -89,8 +92,22 @@ def _with_algorithm(parts: Mapping[str, Any]) -> dict[str, Any]:
     return dict(parts)
 
 
+def _with_rate(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """An inner rate for classes, where none is named: the specs' own default is one for numbers."""
+    learner, tasks = parts.get("learner"), parts.get("tasks")
+    if not (
+        isinstance(learner, Mapping) and isinstance(tasks, Mapping) and tasks.get("family") == "labelled"
+    ):
+        return dict(parts)
+    algorithm = learner.get("algorithm")
+    if not isinstance(algorithm, Mapping) or algorithm.get("name") not in _RATED or "inner_lr" in algorithm:
+        return dict(parts)
+    rate = _ONE_STEP if algorithm.get("inner_steps", 1) == 1 else _MORE_STEPS
+    return {**parts, "learner": {**learner, "algorithm": {**algorithm, "inner_lr": rate}}}
+
+
 def _convert(plain: Mapping[str, Any], prefix: str) -> MetaTrainingConfig:
-    document = _with_algorithm(_with_family(plain))
+    document = _with_rate(_with_algorithm(_with_family(plain)))
     try:
         return msgspec.convert(document, MetaTrainingConfig)
     except msgspec.ValidationError as error:

@@ -62,6 +62,25 @@ def test_a_whole_configuration_is_filled_with_defaults() -> None:
     assert config.training.iterations == 10_000
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "rate"),
+    [
+        ({"name": "maml"}, 0.4),
+        ({"name": "anil", "inner_steps": 5}, 0.1),
+        ({"name": "boil", "inner_lr": 0.05}, 0.05),
+        ({"name": "reptile"}, 0.02),
+    ],
+)
+def test_a_step_on_classes_is_longer_than_one_on_numbers(algorithm: dict[str, Any], rate: float) -> None:
+    draft = {
+        "learner": {**LEARNER, "algorithm": algorithm},
+        "tasks": {"dataset": "ds_1"},
+    }
+    assert document(resolve(draft, {}))["learner"]["algorithm"]["inner_lr"] == rate
+    numbers = document(resolve({**draft, "tasks": SINUSOID}, {}))["learner"]["algorithm"]["inner_lr"]
+    assert numbers == algorithm.get("inner_lr", 0.02 if algorithm["name"] == "reptile" else 0.01)
+
+
 def test_tasks_that_name_a_dataset_are_labelled() -> None:
     config = resolve({"learner": LEARNER, "tasks": {"dataset": "ds_1"}}, RECIPE_BY_NAME)
     assert config.tasks == LabelledSpec(dataset="ds_1")
