@@ -37,6 +37,7 @@ SUITES = (
     "clinc",
     "clinc_labels",
     "tables",
+    "table_recipe",
     "recipe_times",
     "navigation",
     "lifetime",
@@ -54,6 +55,7 @@ NAMED = (
     "digits",
     "clinc",
     "clinc_labels",
+    "table_recipe",
     "recipe_times",
 )
 """Suites that are run when they are named: on a GPU, or for long with a folder of data."""

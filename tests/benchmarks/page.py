@@ -21,6 +21,7 @@ ORDER = (
     "four_points",
     "students",
     "tables",
+    "table_recipe",
     "recipe_times",
     "navigation",
     "lifetime",

@@ -64,9 +64,9 @@ def measure(options: Options) -> Report:
     return run(plan)
 
 
-def run(plan: Plan) -> Report:
-    """Contenders in processes of their own, while ours is fitted."""
-    tables = tables_in(plan.data)
+def run(plan: Plan, fitted: dict[Task, Fitted] | None = None) -> Report:
+    """Contenders in processes of their own, while ours is fitted; of what is `fitted`, on its tables alone."""
+    tables = [table for table in tables_in(plan.data) if fitted is None or _task(table) in fitted]
     cells = [(table, size) for table in tables for size in SIZES]
     with ProcessPoolExecutor(plan.processes, get_context("spawn")) as pool:
         # The long ones first: many classes, many rows.
@@ -75,7 +75,8 @@ def run(plan: Plan) -> Report:
             (table.name, size): pool.submit(scores_of, plan.data, table.name, size, plan.draws, plan.seed)
             for table, size in order
         }
-        fitted = read(plan.weights) if plan.weights else fit_both(plan.settings, plan.out)
+        if fitted is None:
+            fitted = read(plan.weights) if plan.weights else fit_both(plan.settings, plan.out)
         ours = {
             (table.name, size): our_scores(fitted[_task(table)], table, size, plan, plan.settings.device)
             for table, size in cells

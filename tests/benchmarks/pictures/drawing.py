@@ -28,6 +28,7 @@ _OWN = {
     "four_points": four_points.draw,
     "students": students.draw,
     "tables": tables.draw,
+    "table_recipe": tables.draw,
     "navigation": navigation.draw,
     "lifetime": lifetime.draw,
     "meta_training": meta_training.draw,

@@ -8,6 +8,7 @@ import torch
 
 pytest.importorskip("sklearn")
 
+from tests.benchmarks import few_shot, table_recipe
 from tests.benchmarks.figures import read_report
 from tests.benchmarks.small_tables import SIZES, Table, draws_of, tables_in
 from tests.benchmarks.table_contenders import score
@@ -86,3 +87,21 @@ def test_fitting_writes_what_can_be_read(tmp_path: Path) -> None:
         assert found.spec == fitted[task].spec
         assert all(torch.equal(value, fitted[task].params[name]) for name, value in found.params.items())
         assert found.learner(7).task == task
+
+
+def test_the_recipe_s_training_goes_on_from_what_is_kept(tmp_path: Path) -> None:
+    network = {"width": 8, "layers": 1, "rows": 16}
+    config = few_shot.with_training(
+        few_shot.config_of(
+            table_recipe.RECIPE,
+            {"learner": {"network": network}, "tasks": {"columns": 3, "max_shot": 8, "n_query": 4}},
+        ),
+        iterations=3,
+        meta_batch_size=2,
+    )
+    fitted = table_recipe.train(config, tmp_path)
+    assert fitted.tables == 6
+    assert fitted.learner(3).task == "classification"
+    again = table_recipe.train(config, tmp_path)
+    assert again.seconds >= fitted.seconds
+    assert all(torch.equal(value, fitted.params[name]) for name, value in again.params.items())
