@@ -48,7 +48,7 @@ def measure(options: Options) -> Report:
         processes=os.cpu_count() or 1,
     )
     report = tables.run(plan, {"classification": fitted})
-    return msgspec.structs.replace(report, suite="table_recipe", title=f"Small tables, by `{RECIPE}`")
+    return msgspec.structs.replace(report, suite="table_recipe", title="Small tables, by the recipe as it is")
 
 
 def train(config: MetaTrainingConfig, folder: Path) -> Fitted:
