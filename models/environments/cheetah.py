@@ -1,61 +1,105 @@
-"""MuJoCo's half cheetah as a Gymnasium environment, as MAML was measured on it. Knows nothing of families.
+"""MuJoCo's half cheetahs as a Gymnasium vector environment, as MAML was measured on them. Knows no families.
 
 Timestep 0.01 and no frame skip; seen are qpos[1:], qvel and the body's centre of mass, 20 numbers; 0.05 times the
 squared action is subtracted from the reward (Finn et al. 2017, `half_cheetah_env_rand*.py`). Gymnasium's own
 cheetah skips 5 frames: figures are not comparable. Starts are those of rllab: Gaussian, 0.01 in qpos, 0.1 in qvel.
+
+All are stepped in one call of MuJoCo's own, on torch's number of threads, bit for bit as one by one at any number.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib import resources
 from typing import Any
 
 import numpy as np
+import torch
 
 CONTROL_COST = 0.05
-_POSITION_NOISE, _VELOCITY_NOISE = 0.01, 0.1
+POSITION_NOISE, VELOCITY_NOISE = 0.01, 0.1
+
+Array = np.ndarray[Any, Any]
+Reward = Callable[[Array, Array], Array]
+"""What velocities [N] earn, for tasks [N]."""
 
 
-def cheetah(model: Any, forward_reward: Callable[[float, float], float]) -> Any:
-    """A cheetah on a MuJoCo model of it; `forward_reward(velocity, task)` is what its speed earns.
+def cheetah_model() -> Any:
+    """A MuJoCo model of Gymnasium's cheetah that senses the velocity [3] of the whole body's centre of mass.
 
-    Its `task` [1] may be set at any time. The velocity is that of the whole body's centre of mass.
+    Raises ImportError where gymnasium or mujoco are not installed.
+    """
+    import gymnasium
+    import mujoco
+
+    file = resources.files(gymnasium) / "envs" / "mujoco" / "assets" / "half_cheetah.xml"
+    spec = mujoco.MjSpec.from_string(file.read_text())
+    # MuJoCo 4 warns of masses that are scaled by its compiler; scaled afterwards, they are the same.
+    mass, spec.compiler.settotalmass = spec.compiler.settotalmass, -1
+    body = mujoco.mjtObj.mjOBJ_BODY
+    spec.add_sensor(type=mujoco.mjtSensor.mjSENS_SUBTREELINVEL, objtype=body, objname="torso")
+    model = spec.compile()
+    mujoco.mj_setTotalmass(model, mass)
+    mujoco.mj_setConst(model, mujoco.MjData(model))
+    return model
+
+
+def cheetahs(count: int, reward: Reward) -> Any:
+    """So many of them, a `gymnasium.vector.VectorEnv`. None ever ends.
+
+    Their attribute `task`, [1] of each, may be set at any time. The velocity is that of the whole body's centre of
+    mass. Raises ImportError.
     """
     import mujoco
-    from gymnasium import Env
     from gymnasium.spaces import Box
+    from gymnasium.utils.seeding import np_random
+    from gymnasium.vector import VectorEnv
+    from gymnasium.vector.utils import batch_space
+    from mujoco.batch import Batch
 
-    class Cheetah(Env[Any, Any]):
-        observation_space = Box(-np.inf, np.inf, (20,), np.float64)
-        action_space = Box(-1.0, 1.0, (model.nu,), np.float32)
+    model = cheetah_model()
+    torso = model.body("torso").id
+    none, velocity = mujoco.mjtStage.mjSTAGE_NONE.value, mujoco.mjtStage.mjSTAGE_VEL.value
+
+    class Cheetahs(VectorEnv[Any, Any, Any]):
+        num_envs = count
+        single_observation_space = Box(-np.inf, np.inf, (model.nq - 1 + model.nv + 3,), np.float64)
+        single_action_space = Box(-1.0, 1.0, (model.nu,), np.float32)
+        observation_space = batch_space(single_observation_space, count)
+        action_space = batch_space(single_action_space, count)
 
         def __init__(self) -> None:
-            self.task = np.zeros(1, np.float32)
-            self._data = mujoco.MjData(model)
-            self._torso = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, "torso")
+            self._tasks = np.zeros((count, 1), np.float32)
+            self._batch = Batch(model, count, torch.get_num_threads())
+            # Bound once: they are refreshed by every call.
+            self._centres, self._velocities = self._batch.subtree_com, self._batch.sensordata
+
+        def set_attr(self, name: str, values: Sequence[Array]) -> None:
+            """The tasks, as Gymnasium's own take what each copy holds."""
+            assert name == "task"
+            self._tasks = np.stack(values)
 
         def reset(
-            self, *, seed: int | None = None, options: dict[str, Any] | None = None
-        ) -> tuple[Any, dict[str, Any]]:
-            super().reset(seed=seed)
-            data, chance = self._data, self.np_random
-            mujoco.mj_resetData(model, data)
-            data.qpos += _POSITION_NOISE * chance.standard_normal(model.nq)
-            data.qvel += _VELOCITY_NOISE * chance.standard_normal(model.nv)
-            mujoco.mj_forward(model, data)
+            self, *, seed: Sequence[int], options: dict[str, Any] | None = None
+        ) -> tuple[Array, dict[str, Any]]:
+            """`seed` has one for each."""
+            batch, chances = self._batch, [np_random(one)[0] for one in seed]
+            batch.reset(stage=none)
+            for qpos, qvel, chance in zip(batch.qpos, batch.qvel, chances, strict=True):
+                qpos += POSITION_NOISE * chance.standard_normal(model.nq)
+                qvel += VELOCITY_NOISE * chance.standard_normal(model.nv)
+            batch.forward(stage=velocity)
             return self._seen(), {}
 
-        def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-            data = self._data
-            data.ctrl[:] = action
-            mujoco.mj_step(model, data)
+        def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
+            self._batch.ctrl = actions
             # A step leaves what follows from positions and velocities where they were before it.
-            mujoco.mj_forward(model, data)
-            mujoco.mj_subtreeVel(model, data)
-            velocity = float(data.subtree_linvel[self._torso][0])
-            cost = CONTROL_COST * float(np.square(action).sum())
-            return self._seen(), forward_reward(velocity, float(self.task[0])) - cost, False, False, {}
+            self._batch.step(stage=velocity)
+            cost = CONTROL_COST * np.square(actions).sum(-1).astype(np.float64)
+            rewards = reward(self._velocities[:, 0], self._tasks[:, 0]) - cost
+            never = np.zeros(count, np.bool_)
+            return self._seen(), rewards, never, never, {}
 
-        def _seen(self) -> Any:
-            data = self._data
-            return np.concatenate([data.qpos[1:], data.qvel, data.subtree_com[self._torso]])
+        def _seen(self) -> Array:
+            batch = self._batch
+            return np.concatenate([batch.qpos[:, 1:], batch.qvel, self._centres[:, torso]], 1)
 
-    return Cheetah()
+    return Cheetahs()

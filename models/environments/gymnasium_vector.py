@@ -1,4 +1,4 @@
-"""Gymnasium's vector environments as an environment of ours: the one adapter. Imports gymnasium late.
+"""Gymnasium's vector environments as an environment of ours: the one adapter. Imports nothing of theirs.
 
 A task is what each copy's attribute `task` is set to before its reset. Knows no particular environment.
 """
@@ -17,14 +17,17 @@ _SEEDS = 2**31 - 1
 
 
 class GymnasiumVector:
-    """M x R copies of one environment with a settable `task`, stepped by Gymnasium; kept from start to start.
+    """M x R copies of one environment with a settable `task`; kept from start to start.
 
     A number of copies that was not asked for before makes new ones. Copies must not end a trajectory for its
     length: the horizon is the family's.
     """
 
-    def __init__(self, make: Callable[[], Any], actions: ActionSpace) -> None:
-        """`make` gives one more copy, a `gymnasium.Env`."""
+    def __init__(self, make: Callable[[int], Any], actions: ActionSpace) -> None:
+        """`make` gives so many copies, a `gymnasium.vector.VectorEnv` with the `set_attr` of SyncVectorEnv.
+
+        It imports what it needs, and raises ImportError.
+        """
         self._make = make
         self._actions = actions
         self._copies: Any | None = None
@@ -41,15 +44,14 @@ class GymnasiumVector:
 
     def _vector(self, count: int) -> Any:
         if self._copies is None or self._copies.num_envs != count:
-            try:
-                from gymnasium.vector import SyncVectorEnv
-            except ImportError as error:
-                raise MissingPackagesError(
-                    "these environments need gymnasium: install the extra `rl`"
-                ) from error
             if self._copies is not None:
                 self._copies.close()
-            self._copies = SyncVectorEnv([self._make] * count)
+            try:
+                self._copies = self._make(count)
+            except ImportError as error:
+                raise MissingPackagesError(
+                    f"the environment needs {error.name}: install the extra `rl`"
+                ) from error
         return self._copies
 
 

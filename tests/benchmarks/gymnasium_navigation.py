@@ -17,8 +17,14 @@ class GymnasiumNavigation:
 
     def __init__(self, spec: NavigationSpec) -> None:
         self.horizon = spec.horizon
-        self._copies = GymnasiumVector(_point, action_space(spec))
+        self._copies = GymnasiumVector(_points, action_space(spec))
         self.start = self._copies.start
+
+
+def _points(count: int) -> Any:
+    from gymnasium.vector import SyncVectorEnv
+
+    return SyncVectorEnv([_point] * count)
 
 
 def _point() -> Any:

@@ -1,11 +1,15 @@
-"""MuJoCo's cheetahs through Gymnasium's vector API: the settings of the reference, and that a seed repeats."""
+"""MuJoCo's cheetahs: the settings of the reference, that a seed repeats, and that together is as one by one."""
 
+import numpy as np
 import pytest
 import torch
 
 from models.build import build_environments
+from models.environments.cheetah import cheetahs
 from models.environments.environment import EnvironmentFamily
+from models.environments.half_cheetah import REWARDS
 from models.spec import CheetahSpec
+from tests.benchmarks.gymnasium_cheetah import one_by_one
 
 pytest.importorskip("gymnasium")
 pytest.importorskip("mujoco")
@@ -53,3 +57,25 @@ def test_rewards_are_the_goals_less_the_cost_of_control(action: float, cost: flo
     assert forwards == pytest.approx(speed - cost, abs=1e-6)
     assert reward("velocity", 0.0) == pytest.approx(-abs(speed) - cost, abs=1e-6)
     assert reward("velocity", 100.0) == pytest.approx(speed - 100.0 - cost, abs=1e-4)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_together_they_are_bit_for_bit_what_they_are_one_by_one(threads: int) -> None:
+    """Also at the second start of the same copies, and for long enough to fall and to touch the ground."""
+    count, reward, before = 6, REWARDS["velocity"], torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        together, singly = cheetahs(count, reward), one_by_one(count, reward)
+    finally:
+        torch.set_num_threads(before)
+    chance = np.random.default_rng(0)
+    for one in (together, singly):
+        one.set_attr("task", list(np.linspace(0, 2, count, dtype=np.float32)[:, None]))
+    for first in (10, 20):
+        seeds = [first + number for number in range(count)]
+        seen, as_seen = (one.reset(seed=seeds)[0] for one in (together, singly))
+        assert np.array_equal(seen, as_seen)
+        for _ in range(60):
+            actions = chance.uniform(-1, 1, (count, 6)).astype(np.float32)
+            ours, theirs = together.step(actions), singly.step(actions)
+            assert all(map(np.array_equal, ours[:4], theirs[:4]))
