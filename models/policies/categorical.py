@@ -39,3 +39,6 @@ class Categorical:
     def divergence(self, old: Distribution, new: Distribution) -> Tensor:
         before, after = old["log_probabilities"], new["log_probabilities"]
         return (before.exp() * (before - after)).sum(-1)
+
+    def curvature(self, distribution: Distribution, move: Distribution) -> Tensor:
+        return (distribution["log_probabilities"].exp() * move["log_probabilities"].square()).sum(-1)

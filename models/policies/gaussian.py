@@ -56,3 +56,7 @@ class Gaussian:
         apart = (old["mean"] - new["mean"]).square() + (2 * old[LOG_STD]).exp()
         each = new[LOG_STD] - old[LOG_STD] + 0.5 * apart * (-2 * new[LOG_STD]).exp() - 0.5
         return each.sum(-1)
+
+    def curvature(self, distribution: Distribution, move: Distribution) -> Tensor:
+        means = move["mean"].square() * (-2 * distribution[LOG_STD]).exp()
+        return (means + 2 * move[LOG_STD].square()).sum(-1)

@@ -39,3 +39,10 @@ class Policy(Protocol):
     def divergence(self, old: Distribution, new: Distribution) -> Tensor:
         """The Kullback-Leibler divergence KL(old ‖ new) [...], in nats."""
         ...
+
+    def curvature(self, distribution: Distribution, move: Distribution) -> Tensor:
+        """move' F move [...], F the Fisher information of the distribution in its own coordinates.
+
+        Twice the divergence to a distribution that is a small `move` away, where that is one that parameters have.
+        """
+        ...

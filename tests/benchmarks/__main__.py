@@ -40,6 +40,7 @@ SUITES = (
     "table_recipe",
     "recipe_times",
     "navigation",
+    "cheetah",
     "lifetime",
     "gpu",
 )
@@ -57,8 +58,9 @@ NAMED = (
     "clinc_labels",
     "table_recipe",
     "recipe_times",
+    "cheetah",
 )
-"""Suites that are run when they are named: on a GPU, or for long with a folder of data."""
+"""Suites that are run when they are named: on a GPU, or for long."""
 
 
 def run_here(suite: str, options: Options) -> Report:

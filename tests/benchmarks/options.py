@@ -11,7 +11,8 @@ class Options(NamedTuple):
     `models` is for the million, `requests` for invariance, `minutes` for the soak, `seeds` and `iterations` (the
     recipes' own where there are none) for the quality of training. `compiled` keeps compiled programs from one
     suite to the next; `data` is a folder of data sets that are not part of the project. `weights` is a folder of
-    what was fitted for `tables` before; without it `tables` fits for `minutes`.
+    what was fitted for `tables` before; without it `tables` fits for `minutes`. `alphabets` and `cheetah` keep
+    their state there, and go on from it.
     """
 
     seed: int = 0
@@ -53,7 +54,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--compiled", type=Path, help="a folder that keeps compiled programs for another run")
     parser.add_argument("--data", type=Path, help="a folder of data sets, for those suites that need one")
-    parser.add_argument("--weights", type=Path, help="a folder of what was fitted for `tables` before")
+    parser.add_argument("--weights", type=Path, help="a folder of what was fitted before")
 
 
 def options_of(given: argparse.Namespace) -> Options:

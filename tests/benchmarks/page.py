@@ -24,6 +24,7 @@ ORDER = (
     "table_recipe",
     "recipe_times",
     "navigation",
+    "cheetah",
     "lifetime",
     "meta_training",
     "gpu",

@@ -16,6 +16,8 @@ from models.functional import Params, masked_mean
 from models.policies.policy import Distribution
 from models.trajectory import Trajectories
 
+_STEPS_AT_ONCE = 8000
+
 
 class Stage(NamedTuple):
     """What was collected at one number of inner steps; a meta-batch's carries a leading M."""
@@ -67,14 +69,14 @@ def task_objective(
             following, now = learner.step_and_look(current, seen, stage.signal, rates[place])
         else:
             following, now = current, policy.distribution(current, seen.observations)
-        apart = _mean(policy.divergence(stage.distribution, now), seen)
+        apart = mean_over_steps(policy.divergence(stage.distribution, now), seen)
         log_probs = policy.log_prob(now, seen.actions) * seen.mask
         if place > 0:
             ratios = (log_probs - seen.log_probs).exp()
             gains = ratios * advantages
             if clip is not None:
                 gains = torch.minimum(gains, ratios.clamp(1 - clip, 1 + clip) * advantages)
-            gain = gain + _mean(gains, seen) / len(rates)
+            gain = gain + mean_over_steps(gains, seen) / len(rates)
         if place < len(rates):
             before = before + apart
             if learner.spec.score_term:
@@ -97,10 +99,18 @@ def batch_objective(
     def one(of_task: list[Stage]) -> Objective:
         return task_objective(learner, params, of_task, rates, clip)
 
-    each: Objective = torch.vmap(one)(list(stages))
+    each: Objective = torch.vmap(one, chunk_size=tasks_at_once(stages))(list(stages))
     return Objective(*(values_M.mean() for values_M in each))
 
 
-def _mean(values: Tensor, trajectories: Trajectories) -> Tensor:
+def tasks_at_once(stages: Sequence[Stage]) -> int | None:
+    """Of a meta-batch's, so many that a processor's caches hold a layer's activations; None is all, on a GPU."""
+    mask_MRL = stages[0].trajectories.mask
+    if mask_MRL.device.type != "cpu":
+        return None
+    return max(1, _STEPS_AT_ONCE // mask_MRL[0].numel())
+
+
+def mean_over_steps(values: Tensor, trajectories: Trajectories) -> Tensor:
     """Of values [R, L] over all real steps."""
     return masked_mean(values.flatten(), trajectories.mask.flatten())

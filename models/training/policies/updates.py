@@ -1,6 +1,6 @@
 """Outer steps of a policy as functions of the flat vector of meta-parameters: PPO, TRPO, plain policy gradient."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -9,6 +9,7 @@ from models.algorithms.conjugate_gradients import conjugate_gradients, dot
 from models.algorithms.maml_policy import MamlPolicy
 from models.spec import PolicyGradientSpec, PpoSpec, TrpoSpec
 from models.training.outer_step import Layout, OuterState, adam, clipped
+from models.training.policies.fisher import fisher_product
 from models.training.policies.objective import Objective, Stage, batch_objective
 
 
@@ -58,20 +59,16 @@ def trpo(
         found = objective(at)
         return -found.gain - found.score, found
 
-    def divergence_gradient(at: Tensor) -> Tensor:
-        gradient: Tensor = torch.func.grad(lambda where: objective(where).divergence_after)(at)
-        return gradient
-
-    # A Hessian is symmetric, so that products from the left are those from the right; one graph serves them all.
-    times_hessian: Callable[[Tensor], tuple[Tensor]] = torch.func.vjp(divergence_gradient, params)[1]
+    times_fisher = fisher_product(learner, layout, params, stages, inner_rates)
 
     def curved(vector: dict[str, Tensor]) -> dict[str, Tensor]:
-        (product,) = times_hessian(layout.pack(vector))
-        return layout.unpack(product + spec.damping * layout.pack(vector))
+        flat = layout.pack(vector)
+        return layout.unpack(times_fisher(flat) + spec.damping * flat)
 
     gradient, before = torch.func.grad(loss, has_aux=True)(params)
     solution = conjugate_gradients(curved, layout.unpack(gradient), spec.cg_steps)
-    steepness = dot(solution, curved(solution))
+    # As far as it goes, a solution's residual has no part along it: its curvature is its slope.
+    steepness = dot(solution, layout.unpack(gradient))
     direction = layout.pack(solution)
     scale = (2 * spec.divergence / steepness.clamp(min=1e-12)).sqrt()
     target = -before.gain - before.score
