@@ -103,9 +103,9 @@ def report_of(config: MetaTrainingConfig, trained: Trained, options: Options, ta
         title="Half cheetah: a policy finds out which way to run",
         how=(
             f"The recipe `{RECIPE}`, one seed. Mean undiscounted return and its 95 % interval over {tasks} "
-            f"held-out tasks after 0 to {STEPS} steps, each from 4000 fresh steps in the environment, at the inner rates "
-            f"{inner}. MAML: Finn et al. 2017 after 100 iterations; a policy that knows the direction: {ORACLE}. "
-            f"Times are the process's own CPU time, of all its threads."
+            f"held-out tasks after 0 to {STEPS} steps, each from 4000 fresh steps in the environment, at the "
+            f"inner rates {inner}. MAML: Finn et al. 2017 after 100 iterations; a policy that knows the direction: "
+            f"{ORACLE}. Times are the process's own CPU time, of all its threads."
         ),
         seed=options.seed,
         scale={"iterations": trainer.iteration, "threads": torch.get_num_threads()},

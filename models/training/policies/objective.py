@@ -16,7 +16,7 @@ from models.functional import Params, masked_mean
 from models.policies.policy import Distribution
 from models.trajectory import Trajectories
 
-_STEPS_AT_ONCE = 8000
+_STEPS_AT_ONCE = 4000
 
 
 class Stage(NamedTuple):

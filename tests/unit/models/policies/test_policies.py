@@ -95,6 +95,16 @@ def test_categorical_samples_as_often_as_likely() -> None:
 
 
 @pytest.mark.parametrize("policy", [gaussian(), categorical()])
+def test_a_curvature_is_twice_the_divergence_of_a_small_move(policy: Policy) -> None:
+    params = {name: value.double() for name, value in params_of(policy).items()}
+    moved = {name: value + 1e-4 * (1 + value.cos()) for name, value in params.items()}
+    old, new = (policy.distribution(one, SEEN.double()) for one in (params, moved))
+    move = {name: new[name] - value for name, value in old.items()}
+    expected = 2 * policy.divergence(old, new)
+    torch.testing.assert_close(policy.curvature(old, move), expected, rtol=5e-3, atol=0)
+
+
+@pytest.mark.parametrize("policy", [gaussian(), categorical()])
 def test_policies_are_vmapped_over_tasks_with_parameters_of_their_own(policy: Policy) -> None:
     each = [params_of(policy, seed) for seed in range(4)]
     stacked = {name: torch.stack([one[name] for one in each]) for name in each[0]}

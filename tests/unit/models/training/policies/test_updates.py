@@ -4,13 +4,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.spec import PolicyGradientSpec, PpoSpec, TrpoSpec
+from models.spec import EnvironmentSpec, PolicyGradientSpec, PpoSpec, TabularMdpSpec, TrpoSpec
 from models.training.outer_step import Layout, OuterState
 from models.training.policies.adaptation import adapt_with_fresh
+from models.training.policies.fisher import fisher_product
 from models.training.policies.objective import Objective, Stage, batch_objective
 from models.training.policies.trainer import PolicyTrainer
 from models.training.policies.updates import ppo, trpo
-from tests.unit.models.training.policies.conftest import MakeTrainer
+from tests.unit.models.training.policies.conftest import TASKS, MakeTrainer
 
 RATES = (0.1, 0.05)
 
@@ -59,6 +60,21 @@ def test_trust_region_improves_within_its_divergence(scene: Scene) -> None:
     found = scene.objective(after)
     assert found.gain > before.gain + 1e-3
     assert 0.001 < found.divergence_after <= 0.01
+
+
+@pytest.mark.parametrize("tasks", [TASKS, TabularMdpSpec(states=3, actions=3, n_trajectories=4, horizon=5)])
+def test_fisher_products_are_those_of_the_divergences_hessian(
+    make_trainer: MakeTrainer, tasks: EnvironmentSpec
+) -> None:
+    """Through both steps, for both kinds of policy."""
+    scene = Scene(make_trainer(tasks))
+    product = fisher_product(scene.learner, scene.layout, scene.vector, scene.stages, RATES)
+    slope = torch.func.grad(lambda vector: scene.objective(vector).divergence_after)
+    times_hessian = torch.func.vjp(slope, scene.vector)[1]
+    for seed in range(2):
+        direction = torch.randn(len(scene.vector), generator=torch.Generator().manual_seed(seed))
+        torch.testing.assert_close(product(direction), times_hessian(direction)[0], rtol=1e-3, atol=1e-5)
+        assert product(direction).norm() > 1e-3
 
 
 def test_clipping_takes_away_the_gain_beyond_it(scene: Scene) -> None:
