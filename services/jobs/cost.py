@@ -7,7 +7,6 @@ worker's memory: widths, ways, shots and inner steps each have sane bounds, and 
 import math
 
 from models.spec import (
-    CheetahSpec,
     EnvironmentSpec,
     FunctionsSpec,
     GroupSpec,
@@ -31,9 +30,6 @@ from models.training.config import MetaTrainingConfig
 
 _FLOAT = 4
 _KEPT = 4  # copies of every activation and parameter that autograd keeps, as measured with conv4
-# A policy's meta-test: tasks at a time, and environment steps of each.
-META_TEST_TASKS, META_TEST_STEPS = 40, 4000
-_SIMULATOR_BYTES = 1 << 19  # of one half cheetah, as measured with MuJoCo 4
 # So many times more for a policy, as measured on navigation: log-probabilities, ratios and divergences have
 # derivatives of their own, and a trust region differentiates once more.
 _POLICY, _TRUST_REGION = 3, 5
@@ -65,20 +61,17 @@ def step_bytes(config: MetaTrainingConfig, signature: Signature) -> int:
     kept = floats * learner.members * config.training.meta_batch_size * _KEPT
     training = config.training
     drawn = max(training.meta_batch_size, training.test_episodes)
-    return kept * _FLOAT + environment_bytes(config.tasks, drawn, training.meta_batch_size)
+    return kept * _FLOAT + environment_bytes(config.tasks, drawn)
 
 
-def environment_bytes(tasks: TaskFamilySpec, drawn: int, meta_batch_size: int = 0) -> int:
-    """What environments themselves hold, whatever the policy, in bytes; 0 for other families.
+def environment_bytes(tasks: TaskFamilySpec, drawn: int) -> int:
+    """What environments themselves hold, whatever the policy, in bytes, where it is worth counting; else 0.
 
-    `drawn` tasks of a meta-test are drawn together; it then has as many simulators as make its steps.
+    `drawn` tasks of a meta-test are drawn together.
     """
     if isinstance(tasks, TabularMdpSpec):
         # Weights, the shares that they are, and these once more with the rewards.
         return _FLOAT * 3 * tasks.states * tasks.actions * tasks.states * drawn
-    if isinstance(tasks, CheetahSpec):
-        tested = META_TEST_TASKS * max(1, META_TEST_STEPS // tasks.horizon)
-        return _SIMULATOR_BYTES * max(meta_batch_size * tasks.n_trajectories, tested)
     return 0
 
 
