@@ -78,10 +78,10 @@ def cheetahs(count: int, reward: Reward) -> Any:
             self._tasks = np.stack(values)
 
         def reset(
-            self, *, seed: Sequence[int], options: dict[str, Any] | None = None
+            self, *, seed: Any = None, options: dict[str, Any] | None = None
         ) -> tuple[Array, dict[str, Any]]:
-            """`seed` has one for each."""
-            batch, chances = self._batch, [np_random(one)[0] for one in seed]
+            """`seed` has one for each; None is chance."""
+            batch, chances = self._batch, [np_random(one)[0] for one in seed or [None] * count]
             batch.reset(stage=none)
             for qpos, qvel, chance in zip(batch.qpos, batch.qvel, chances, strict=True):
                 qpos += POSITION_NOISE * chance.standard_normal(model.nq)

@@ -36,16 +36,17 @@ def fisher_product(
         found: Distribution = torch.vmap(one, chunk_size=tasks_at_once(stages))(list(stages))
         return found
 
-    there: Distribution
-    back: Callable[[Distribution], tuple[Tensor]]
-    there, back = torch.func.vjp(adapted, params)
+    there_and_back = torch.func.vjp(adapted, params)
+    there: Distribution = there_and_back[0]
+    back: Callable[[Distribution], tuple[Tensor]] = there_and_back[1]
     # What is linear backwards carries moves forwards by its transpose.
     nowhere = {name: torch.zeros_like(value) for name, value in there.items()}
     forth: Callable[[tuple[Tensor]], tuple[Distribution]] = torch.func.vjp(back, nowhere)[1]
 
     def half_curvature(move: Distribution) -> Tensor:
         each = torch.vmap(learner.policy.curvature)(there, move)
-        return 0.5 * torch.vmap(mean_over_steps)(each, last).mean()
+        half: Tensor = 0.5 * torch.vmap(mean_over_steps)(each, last).mean()
+        return half
 
     def product(direction: Tensor) -> Tensor:
         (move,) = forth((direction,))
