@@ -42,7 +42,7 @@ def _steps(axes: Any, runs: list[dict[str, Any]], paper: Sequence[float], oracle
     axes.set_xticks(steps)
     axes.set_xlabel("gradient steps")
     axes.margins(y=0.12)
-    axes.legend(loc="lower right", fontsize=9)
+    axes.legend(loc="best", fontsize=9)
     axes.grid(axis="y")
 
 
