@@ -42,7 +42,7 @@ def _steps(axes: Any, runs: list[dict[str, Any]], paper: Sequence[float], oracle
     axes.set_xticks(steps)
     axes.set_xlabel("gradient steps")
     axes.margins(y=0.12)
-    axes.legend(loc="best", fontsize=9)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, fontsize=9)
     axes.grid(axis="y")
 
 
