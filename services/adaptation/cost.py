@@ -81,13 +81,15 @@ def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | Non
 
 
 def call_cost(
-    learner: LearnerCost, algorithm: AlgorithmSpec, support: int, queries: int, ways: int = 1
+    learner: LearnerCost, algorithm: AlgorithmSpec, support: int, queries: int, ways: int = 1, names: int = 0
 ) -> CallCost:
     """Of adapting to `support` examples by `algorithm`, its options included, and answering `queries`.
 
-    `ways` are the classes of the support set, as many as are known of.
+    `ways` are the classes of the support set, as many as are known of; `names` of them are read beside it.
     """
     network = learner.network
+    escalates = isinstance(algorithm, AutoSpec) and algorithm.may_escalate(support, ways)
+    support += names
     if algorithm.backward_passes:
         # A step is forwards and backwards; at the end the support's loss is one more pass.
         passes = 3 * algorithm.backward_passes + 1
@@ -100,7 +102,7 @@ def call_cost(
     given, asked = learner.views * support, learner.views * queries
     head = head_cost(algorithm, Sizes(given, asked, learner.targets or ways, network.features, network.parts))
     fitting, numbers = head.multiply_adds, numbers + _HELD * head.numbers
-    if isinstance(algorithm, AutoSpec) and algorithm.may_escalate(support, ways):
+    if isinstance(algorithm, AutoSpec) and escalates:
         # The most that is done of it at once, a step; all steps together are bounded by the encoder's own size.
         operations += ESCALATION_PASSES * network.multiply_adds * support
         numbers += _KEPT * support * tuned_activations(network.widest, algorithm.layers)
@@ -119,13 +121,13 @@ def check_cost(
     limits: Limits,
     pointer: str = "/inputs",
     ways: int = 1,
+    names: int = 0,
 ) -> None:
     """Raises Invalid, at the support or else at `pointer`, where a call is beyond the limits or the model."""
-    if learner.support_bound is not None and support > learner.support_bound:
-        raise Invalid.at(
-            "/support/inputs", f"{support} examples; this model keeps {learner.support_bound} at most"
-        )
-    cost = call_cost(learner, algorithm, support, queries, ways)
+    if learner.support_bound is not None and support + names > learner.support_bound:
+        found = f"{support} examples" + (f" and {names} names of classes" if names else "")
+        raise Invalid.at("/support/inputs", f"{found}; this model keeps {learner.support_bound} at most")
+    cost = call_cost(learner, algorithm, support, queries, ways, names)
     if cost.operations <= limits.call_operations and cost.bytes <= limits.call_bytes:
         return
     if cost.operations > limits.call_operations:

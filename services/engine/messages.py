@@ -71,6 +71,8 @@ class Support(msgspec.Struct, frozen=True, tag="examples"):
 
     Targets float32 [S, T] for regression, int64 [S] class slots in 0..n_ways-1 for classification. S may be 0
     for regression: the answer is then the base model's own, before any adaptation.
+
+    With the signature's `class_names` the first n_ways rows are the classes' names, in order; "" for one without.
     """
 
     inputs: Array
