@@ -82,7 +82,7 @@ FIGURES: dict[str, RecipeFigures] = {
     ),
     "rml-mg-cheetah-velocity": RecipeFigures(cpu="2 h, by its own steps"),
     "rml-mg-cheetah-direction": RecipeFigures(
-        reaches="return -31.5 / 61.5 / 85.3 / 104.4 after 0 / 1 / 2 / 3 inner steps, after 13 of 100 iterations",
-        cpu="7 min on one core for 13 of 100 iterations",
+        reaches="return -34.1 / 115.9 / 147.5 / 167.7 after 0 / 1 / 2 / 3 inner steps, after 19 of 100 iterations",
+        cpu="10 min on one core for 19 of 100 iterations",
     ),
 }
