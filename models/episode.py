@@ -16,7 +16,11 @@ from torch import Tensor
 
 
 class SupportSet(NamedTuple):
-    """The labelled examples that a task is adapted from. One task; a meta-batch adds a leading M."""
+    """The labelled examples that a task is adapted from. One task; a meta-batch adds a leading M.
+
+    Of a signature with `class_names` a row for the name of each real class, in the order of slots, stands before
+    them; its mask is 0 where a class has no words.
+    """
 
     inputs: Tensor  # float32 [S, X]; images are channels first
     targets: Tensor  # regression float32 [S, T]; classification int64 [S], an index into the class slots

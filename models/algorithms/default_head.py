@@ -11,8 +11,9 @@ from models.algorithms.leave_one_out import (
     prototype_head,
 )
 from models.algorithms.multinomial import logistic_heads
+from models.algorithms.named import examples_of
 from models.episode import SupportSet
-from models.functional import Params, one_hot, only_real_classes
+from models.functional import Network, Params, one_hot, only_real_classes
 from models.spec.algorithms.auto import LOGISTIC_PENALTIES, PENALTIES, tries_logistic
 
 # From so many examples a class on, on average, a fitted head is better than class means.
@@ -31,7 +32,14 @@ class DefaultHead(Classifier):
     left-out examples, never on the head's own training answers, with a prior from meta-training (Guo et al. 2017;
     class means Snell et al. 2017, ridge and logistic Bertinetto et al. 2019). Which head a task gets is decided by
     masks, so tasks of all shots share a pass. Solved in float64.
+
+    Where support sets are `named` a class's name is fitted as an example is, and never left out: nobody asks for
+    it, so how well it would be told says nothing of penalty, head or temperature.
     """
+
+    def __init__(self, backbone: Network, *, named: bool = False) -> None:
+        super().__init__(backbone)
+        self.named = named
 
     def init(self, generator: Generator) -> dict[str, Tensor]:
         params = self.backbone.init(generator)
@@ -61,13 +69,14 @@ class DefaultHead(Classifier):
         """Float64 [F + 1, N]."""
         features_SF = features.double()
         labels_SN = one_hot(support.targets, support.mask, support.class_mask.shape[-1]).double()
+        examples_S = (examples_of(support) if self.named else support.mask).double()
 
         heads = [prototype_head(features_SF, labels_SN)]
         kinds = ["means"]
         is_fitted = len(support.targets) >= FITTED_FROM
         if is_fitted:
             penalties_G = _penalties(meta_params["head.log_penalty"], OFFSETS)
-            heads.append(chosen_ridge_head(features_SF, labels_SN, penalties_G))
+            heads.append(chosen_ridge_head(features_SF, labels_SN, penalties_G, examples_S))
             kinds.append("ridge")
         # Of the shape alone, which follows from a call's own sizes.
         if is_fitted and tries_logistic(len(labels_SN), features_SF.shape[-1], labels_SN.shape[-1]):
@@ -75,9 +84,10 @@ class DefaultHead(Classifier):
             heads += logistic_heads(features_SF, labels_SN, support.class_mask, penalties_G)
             kinds += ["logistic"] * LOGISTIC_PENALTIES
         stacked = LinearHead(*(torch.stack(parts) for parts in zip(*heads, strict=True)))
+        stacked = stacked._replace(known=stacked.known * examples_S)
         priors_H = torch.stack([meta_params[f"head.log_scale_{kind}"].double() for kind in kinds])
         scales_H, likelihoods_H = calibrate(stacked, labels_SN, support.class_mask, priors_H, DEVIATION)
-        enough = support.mask.sum() >= FITTED_FROM * support.class_mask.sum()
+        enough = examples_S.sum() >= FITTED_FROM * support.class_mask.sum()
         # What is not finite is no head: argmax would take it for the largest.
         fits_H = torch.where(enough & likelihoods_H.isfinite(), likelihoods_H, -torch.inf)
         best = torch.cat([likelihoods_H[:1], fits_H[1:]]).argmax().unsqueeze(0)

@@ -59,8 +59,13 @@ class Escalating:
         tokens: Tensor,
         targets: Tensor,
         n_ways: int,
+        mask: Tensor | None = None,
     ) -> None:
-        """`learner` takes the encoder's features. Tokens [S, L] with -1 behind a text's end, class slots [S]."""
+        """`learner` takes the encoder's features. Tokens [S, L] with -1 behind a text's end, class slots [S].
+
+        The first `n_ways` are names where the learner's support sets are named; `mask` [S] is 0 for those that
+        there are not. A name is fitted to and never asked for.
+        """
         self._spec = spec
         self._learner = learner
         self._meta_params = meta_params
@@ -69,6 +74,8 @@ class Escalating:
         self._tokens = tokens
         self._targets = targets
         self._class_mask = torch.ones(n_ways, device=tokens.device)
+        self._mask = torch.ones_like(targets).float() if mask is None else mask
+        self._names = n_ways if learner.named else 0
         self.result: Escalation | None = None
         self._steps = spec.escalation_steps(tokens.numel() * encoder.multiply_adds)
         self.steps: Iterator[None] = self._run()
@@ -80,7 +87,9 @@ class Escalating:
         with torch.no_grad():
             features_SF = self._encoder.features(self._tokens, self._encoder.weights)
         yield
-        folds_S = _folds(self._targets, len(self._class_mask))
+        folds_S = _folds(self._targets[self._names :], len(self._class_mask))
+        # Names are of no part: no fold leaves them out.
+        folds_S = torch.cat([folds_S.new_full((self._names,), -1), folds_S])
         answers: dict[str, list[Tensor]] = {"frozen": [], "tuned": []}
         for fold in range(FOLDS):
             kept, left = folds_S != fold, folds_S == fold
@@ -99,14 +108,15 @@ class Escalating:
     def _fit(self, kept: Tensor) -> Stepwise:
         """Differences by Adam, on how class means classify those of the `kept` examples that they leave out."""
         tokens, targets = self._tokens[kept], self._targets[kept]
-        labels = one_hot(targets, torch.ones_like(targets).float(), len(self._class_mask))
+        labels = one_hot(targets, self._mask[kept], len(self._class_mask))
         scale = torch.exp(self._meta_params["head.log_scale_means"])
 
         def loss(moved: dict[str, Tensor]) -> Tensor:
             encoded = self._encoder.features(tokens, self._tuning.weights(moved))
             head = prototype_head(self._learner.backbone(self._meta_params, encoded), labels)
-            picked = (torch.log_softmax(scale * head.left_out, -1) * labels).sum(-1)
-            return -(picked * head.known).sum() / head.known.sum().clamp(min=1.0)
+            picked = (torch.log_softmax(scale * head.left_out, -1) * labels).sum(-1)[self._names :]
+            known = head.known[self._names :]
+            return -(picked * known).sum() / known.sum().clamp(min=1.0)
 
         fresh = self._tuning.init(Generator().manual_seed(0))
         factors = {name: value.to(tokens.device) for name, value in fresh.items()}
@@ -136,7 +146,7 @@ class Escalating:
         """[E, 2] of the examples that are `left`: log-likelihood, and whether it is right, by a fit to others."""
         with torch.no_grad():
             targets = self._targets[kept]
-            support = SupportSet(features[kept], targets, torch.ones_like(targets).float(), self._class_mask)
+            support = SupportSet(features[kept], targets, self._mask[kept], self._class_mask)
             adapted = self._learner.adapt(self._meta_params, support)
             logits = self._learner.predict(self._meta_params, adapted, features[left])["logits"]
         truth = self._targets[left]

@@ -46,8 +46,13 @@ def ridge_head(features: Tensor, labels: Tensor, penalty: Tensor) -> LinearHead:
     return chosen_ridge_head(features, labels, penalty.unsqueeze(0))
 
 
-def chosen_ridge_head(features: Tensor, labels: Tensor, penalties: Tensor) -> LinearHead:
-    """The ridge head of that one of `penalties` [G] which errs least, squared, on what it left out."""
+def chosen_ridge_head(
+    features: Tensor, labels: Tensor, penalties: Tensor, judged: Tensor | None = None
+) -> LinearHead:
+    """The ridge head of that one of `penalties` [G] which errs least, squared, on what it left out.
+
+    By the examples that are 1 in `judged` [S], or by all.
+    """
     real_S1 = labels.sum(-1, keepdim=True)
     counts_N = labels.sum(0)
     n = real_S1.sum().clamp(min=1.0)
@@ -59,7 +64,8 @@ def chosen_ridge_head(features: Tensor, labels: Tensor, penalties: Tensor) -> Li
     with torch.no_grad():
         kept_GS1 = (1.0 - leverages_GS - 1.0 / n).clamp(min=_TINY).unsqueeze(-1)
         errors_GSN = missed_GSN / kept_GS1 * real_S1
-        best = errors_GSN.square().sum((-2, -1)).argmin().unsqueeze(0)
+        judged_GSN = errors_GSN if judged is None else errors_GSN * judged.unsqueeze(-1)
+        best = judged_GSN.square().sum((-2, -1)).argmin().unsqueeze(0)
         left_out_SN = labels - errors_GSN.index_select(0, best).squeeze(0)
     slopes_FN = fits_GRN.index_select(0, best).squeeze(0)
     if fit is _fit_examples:

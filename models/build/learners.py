@@ -154,7 +154,7 @@ def _one_member(
         case MetaCurvatureSpec():
             return MetaCurvature(algorithm, task, headed())
         case AutoSpec():
-            return DefaultHead(backbone)
+            return DefaultHead(backbone, named=signature.class_names)
         case ProtoNetSpec():
             return ProtoNet(backbone)
         case MatchingNetSpec():

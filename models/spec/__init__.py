@@ -28,6 +28,7 @@ from models.spec.algorithms import (
     SvmSpec,
     with_options,
 )
+from models.spec.class_names import words_of
 from models.spec.columns import ColumnSpec, encoded_width
 from models.spec.cost import NetworkCost, curvature_numbers, network_cost
 from models.spec.derived import columns_of, learned_signature, max_ways_of, network_inputs_of, signature_of
@@ -153,4 +154,5 @@ __all__ = [
     "observation_width",
     "signature_of",
     "with_options",
+    "words_of",
 ]

@@ -46,6 +46,7 @@ def signature_of(
         inputs=TensorSpec(datatype="FP32" if example_shape else "BYTES", shape=(-1, *example_shape)),
         targets=TensorSpec(datatype="BYTES", shape=(-1,)),
         columns=data.columns if data is not None else (),
+        class_names=tasks.class_names,
     )
 
 
@@ -58,7 +59,8 @@ def learned_signature(network: NetworkSpec, signature: Signature) -> Signature:
         return signature
     if network.width is None:
         raise ValueError(f"the encoder {network.encoder} was not looked up: its width is not known")
-    return Signature(inputs=TensorSpec(datatype="FP32", shape=(-1, network.width)), targets=signature.targets)
+    features = TensorSpec(datatype="FP32", shape=(-1, network.width))
+    return Signature(inputs=features, targets=signature.targets, class_names=signature.class_names)
 
 
 def max_ways_of(

@@ -38,6 +38,8 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `columns` says what each of a table's D columns means, and `target_columns` each of T; empty where numbers go
     in and come out as they are. With `classes` every task has these classes, in this order, whether its support
     set shows them all or not; without, a task's classes are those of its support set.
+
+    With `class_names` (texts only) a class's own name is one more example of it.
     """
 
     inputs: TensorSpec
@@ -46,6 +48,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     target_columns: tuple[ColumnSpec, ...] = ()
     classes: tuple[str, ...] = ()
     actions: ActionSpace | None = None
+    class_names: bool = False
 
     @classmethod
     def of_policy(cls, observation_width: int, actions: ActionSpace) -> "Signature":

@@ -74,6 +74,9 @@ class LabelledSpec(
     `turns_apart` an episode takes classes of one turn, the hardest to tell apart, and another task's where these
     are few. `dropout` of an example's numbers, drawn for every episode, become their mean (vectors and an encoder's
     features only, meta-training only): what is learned may rest on no few of them (Srivastava et al. 2014).
+    With `class_names` a class's own name is one more example of it (texts only): its words stand before the support
+    set's examples, are not counted as a shot and are never asked for; a name without letters adds nothing. A model
+    that is trained so does the same with the labels of whoever adapts it.
     `train_ways` are the classes of a meta-training episode where they are more than `n_way`: what compares well
     among many compares better among few (Snell et al. 2017). `augment` warps every image by itself, `task_augment`
     all images of an episode alike, which makes another task of it (images only, meta-training only).
@@ -98,6 +101,7 @@ class LabelledSpec(
     rotations: bool = False
     turns_apart: bool = False
     dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
+    class_names: bool = False
     train_ways: Ways | None = None
     augment: AugmentSpec | None = None
     task_augment: AugmentSpec | None = None
@@ -140,6 +144,10 @@ class LabelledSpec(
     def most_shots(self) -> int:
         """The most support examples of a class."""
         return self.max_shot or self.n_shot
+
+    def support_rows(self, ways: int) -> int:
+        """The most rows of a support set of so many classes: examples, and names."""
+        return ways * (self.most_shots + self.class_names)
 
 
 class GroupedSpec(

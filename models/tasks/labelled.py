@@ -8,6 +8,7 @@ from models.episode import Episode, MetaBatch, QuerySet, SupportSet
 from models.functional import placed
 from models.spec import AugmentSpec, LabelledSpec, Signature
 from models.tasks import augmentation
+from models.tasks.class_names import with_names
 from models.tasks.episode_sampler import EpisodeSampler
 from models.tasks.episode_sizes import draw_shots, draw_ways
 from models.tasks.family import Split
@@ -36,6 +37,8 @@ class Labelled:
             raise ValueError("dropout is for vectors and features, and these are images")
         if spec.invented and not (data.is_image and data.inputs.shape[1] == 1):
             raise ValueError("invented classes are images of one channel, and these are not")
+        if spec.class_names and data.names is None:
+            raise ValueError("only texts have class names that are examples, and no encoder read any")
         self.spec = spec
         self.data = data
         self.split = split_classes(spec, data)
@@ -73,7 +76,7 @@ class Labelled:
         """Support [M, N * n_shot, X] and query [M, N * n_query, X], where the data are; no example is in both.
 
         N is `n_way`, in meta-training perhaps `train_ways`. Where ways or shots vary they are padded to the most
-        of each, class by class.
+        of each, class by class. With `class_names` N rows stand before the support set's examples.
         """
         spec, device, sampler = self.spec, self.data.inputs.device, self.samplers[split]
         classes_MN, rows_MNE = sampler.draw(generator, meta_batch_size, spec.most_shots + spec.n_query)
@@ -86,9 +89,16 @@ class Labelled:
             inputs_MNEX = self._dropped(generator, self._warped(generator, inputs_MNEX))
         if spec.is_variable:
             fewest = spec.fewest_train_ways if split == "train" else spec.fewest_ways
-            return self._varied(generator, sampler, fewest, classes_MN, inputs_MNEX)
+            episode = self._varied(generator, sampler, fewest, classes_MN, inputs_MNEX)
+        else:
+            episode = self._even(inputs_MNEX)
+        return self._named(generator, split, rows_MNE, episode) if spec.class_names else episode
+
+    def _even(self, inputs_MNEX: Tensor) -> MetaBatch:
+        """Episodes of `n_shot` examples of every class, the first of each."""
+        spec, device = self.spec, inputs_MNEX.device
+        meta_batch_size, ways = inputs_MNEX.shape[:2]
         support_x, query_x = inputs_MNEX[:, :, : spec.n_shot], inputs_MNEX[:, :, spec.n_shot :]
-        ways = classes_MN.shape[1]
         slots_MN = torch.arange(ways, device=device).repeat(meta_batch_size, 1)
         return Episode(
             SupportSet(
@@ -116,12 +126,23 @@ class Labelled:
             )
         return images_MNEX
 
-    def _dropped(self, generator: Generator, inputs_MNEX: Tensor) -> Tensor:
-        """Some numbers of every example become their mean."""
+    def _named(self, generator: Generator, split: Split, rows_MNE: Tensor, episode: MetaBatch) -> MetaBatch:
+        """The episodes with a row for each class's name; in meta-training some of its numbers are dropped too."""
+        names, named, labels_MN = self.data.names, self.data.named, self.data.labels[rows_MNE[:, :, 0]]
+        assert names is not None
+        assert named is not None
+        labels_MN = placed(labels_MN, names.device)
+        names_MNX = names[labels_MN]
+        if split == "train":
+            names_MNX = self._dropped(generator, names_MNX)
+        return episode._replace(support=with_names(episode.support, names_MNX, named[labels_MN]))
+
+    def _dropped(self, generator: Generator, inputs: Tensor) -> Tensor:
+        """Some numbers of every example [..., X] become their mean."""
         if self._mean is None:
-            return inputs_MNEX
-        drawn = torch.rand(inputs_MNEX.shape, generator=generator) < self.spec.dropout
-        return torch.where(placed(drawn, inputs_MNEX.device), self._mean, inputs_MNEX)
+            return inputs
+        drawn = torch.rand(inputs.shape, generator=generator) < self.spec.dropout
+        return torch.where(placed(drawn, inputs.device), self._mean, inputs)
 
     def _warped(self, generator: Generator, images_MNEX: Tensor) -> Tensor:
         """Every image by a warp of its own, every episode by one of its own."""

@@ -31,6 +31,10 @@ class LabelledData:
     encoded_shape: tuple[int, ...] | None = (
         None  # where inputs are an encoder's features: of one example before
     )
+    names: Tensor | None = (
+        None  # [n_labels, *X], what stands for each label's own words where those are inputs too
+    )
+    named: Tensor | None = None  # float32 [n_labels], 1 where a label has words: else its row means nothing
 
     @classmethod
     def from_arrays(
@@ -89,7 +93,8 @@ class LabelledData:
 
     def to(self, device: torch.device | str) -> "LabelledData":
         """The same data with its inputs on a device: episodes are then made there. Labels and tasks stay."""
-        return replace(self, inputs=self.inputs.to(device), keys=self.contents)
+        names, named = (None if one is None else one.to(device) for one in (self.names, self.named))
+        return replace(self, inputs=self.inputs.to(device), keys=self.contents, names=names, named=named)
 
     def take(self, rows: Tensor) -> Tensor:
         """Inputs float32 [*rows, X] of the examples numbered by `rows`, where the inputs are; images in 0..1."""

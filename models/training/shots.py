@@ -19,8 +19,10 @@ def at_shots(family: TaskFamily, shots: int, most: int | None = None) -> TaskFam
     more than the `most` support examples that a learner keeps; groups that have too
     few are not drawn. Not built anew: what is held out is drawn from what is large enough for the recorded shots.
     """
-    each = family.spec.most_test_ways if isinstance(family, Labelled) else 1
-    if most is not None and shots * each > most:
+    rows = shots
+    if isinstance(family, Labelled):
+        rows = family.spec.most_test_ways * (shots + family.spec.class_names)
+    if most is not None and rows > most:
         return None
     changed: Any = copy.copy(family)
     changes: dict[str, int | None] = {"min_shot": shots, "max_shot": shots}

@@ -54,6 +54,12 @@ class LearnerCost(NamedTuple):
     """One after the other, and all kept: of each member to each side of the task."""
     support_bound: int | None = None
     """The most examples that one adaptation may have, None for no bound."""
+    class_names: bool = False
+    """Whether there is a row for each class's name beside the support's examples."""
+
+    def rows(self, support: int, ways: int) -> int:
+        """Of a support set of so many examples and classes, what goes through the network."""
+        return support + ways * (self.class_names and support > 0)
 
 
 def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | None) -> LearnerCost:
@@ -76,7 +82,15 @@ def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | Non
     columns, width = 1 + raw + network.features, signature.target_width if regression else 0
     last_layer = network.features * outputs
     return LearnerCost(
-        network, last_layer, columns, regression, width, learner.views, fits, learner.support_bound
+        network,
+        last_layer,
+        columns,
+        regression,
+        width,
+        learner.views,
+        fits,
+        learner.support_bound,
+        signature.class_names,
     )
 
 
@@ -87,7 +101,11 @@ def call_cost(
 
     `ways` are the classes of the support set, as many as are known of.
     """
-    network = learner.network
+    network, escalates = (
+        learner.network,
+        isinstance(algorithm, AutoSpec) and algorithm.may_escalate(support, ways),
+    )
+    support = learner.rows(support, ways)
     if algorithm.backward_passes:
         # A step is forwards and backwards; at the end the support's loss is one more pass.
         passes = 3 * algorithm.backward_passes + 1
@@ -100,7 +118,7 @@ def call_cost(
     given, asked = learner.views * support, learner.views * queries
     head = head_cost(algorithm, Sizes(given, asked, learner.targets or ways, network.features, network.parts))
     fitting, numbers = head.multiply_adds, numbers + _HELD * head.numbers
-    if isinstance(algorithm, AutoSpec) and algorithm.may_escalate(support, ways):
+    if isinstance(algorithm, AutoSpec) and escalates:
         # The most that is done of it at once, a step; all steps together are bounded by the encoder's own size.
         operations += ESCALATION_PASSES * network.multiply_adds * support
         numbers += _KEPT * support * tuned_activations(network.widest, algorithm.layers)
@@ -121,9 +139,11 @@ def check_cost(
     ways: int = 1,
 ) -> None:
     """Raises Invalid, at the support or else at `pointer`, where a call is beyond the limits or the model."""
-    if learner.support_bound is not None and support > learner.support_bound:
+    rows = learner.rows(support, ways)
+    if learner.support_bound is not None and rows > learner.support_bound:
+        names = f" and {rows - support} class names" if rows > support else ""
         raise Invalid.at(
-            "/support/inputs", f"{support} examples; this model keeps {learner.support_bound} at most"
+            "/support/inputs", f"{support} examples{names}; this model keeps {learner.support_bound} at most"
         )
     cost = call_cost(learner, algorithm, support, queries, ways)
     if cost.operations <= limits.call_operations and cost.bytes <= limits.call_bytes:

@@ -4,12 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.spec import Signature
+from models.spec import Signature, words_of
 from services.adaptation.episodes import prepare_episodes
 from services.adaptation.inputs import engine_inputs, n_columns_of
 from services.adaptation.limits import Limits
-from services.adaptation.records import AnySupportInput, Classes, EpisodesInput
+from services.adaptation.records import AnySupportInput, Classes, EpisodesInput, SupportInput
 from services.adaptation.targets import read_labels, read_values, typed_classes
+from services.adaptation.texts import read_texts
 from services.engine.messages import AnySupport, Array, Support
 from services.errors import Fault, Invalid
 
@@ -27,10 +28,13 @@ class PreparedSupport(NamedTuple):
     classes: Classes | None
     n_columns: int | None = None
 
+    n_names: int = 0
+    """Rows of the support that are the names of its classes, before its examples."""
+
     @property
     def size(self) -> int:
         """Examples, or episodes."""
-        return self.support.size
+        return self.support.size - self.n_names
 
     @property
     def ways(self) -> int:
@@ -63,6 +67,8 @@ def prepare_support(
         if examples == targets:
             detail = "the support set is empty"
         raise Invalid(detail, [Fault(_INPUTS, detail), Fault(_TARGETS, detail)])
+    if signature.class_names:
+        return _named_support(given, signature, max_ways, limits, earlier)
     inputs = engine_inputs(given.inputs, signature, _INPUTS, limits, columns)
     n_columns = None if columns is None else n_columns_of(given.inputs)
     if signature.task == "regression":
@@ -71,6 +77,29 @@ def prepare_support(
     labelled = read_labels(given.targets, _TARGETS, limits, max_ways, earlier, signature.classes)
     support = Support(inputs, Array.of(labelled.slots), n_ways=len(labelled.classes))
     return PreparedSupport(support, labelled.classes, n_columns)
+
+
+def _named_support(
+    given: SupportInput,
+    signature: Signature,
+    max_ways: int | None,
+    limits: Limits,
+    earlier: Classes | None,
+) -> PreparedSupport:
+    """Texts whose classes' own names stand before them, as far as these are words. Raises Invalid."""
+    texts = read_texts(given.inputs, _INPUTS, limits)
+    labelled = read_labels(given.targets, _TARGETS, limits, max_ways, earlier, signature.classes)
+    names = [words_of(label) for label in labelled.classes]
+    characters = sum(map(len, names)) + sum(map(len, texts))
+    if characters > limits.call_characters:
+        detail = (
+            f"{characters} characters, the classes' own names counted, which this model reads too; at most "
+            f"{limits.call_characters} are taken (GET /v1/limits): send fewer"
+        )
+        raise Invalid.at(_TARGETS, detail)
+    slots = np.concatenate([np.arange(len(names), dtype=np.int64), labelled.slots])
+    support = Support(Array.of_texts([*names, *texts]), Array.of(slots), n_ways=len(names))
+    return PreparedSupport(support, labelled.classes, n_names=len(names))
 
 
 def no_support(signature: Signature) -> PreparedSupport:

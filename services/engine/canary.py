@@ -5,6 +5,8 @@ import numpy as np
 from models.spec import BoxSpace, Signature
 from services.engine.messages import AdaptPredictCall, AnySupport, Array, Support, TrajectorySupport
 
+_TEXTS = ("one", "another")
+
 
 def canary_call(artifact: str, signature: Signature, max_ways: int | None) -> AdaptPredictCall:
     """Two examples, of two classes where there are classes and the model takes two; the same every time.
@@ -13,7 +15,7 @@ def canary_call(artifact: str, signature: Signature, max_ways: int | None) -> Ad
     """
     example = signature.inputs.example_shape
     numbers = np.random.default_rng(0).random((2, *example), dtype=np.float32)
-    inputs = Array.of_texts(("one", "another")) if signature.is_text else Array.of(numbers)
+    inputs = Array.of_texts(_TEXTS) if signature.is_text else Array.of(numbers)
     support: AnySupport
     if signature.actions is not None:
         box = isinstance(signature.actions, BoxSpace)
@@ -27,5 +29,9 @@ def canary_call(artifact: str, signature: Signature, max_ways: int | None) -> Ad
     else:
         ways = min(2, max_ways or 2)
         slots = np.arange(2, dtype=np.int64) % ways
-        support = Support(inputs, Array.of(slots), n_ways=len(signature.classes) or ways)
+        given = inputs
+        if signature.class_names:
+            given = Array.of_texts((*_TEXTS[:ways], *_TEXTS))
+            slots = np.concatenate([np.arange(ways, dtype=np.int64), slots])
+        support = Support(given, Array.of(slots), n_ways=len(signature.classes) or ways)
     return AdaptPredictCall(artifact, support, inputs)

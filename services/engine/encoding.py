@@ -65,6 +65,8 @@ class Encoding:
         known = {
             text: self._remembered.get(key) if encoded_by is not None else None for text, key in keys.items()
         }
+        # A class without words, which nobody reads: no text of a caller's is empty.
+        known |= {text: np.zeros(encoder.width, np.float32) for text in known if not text}
         fresh = [text for text, row in known.items() if row is None]
         if fresh:
             for text, row in zip(fresh, encoder.encode(fresh).numpy(), strict=True):

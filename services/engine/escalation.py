@@ -37,21 +37,26 @@ def begun(model: ResidentModel, call: AdaptCall | AdaptPredictCall) -> Escalatin
     algorithm, support, encoder = model.spec(call.options).algorithm, call.support, model.encoder
     if not isinstance(algorithm, AutoSpec) or not isinstance(support, Support):
         return None
-    if not isinstance(encoder, TextEncoder) or not algorithm.may_escalate(support.size, support.n_ways):
+    names = support.n_ways if model.signature.class_names else 0
+    if not isinstance(encoder, TextEncoder) or not algorithm.may_escalate(
+        support.size - names, support.n_ways
+    ):
         return None
     learner = model.learner()
     if not isinstance(learner, DefaultHead):
         return None
     device = next(iter(model.meta_params.values())).device
+    texts = support.inputs.texts()
     return Escalating(
         algorithm,
         learner,
         model.meta_params,
         encoder,
         _tuning(model, encoder),
-        encoder.tokens_of(support.inputs.texts(), 1.0).to(device),
+        encoder.tokens_of(texts, 1.0).to(device),
         torch.from_numpy(support.targets.numpy().copy()).to(device),
         support.n_ways,
+        torch.tensor([float(bool(text)) for text in texts], device=device),
     )
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from models.algorithms.maml_policy import MamlPolicy
+from models.algorithms.named import examples_of
 from models.build import AnyLearner, build_any_learner
 from models.episode import SupportSet
 from models.functional import Params
@@ -86,6 +87,8 @@ class Program:
             return self._layout.flat(adapted), loss, cut
         support = SupportSet(*tensors[: len(SupportSet._fields)])
         adapted = self._learner.adapt(meta_params, support, start)
+        if self.spec.signature.class_names:
+            support = support._replace(mask=examples_of(support))
         return self._layout.flat(adapted), self._learner.support_loss(meta_params, adapted, support)
 
 

@@ -58,6 +58,8 @@ def check_support(
         return
     if size == 0 or support.n_ways < 1 or slots.min() < 0 or slots.max() >= support.n_ways:
         raise Invalid(f"targets are not all in the class slots 0 to {support.n_ways - 1}")
+    if signature.class_names and slots[: support.n_ways].tolist() != list(range(support.n_ways)):
+        raise Invalid("the first rows are not the names of the classes, one of each")
 
 
 def stack_inputs(
@@ -120,6 +122,9 @@ def _stack_examples(
         inputs[m, :rows] = support.inputs.numpy()
         targets[m, :rows] = support.targets.numpy()
         mask[m, :rows] = 1.0
+        if signature.class_names:
+            # Without words: no encoder's features are all zero.
+            mask[m, : support.n_ways] = inputs[m, : support.n_ways].any(-1)
         class_mask[m, : support.n_ways] = 1.0
     return [
         _inputs_on(device, inputs, signature),

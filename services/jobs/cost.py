@@ -83,10 +83,10 @@ def environment_bytes(tasks: TaskFamilySpec, drawn: int, meta_batch_size: int = 
 
 
 def examples_of(config: MetaTrainingConfig) -> tuple[int, int]:
-    """Support and query examples of the largest episode."""
+    """Support rows (examples, and names of classes) and query examples of the largest episode."""
     tasks = config.tasks
     if isinstance(tasks, LabelledSpec):
-        return tasks.most_ways * tasks.most_shots, tasks.most_ways * tasks.n_query
+        return tasks.support_rows(tasks.most_ways), tasks.most_ways * tasks.n_query
     if isinstance(tasks, EnvironmentSpec):
         steps = tasks.n_trajectories * tasks.horizon
         return steps, steps

@@ -4,7 +4,7 @@ The folder holds nothing that cannot be made again, and may be emptied at any ti
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -71,15 +71,23 @@ class FeatureFolder:
         except EncoderError as error:
             raise Unsuitable(str(error)) from error
 
-    def tokens(self, arrays: LabelledArrays, spec: EncoderSpec, device: "torch.device") -> Array:
-        """Float32 [n, L], what an encoder that is tuned learns from. Raises Unsuitable."""
+    def names(self, names: Sequence[str], spec: EncoderSpec, device: "torch.device") -> Array:
+        """Float32 [N, F] of so many texts, which are few and not kept. Raises Unsuitable as `features` does."""
+        features: Array = self.encoder(spec, device).encode(names).numpy()
+        return features
+
+    def tokens(
+        self, arrays: LabelledArrays, spec: EncoderSpec, device: "torch.device", names: Sequence[str] = ()
+    ) -> tuple[Array, Array]:
+        """Float32 [n, L] and of `names` [N, L], what an encoder that is tuned learns from. Raises Unsuitable."""
         from models.encoders.text import TextEncoder
 
         encoder = self.encoder(spec, device)
         if not isinstance(encoder, TextEncoder) or not arrays.is_text:
             raise Unsuitable("only encoders of texts are tuned: leave `tuning` out")
-        tokens: Array = encoder.tokens_of(arrays.inputs.tolist(), _TOKENS_SHARE).numpy()
-        return tokens
+        texts = arrays.inputs.tolist()
+        tokens: Array = encoder.tokens_of([*texts, *names], _TOKENS_SHARE).numpy()
+        return tokens[: len(texts)], tokens[len(texts) :]
 
     def _read(self, path: Path, examples: int, spec: EncoderSpec) -> Array | None:
         try:

@@ -154,6 +154,7 @@ def _tasks_of(dataset: Dataset, version: ModelVersion, recorded: TaskFamilySpec 
     return msgspec.structs.replace(
         base,
         dataset=dataset.id,
+        class_names=version.signature.class_names,
         n_way=n_way,
         within_task=base.within_task and bool(dataset.n_tasks),
         test_tasks=(),

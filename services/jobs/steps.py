@@ -13,7 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
 from models.programs.folder import ProgramFolder
-from models.spec import EncoderSpec, NetworkSpec
+from models.spec import EncoderSpec, NetworkSpec, words_of
 from services.clock import Clock
 from services.datasets.service import DatasetService
 from services.errors import Unavailable
@@ -190,12 +190,14 @@ class Steps:
                 return training_data(tasks, arrays)
             if self._features is None:
                 raise Unsuitable("this worker has no folder of encoders")
+            words = [words_of(name) for name in arrays.classes] if tasks.class_names else []
             if network.is_tuned:
-                encoded = self._features.tokens(arrays, network, device)
+                encoded, names = self._features.tokens(arrays, network, device, words)
             else:
                 watch = self._watched(job, len(arrays.inputs))
                 encoded = self._features.features(tasks.dataset, arrays, network, device, watch)
-            return training_data(tasks, arrays, encoded)
+                names = self._features.names(words, network, device) if words else None
+            return training_data(tasks, arrays, encoded, names)
 
         return load
 

@@ -169,8 +169,14 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
     if bound is not None and support > bound:
         yield Fault(
             "/learner/algorithm/max_support",
-            f"an episode has up to {support} support examples, and this learner keeps {bound}",
+            f"an episode has up to {support} support examples{_names_counted(config)}, and this learner keeps "
+            f"{bound}",
         )
+
+
+def _names_counted(config: MetaTrainingConfig) -> str:
+    tasks = config.tasks
+    return ", names of classes counted" if isinstance(tasks, LabelledSpec) and tasks.class_names else ""
 
 
 def _group_faults(tasks: GroupSpec, traits: Traits) -> Iterator[Fault]:
@@ -222,6 +228,11 @@ def _dataset_faults(tasks: LabelledSpec, traits: Traits) -> Iterator[Fault]:
     shape = traits.example_shape
     if tasks.rotations and not (len(shape) == 3 and shape[0] == shape[1]):
         yield Fault("/tasks/rotations", "only square images can be turned")
+    if tasks.class_names and shape:
+        detail = (
+            "only of texts is a class's own name one more example, and this dataset holds none: leave it out"
+        )
+        yield Fault("/tasks/class_names", detail)
     for name in ("augment", "task_augment"):
         if getattr(tasks, name) is not None and len(shape) != 3:
             yield Fault(f"/tasks/{name}", "only images can be warped")

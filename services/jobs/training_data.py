@@ -4,17 +4,25 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 
-from models.spec import GroupSpec, LabelledSpec
+from models.spec import GroupSpec, LabelledSpec, words_of
 from models.tasks.grouped_data import GroupedData
 from models.tasks.labelled_data import LabelledData
 from services.datasets.records import LabelledArrays
 
+Array = np.ndarray[Any, Any]
+
 
 def training_data(
-    tasks: LabelledSpec | GroupSpec, arrays: LabelledArrays, encoded: np.ndarray[Any, Any] | None = None
+    tasks: LabelledSpec | GroupSpec,
+    arrays: LabelledArrays,
+    encoded: Array | None = None,
+    names: Array | None = None,
 ) -> LabelledData | GroupedData:
     """`encoded` [n, F] stand for the inputs of labelled tasks where an encoder made features (or tokens) of them.
+
+    `names` [n_classes, F] likewise for the words of each class, where the tasks have these as examples.
 
     Raises ValueError where such tasks cannot be drawn from such arrays.
     """
@@ -28,7 +36,11 @@ def training_data(
             table=arrays.signature,
         )
         shape = None if encoded is None else arrays.signature.inputs.example_shape
-        return replace(data, encoded_shape=shape)
+        data = replace(data, encoded_shape=shape)
+        if not tasks.class_names or names is None:
+            return data
+        named = torch.tensor([float(bool(words_of(name))) for name in arrays.classes])
+        return replace(data, names=torch.from_numpy(names), named=named)
     if groups is None:
         raise ValueError("grouped tasks need a dataset with a task for every row, and this one has none")
     return GroupedData.from_arrays(

@@ -99,7 +99,8 @@ def encoded(
 ) -> LabelledData:
     """The data with features in place of tokens, where those are; `before` is called before each pass."""
     features = _features(data.inputs, encoder, weights, before)
-    return replace(data, inputs=features, keys=data.contents)
+    names = None if data.names is None else _features(data.names, encoder, weights, before)
+    return replace(data, inputs=features, keys=data.contents, names=names)
 
 
 def _features(

@@ -22,6 +22,10 @@ def _is_empty(given: list[Any]) -> bool:
     return not given
 
 
+def _is_off(given: bool) -> bool:
+    return not given
+
+
 _WHERE_THERE_ARE_ANY = pydantic.Field(exclude_if=_is_empty)
 
 
@@ -54,7 +58,8 @@ class SignatureResponse(ResponseBody):
     """What a version takes and gives; -1 is the number of examples.
 
     `columns` says what each number of an input means, where that is known; `classes` are those of every task,
-    where they are always the same.
+    where they are always the same. With `class_names` the labels of a support set, where they are words, are read
+    as one more example of their classes.
     """
 
     inputs: SignatureTensor
@@ -62,6 +67,7 @@ class SignatureResponse(ResponseBody):
     columns: Annotated[list[ColumnResponse], _WHERE_THERE_ARE_ANY] = []
     target_columns: Annotated[list[ColumnResponse], _WHERE_THERE_ARE_ANY] = []
     classes: Annotated[list[str], _WHERE_THERE_ARE_ANY] = []
+    class_names: Annotated[bool, pydantic.Field(exclude_if=_is_off)] = False
 
 
 class PolicySignatureResponse(ResponseBody):
