@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from models.encoders.text import TextEncoder
-from tests.benchmarks.clinc import SETTINGS, logistic_regression
+from tests.benchmarks.clinc import SETTINGS
+from tests.benchmarks.clinc_methods import logistic_regression
 from tests.benchmarks.figures import Figure, Report
 from tests.benchmarks.intents import Task, episodes, features_of, read_intents, sentence_encoder
 from tests.benchmarks.options import Options
