@@ -34,7 +34,8 @@ class DefaultHead(Classifier):
     masks, so tasks of all shots share a pass. Solved in float64.
 
     Where support sets are `named` a class's name is fitted as an example is, and never left out: nobody asks for
-    it, so how well it would be told says nothing of penalty, head or temperature.
+    it, so how well it would be told says nothing of penalty, head or temperature. Nor does an example that leaves
+    its class the name alone: with both, the class is known much better.
     """
 
     def __init__(self, backbone: Network, *, named: bool = False) -> None:
@@ -70,13 +71,14 @@ class DefaultHead(Classifier):
         features_SF = features.double()
         labels_SN = one_hot(support.targets, support.mask, support.class_mask.shape[-1]).double()
         examples_S = (examples_of(support) if self.named else support.mask).double()
+        judged_S = examples_S if self.named else None
 
         heads = [prototype_head(features_SF, labels_SN)]
         kinds = ["means"]
         is_fitted = len(support.targets) >= FITTED_FROM
         if is_fitted:
             penalties_G = _penalties(meta_params["head.log_penalty"], OFFSETS)
-            heads.append(chosen_ridge_head(features_SF, labels_SN, penalties_G, examples_S))
+            heads.append(chosen_ridge_head(features_SF, labels_SN, penalties_G, judged_S))
             kinds.append("ridge")
         # Of the shape alone, which follows from a call's own sizes.
         if is_fitted and tries_logistic(len(labels_SN), features_SF.shape[-1], labels_SN.shape[-1]):
@@ -84,7 +86,9 @@ class DefaultHead(Classifier):
             heads += logistic_heads(features_SF, labels_SN, support.class_mask, penalties_G)
             kinds += ["logistic"] * LOGISTIC_PENALTIES
         stacked = LinearHead(*(torch.stack(parts) for parts in zip(*heads, strict=True)))
-        stacked = stacked._replace(known=stacked.known * examples_S)
+        if self.named:
+            shots_N = examples_S @ labels_SN
+            stacked = stacked._replace(known=stacked.known * examples_S * (labels_SN @ shots_N > 1.0))
         priors_H = torch.stack([meta_params[f"head.log_scale_{kind}"].double() for kind in kinds])
         scales_H, likelihoods_H = calibrate(stacked, labels_SN, support.class_mask, priors_H, DEVIATION)
         enough = examples_S.sum() >= FITTED_FROM * support.class_mask.sum()

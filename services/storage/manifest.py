@@ -90,6 +90,9 @@ def _check_signature(signature: Signature) -> None:
         and np.prod(inputs.example_shape, dtype=object) <= _MAX_EXAMPLE_NUMBERS
         and targets.shape[:1] == (-1,)
     )
+    if signature.class_names:
+        # The words of labels are read as the inputs are, and are those of the support set's own classes.
+        sound = sound and signature.is_text and targets.datatype == "BYTES" and not signature.classes
     if signature.actions is not None:
         sound = sound and len(inputs.shape) == 2
         sound = sound and signature == Signature.of_policy(inputs.shape[-1], signature.actions)

@@ -29,6 +29,11 @@ def _signature(inputs: tuple[int, ...] = (-1, 2), width: int = 1) -> Signature:
     )
 
 
+def _texts(**fields: object) -> Signature:
+    labels = TensorSpec(datatype="BYTES", shape=(-1,))
+    return msgspec.structs.replace(Signature(inputs=labels, targets=labels), **fields)
+
+
 def _manifest(signature: Signature | None = None) -> Manifest:
     return Manifest(
         learner=LearnerSpec(algorithm=RidgeSpec(), network=MlpSpec(hidden=(10,))),
@@ -133,6 +138,8 @@ def _with_manifest(**changes: object) -> bytes:
         {"signature": _policy(actions={"space": "box", "shape": [2], "low": 1.0, "high": 1.0})},
         {"signature": _policy(actions={"space": "discrete", "n": 2})},
         {"signature": _policy(inputs={"datatype": "FP32", "shape": [-1, 4, 4, 2]})},
+        {"signature": {**msgspec.to_builtins(_texts(class_names=True)), "classes": ["a", "b"]}, "max_ways": 2},
+        {"signature": {**msgspec.to_builtins(_signature()), "class_names": True}},
         {"max_ways": 0},
         {"max_ways": -5},
         {"max_ways": 10**8},
@@ -161,3 +168,8 @@ def test_classes_have_no_columns() -> None:
         _manifest(signature), learner=LearnerSpec(algorithm=ProtoNetSpec(), network=MlpSpec()), max_ways=None
     )
     assert read_manifest(encode_artifact(PARAMS, manifest)).signature.is_image
+
+
+def test_names_of_classes_are_part_of_a_signature_of_texts() -> None:
+    for signature in (_texts(), _texts(class_names=True)):
+        assert read_manifest(encode_artifact(PARAMS, _manifest(signature))).signature == signature
