@@ -58,6 +58,8 @@ def test_what_fits_gives_the_signature(
         (MLP, labelled(task_augment={"flip": True}), VECTORS, "/tasks/task_augment"),
         (MLP, labelled(n_way=50, train_ways=51), VECTORS, "/tasks/train_ways"),
         (MLP, labelled(n_way=51), VECTORS, "/tasks/n_way"),
+        (MLP, labelled(class_names=True), VECTORS, "/tasks/class_names"),
+        (CONV4, labelled(class_names=True), IMAGES, "/tasks/class_names"),
         (CONV4, labelled(n_way=81, rotations=True), IMAGES, "/tasks/n_way"),
         (MLP, labelled(rotations=True), VECTORS, "/tasks/rotations"),
         (CONV4, labelled(rotations=True), Traits((28, 32, 1), 100, 0), "/tasks/rotations"),
@@ -241,3 +243,19 @@ def test_a_neural_process_takes_numbers_alone(algorithm: str) -> None:
     assert check(config(MLP, {"family": "sinusoid"}, algorithm), None).task == "regression"
     with pytest.raises(Invalid, match="this algorithm learns regression"):
         check(config(MLP, labelled(), algorithm), VECTORS)
+
+
+def test_names_of_classes_are_kept_beside_examples() -> None:
+    """By what keeps examples, and so are counted among those that it can."""
+    network = {"name": "encoder", "encoder": "small", "width": 8}
+    texts = Traits((), 100, 0)
+
+    def configured(n_shot: int) -> MetaTrainingConfig:
+        tasks = labelled(n_way=5, n_shot=n_shot, class_names=True)
+        one = config(network, tasks, "matchingnet")
+        algorithm = msgspec.structs.replace(one.learner.algorithm, max_support=25)
+        return msgspec.structs.replace(one, learner=msgspec.structs.replace(one.learner, algorithm=algorithm))
+
+    assert check(configured(4), texts).class_names
+    with pytest.raises(Invalid, match="up to 30 support examples, names of classes counted"):
+        check(configured(5), texts)

@@ -138,7 +138,10 @@ def _with_manifest(**changes: object) -> bytes:
         {"signature": _policy(actions={"space": "box", "shape": [2], "low": 1.0, "high": 1.0})},
         {"signature": _policy(actions={"space": "discrete", "n": 2})},
         {"signature": _policy(inputs={"datatype": "FP32", "shape": [-1, 4, 4, 2]})},
-        {"signature": {**msgspec.to_builtins(_texts(class_names=True)), "classes": ["a", "b"]}, "max_ways": 2},
+        {
+            "signature": {**msgspec.to_builtins(_texts(class_names=True)), "classes": ["a", "b"]},
+            "max_ways": 2,
+        },
         {"signature": {**msgspec.to_builtins(_signature()), "class_names": True}},
         {"max_ways": 0},
         {"max_ways": -5},

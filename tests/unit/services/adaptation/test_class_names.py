@@ -1,0 +1,93 @@
+"""Names of classes beside a caller's examples: where they stand, what they count for, and what has none."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.spec import AutoSpec, EncoderSpec, LearnerSpec, MatchingNetSpec, Signature, TensorSpec
+from services.adaptation.cost import call_cost, check_cost, learner_cost
+from services.adaptation.limits import Limits
+from services.adaptation.records import SupportInput
+from services.adaptation.support import PreparedSupport, prepare_support
+from services.engine.messages import Support
+from services.errors import Invalid
+
+LABELS = TensorSpec(datatype="BYTES", shape=(-1,))
+TEXTS = Signature(inputs=LABELS, targets=LABELS)
+NAMED = Signature(inputs=LABELS, targets=LABELS, class_names=True)
+LIMITS = Limits(call_characters=60, ways=4)
+
+
+def prepared(targets: Any, signature: Signature = NAMED, inputs: list[str] | None = None) -> PreparedSupport:
+    inputs = inputs or [f"text {place}" for place in range(len(targets))]
+    return prepare_support(SupportInput(inputs, targets), signature, None, LIMITS)
+
+
+def told(one: PreparedSupport) -> tuple[list[str], list[int]]:
+    assert isinstance(one.support, Support)
+    return one.support.inputs.texts(), one.support.targets.numpy().tolist()
+
+
+def test_names_stand_before_the_examples_in_the_order_of_classes() -> None:
+    one = prepared(["lost_luggage", "YesOrNo", "lost_luggage"])
+    assert told(one) == (["lost luggage", "Yes Or No", "text 0", "text 1", "text 2"], [0, 1, 0, 1, 0])
+    assert one.classes == ["lost_luggage", "YesOrNo"]
+    assert (one.size, one.n_names, one.ways) == (3, 2, 2)
+
+
+@pytest.mark.parametrize("targets", [[17, 0], np.array([17, 0]), ["17", "0"]])
+def test_numbers_are_no_words(targets: Any) -> None:
+    one = prepared(targets)
+    assert told(one) == (["", "", "text 0", "text 1"], [0, 1, 0, 1])
+    assert one.size == 2
+
+
+def test_a_model_without_them_gets_examples_alone() -> None:
+    one = prepared(["lost_luggage", "yes"], TEXTS)
+    assert told(one) == (["text 0", "text 1"], [0, 1])
+    assert (one.size, one.n_names) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("targets", "inputs", "pointer", "words"),
+    [
+        (["a" * 30, "b" * 26], None, "/support/targets", "68 characters, the classes' own names counted"),
+        (["a", "b"], ["x" * 30, "y" * 31], "/support/inputs", "60"),
+        (["a", "b"], ["x", " "], "/support/inputs/1", "empty"),
+        (["a", "a"], None, "/support/targets", "one class only"),
+        (["a", "b", "c", "d", "e"], None, "/support/targets", "4 at most"),
+    ],
+)
+def test_what_is_refused(targets: Any, inputs: Any, pointer: str, words: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        prepared(targets, inputs=inputs)
+    assert [fault.pointer for fault in caught.value.faults] == [pointer]
+    assert words in caught.value.faults[0].detail
+
+
+def _learner(algorithm: Any) -> LearnerSpec:
+    return LearnerSpec(algorithm=algorithm, network=EncoderSpec(encoder="small", width=8))
+
+
+def test_a_call_costs_what_its_names_do_too() -> None:
+    learner = _learner(AutoSpec())
+    plain, named = (learner_cost(learner, signature, None) for signature in (TEXTS, NAMED))
+    assert call_cost(named, learner.algorithm, 10, 4, ways=5) == call_cost(plain, learner.algorithm, 15, 4, 5)
+    # Without a support set there are no classes.
+    assert call_cost(named, learner.algorithm, 0, 4) == call_cost(plain, learner.algorithm, 0, 4)
+
+
+def test_they_are_no_examples_to_tune_an_encoder_to() -> None:
+    learner = _learner(AutoSpec(escalate="lora"))
+    named = learner_cost(learner, NAMED, None)
+    eight, ten = (call_cost(named, learner.algorithm, size, 4, ways=2) for size in (8, 10))
+    assert ten.bytes > 2 * eight.bytes
+
+
+def test_what_keeps_its_examples_keeps_names_too() -> None:
+    learner = _learner(MatchingNetSpec(max_support=6))
+    cost = learner_cost(learner, NAMED, None)
+    check_cost(cost, learner.algorithm, 4, 1, Limits(), ways=2)
+    with pytest.raises(Invalid, match="5 examples and 2 class names; this model keeps 6"):
+        check_cost(cost, learner.algorithm, 5, 1, Limits(), ways=2)
