@@ -72,8 +72,7 @@ class Support(msgspec.Struct, frozen=True, tag="examples"):
     Targets float32 [S, T] for regression, int64 [S] class slots in 0..n_ways-1 for classification. S may be 0
     for regression: the answer is then the base model's own, before any adaptation.
 
-    Of a signature with `class_names` the first n_ways of the S rows are the classes' own names, in the order of
-    their slots; an empty text where a class has no words. They are no examples.
+    With the signature's `class_names` the first n_ways rows are the classes' names, in order; "" for one without.
     """
 
     inputs: Array

@@ -192,11 +192,10 @@ class Steps:
                 raise Unsuitable("this worker has no folder of encoders")
             words = [words_of(name) for name in arrays.classes] if tasks.class_names else []
             if network.is_tuned:
-                encoded, names = self._features.tokens(arrays, network, device, words)
-            else:
-                watch = self._watched(job, len(arrays.inputs))
-                encoded = self._features.features(tasks.dataset, arrays, network, device, watch)
-                names = self._features.names(words, network, device) if words else None
+                return training_data(tasks, arrays, *self._features.tokens(arrays, network, device, words))
+            watch = self._watched(job, len(arrays.inputs))
+            encoded = self._features.features(tasks.dataset, arrays, network, device, watch)
+            names = self._features.names(words, network, device) if words else None
             return training_data(tasks, arrays, encoded, names)
 
         return load

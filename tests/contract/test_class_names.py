@@ -1,4 +1,4 @@
-"""Names of classes over HTTP: trained with, adapted to with a caller's labels, evaluated with; refused elsewhere."""
+"""Names of classes over HTTP: trained with, adapted to by a caller's labels, evaluated; refused elsewhere."""
 
 import shutil
 from collections.abc import Iterator
