@@ -16,12 +16,17 @@ def support_of(body: SupportBody, attached: Attached) -> AnySupportInput:
         return EpisodesInput(
             [_episode(one, f"/support/episodes/{number}", attached) for number, one in enumerate(episodes)]
         )
+    classes = body.classes
+    named = None if classes is None else read_targets(classes, "/support/classes", attached)
+    if named is not None and not given & {"inputs", "targets"}:
+        return SupportInput([], [], named)
     if missing := [name for name in ("inputs", "targets") if name not in given]:
         faults = [Fault(f"/support/{name}", "Field required") for name in missing]
         raise Invalid("a support set has inputs and targets, or episodes where the model is a policy", faults)
     return SupportInput(
         inputs=read_inputs(body.inputs, "/support/inputs", attached),
         targets=read_targets(body.targets, "/support/targets", attached),
+        classes=named,
     )
 
 

@@ -54,12 +54,6 @@ class LearnerCost(NamedTuple):
     """One after the other, and all kept: of each member to each side of the task."""
     support_bound: int | None = None
     """The most examples that one adaptation may have, None for no bound."""
-    class_names: bool = False
-    """Whether there is a row for each class's name beside the support's examples."""
-
-    def rows(self, support: int, ways: int) -> int:
-        """Of a support set of so many examples and classes, what goes through the network."""
-        return support + ways * (self.class_names and support > 0)
 
 
 def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | None) -> LearnerCost:
@@ -82,30 +76,20 @@ def learner_cost(learner: LearnerSpec, signature: Signature, max_ways: int | Non
     columns, width = 1 + raw + network.features, signature.target_width if regression else 0
     last_layer = network.features * outputs
     return LearnerCost(
-        network,
-        last_layer,
-        columns,
-        regression,
-        width,
-        learner.views,
-        fits,
-        learner.support_bound,
-        signature.class_names,
+        network, last_layer, columns, regression, width, learner.views, fits, learner.support_bound
     )
 
 
 def call_cost(
-    learner: LearnerCost, algorithm: AlgorithmSpec, support: int, queries: int, ways: int = 1
+    learner: LearnerCost, algorithm: AlgorithmSpec, support: int, queries: int, ways: int = 1, names: int = 0
 ) -> CallCost:
     """Of adapting to `support` examples by `algorithm`, its options included, and answering `queries`.
 
-    `ways` are the classes of the support set, as many as are known of.
+    `ways` are the classes of the support set, as many as are known of; `names` of them are read beside it.
     """
-    network, escalates = (
-        learner.network,
-        isinstance(algorithm, AutoSpec) and algorithm.may_escalate(support, ways),
-    )
-    support = learner.rows(support, ways)
+    network = learner.network
+    escalates = isinstance(algorithm, AutoSpec) and algorithm.may_escalate(support, ways)
+    support += names
     if algorithm.backward_passes:
         # A step is forwards and backwards; at the end the support's loss is one more pass.
         passes = 3 * algorithm.backward_passes + 1
@@ -137,15 +121,13 @@ def check_cost(
     limits: Limits,
     pointer: str = "/inputs",
     ways: int = 1,
+    names: int = 0,
 ) -> None:
     """Raises Invalid, at the support or else at `pointer`, where a call is beyond the limits or the model."""
-    rows = learner.rows(support, ways)
-    if learner.support_bound is not None and rows > learner.support_bound:
-        names = f" and {rows - support} class names" if rows > support else ""
-        raise Invalid.at(
-            "/support/inputs", f"{support} examples{names}; this model keeps {learner.support_bound} at most"
-        )
-    cost = call_cost(learner, algorithm, support, queries, ways)
+    if learner.support_bound is not None and support + names > learner.support_bound:
+        found = f"{support} examples" + (f" and {names} names of classes" if names else "")
+        raise Invalid.at("/support/inputs", f"{found}; this model keeps {learner.support_bound} at most")
+    cost = call_cost(learner, algorithm, support, queries, ways, names)
     if cost.operations <= limits.call_operations and cost.bytes <= limits.call_bytes:
         return
     if cost.operations > limits.call_operations:

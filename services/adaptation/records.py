@@ -18,10 +18,14 @@ Inputs = Array | list[bytes] | list[str]
 
 @dataclass(frozen=True)
 class SupportInput:
-    """Labelled examples as a caller gave them; whether integers are labels or values, the model decides."""
+    """Labelled examples as a caller gave them; whether integers are labels or values, the model decides.
+
+    `classes` are labels beside those of the targets, of which there may be no example; None where none were given.
+    """
 
     inputs: Inputs
     targets: Array | list[str] | list[int]
+    classes: Array | list[str] | list[int] | None = None
 
     @property
     def size(self) -> int:

@@ -111,10 +111,11 @@ class AdaptationService:
         check_cost(version.cost, algorithm, support.size, 0, self._limits)
         classes = earlier.classes if earlier is not None else None
         prepared = await self._prepare.support(support, version, classes)
-        if prepared.size == 0:
+        if prepared.support.size == 0:
             raise Invalid.at("/support/episodes", "no episodes: there is nothing to adapt to")
         if prepared.classes is not None:
-            check_cost(version.cost, algorithm, support.size, 0, self._limits, ways=prepared.ways)
+            ways, names = prepared.ways, prepared.n_names
+            check_cost(version.cost, algorithm, support.size, 0, self._limits, ways=ways, names=names)
         call = AdaptCall(
             version.artifact,
             prepared.support,
@@ -196,7 +197,8 @@ class AdaptationService:
         else:
             classes = earlier.classes if earlier is not None else None
             prepared = await self._prepare.support(support, version, classes)
-        check_cost(version.cost, algorithm, examples, len(inputs), self._limits, ways=prepared.ways)
+        ways, names = prepared.ways, prepared.n_names
+        check_cost(version.cost, algorithm, examples, len(inputs), self._limits, ways=ways, names=names)
         query = await self._prepare.query(inputs, version, prepared.classes, n_columns=prepared.n_columns)
         call = AdaptPredictCall(
             version.artifact,

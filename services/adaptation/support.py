@@ -16,6 +16,7 @@ from services.errors import Fault, Invalid
 
 _INPUTS = "/support/inputs"
 _TARGETS = "/support/targets"
+_CLASSES = "/support/classes"
 
 
 class PreparedSupport(NamedTuple):
@@ -62,13 +63,18 @@ def prepare_support(
     examples, targets = len(given.inputs), len(given.targets)
     if examples > limits.support_examples:
         raise Invalid.at(_INPUTS, f"{examples} examples; at most {limits.support_examples} are taken")
-    if examples == 0 or examples != targets:
+    if given.classes is not None and not signature.class_names:
+        detail = (
+            "this model reads no names of classes (its signature has no class_names): show examples of each"
+        )
+        raise Invalid.at(_CLASSES, detail)
+    if examples != targets or (examples == 0 and given.classes is None):
         detail = f"{examples} inputs and {targets} targets"
         if examples == targets:
             detail = "the support set is empty"
         raise Invalid(detail, [Fault(_INPUTS, detail), Fault(_TARGETS, detail)])
     if signature.class_names:
-        return _named_support(given, signature, max_ways, limits, earlier)
+        return _named_support(given, max_ways, limits, earlier)
     inputs = engine_inputs(given.inputs, signature, _INPUTS, limits, columns)
     n_columns = None if columns is None else n_columns_of(given.inputs)
     if signature.task == "regression":
@@ -81,22 +87,36 @@ def prepare_support(
 
 def _named_support(
     given: SupportInput,
-    signature: Signature,
     max_ways: int | None,
     limits: Limits,
     earlier: Classes | None,
 ) -> PreparedSupport:
-    """Texts whose classes' own names stand before them, as far as these are words. Raises Invalid."""
-    texts = read_texts(given.inputs, _INPUTS, limits)
-    labelled = read_labels(given.targets, _TARGETS, limits, max_ways, earlier, signature.classes)
+    """Texts whose classes' own names stand before them, as far as these are words. Raises Invalid.
+
+    Of a class whose name is words there need be no example.
+    """
+    texts = read_texts(given.inputs, _INPUTS, limits) if len(given.inputs) else []
+    labelled = read_labels(
+        given.targets if texts else [],
+        _TARGETS,
+        limits,
+        max_ways,
+        earlier,
+        further=given.classes,
+        beside=_CLASSES,
+    )
     names = [words_of(label) for label in labelled.classes]
+    shown = set(labelled.slots.tolist())
+    for slot, label in enumerate(labelled.classes):
+        if earlier is None and slot not in shown and not names[slot]:
+            raise Invalid.at(_CLASSES, f"{label!r} has no example, and no words to be known by")
     characters = sum(map(len, names)) + sum(map(len, texts))
     if characters > limits.call_characters:
         detail = (
             f"{characters} characters, the classes' own names counted, which this model reads too; at most "
             f"{limits.call_characters} are taken (GET /v1/limits): send fewer"
         )
-        raise Invalid.at(_TARGETS, detail)
+        raise Invalid.at(_TARGETS if texts else _CLASSES, detail)
     slots = np.concatenate([np.arange(len(names), dtype=np.int64), labelled.slots])
     support = Support(Array.of_texts([*names, *texts]), Array.of(slots), n_ways=len(names))
     return PreparedSupport(support, labelled.classes, n_names=len(names))

@@ -48,21 +48,29 @@ def read_labels(
     max_ways: int | None = None,
     earlier: Classes | None = None,
     fixed: tuple[str, ...] = (),
+    *,
+    further: Targets | None = None,
+    beside: str = "",
 ) -> Labelled:
     """Labels as class slots; a label keeps its type and its place.
 
     `max_ways` is the model's own bound. `earlier` are the classes of the adaptation that this one goes on from,
-    and `fixed` those that every task of the model has: they keep their slots and no others may come. Raises
-    Invalid.
+    and `fixed` those that every task of the model has: they keep their slots and no others may come. `further`
+    are labels, given at `beside`, that are classes too and come behind the examples' own. Raises Invalid.
     """
     labels = _labels(raw, pointer, limits)
+    more = [] if further is None else _labels(further, beside, limits)
     if earlier is not None:
+        _among(earlier, more, beside, "the adaptation that this one goes on from")
         return _among(earlier, labels, pointer, "the adaptation that this one goes on from")
     if fixed:
         known = typed_classes(fixed, integers=bool(labels) and isinstance(labels[0], int))
         return _among(known, labels, pointer, f"this model, which are {', '.join(map(repr, known[:20]))}")
     places: dict[Label, int] = {}
     slots = np.array([places.setdefault(label, len(places)) for label in labels], dtype=np.int64)
+    for label in more:
+        places.setdefault(label, len(places))
+    pointer = beside if more else pointer
     most = min(limits.ways, max_ways or limits.ways)
     if len(places) > most:
         raise Invalid.at(pointer, f"{len(places)} classes; this model takes {most} at most")

@@ -9,6 +9,7 @@ import httpx
 import msgspec
 import pytest
 
+from innerloop import Client
 from services.storage.manifest import decode_artifact, encode_artifact
 from tests.contract.conftest import Service, serving, settings, storage_at
 from tests.contract.shapes import check_problem
@@ -74,6 +75,22 @@ def test_labels_that_are_words_are_examples_and_are_not_counted(service: Service
     assert at_once[0][1] > swapped[0][1], "a cat is likelier of the class that is called so"
 
 
+def test_a_class_needs_no_example_where_its_name_is_words(service: Service) -> None:
+    body: dict[str, Any] = {"model": "named", "support": {"classes": ["a_dog", "a_cat"]}}
+    made = httpx.post(f"{service.url}/v1/adaptations", json=body, timeout=60)
+    assert made.status_code == 201, made.text
+    assert (made.json()["n_support"], made.json()["classes"]) == (0, ["a_dog", "a_cat"])
+    with Client(service.url) as client:
+        asked = client.adapt_and_predict("named", None, None, ["cat", "dog"], classes=["cat", "dog"])
+        assert [one.label for one in asked] == ["cat", "dog"]
+        some = client.adapt("named", ["red", "red one"], ["other", "other"], classes=["cat"])
+        assert some.predict(["cat"])[0].label == "cat"
+    nothing = httpx.post(f"{service.url}/v1/adaptations", json={**body, "support": {"classes": ["1", "2"]}})
+    check_problem(nothing, 422, "/support/classes")
+    episodes = {"episodes": [], "classes": ["a"]}
+    check_problem(httpx.post(f"{service.url}/v1/adaptations", json={**body, "support": episodes}), 422)
+
+
 def test_numbers_and_models_without_names_get_nothing(service: Service) -> None:
     """The same weights as a version without names."""
     file = httpx.get(f"{service.url}/v1/models/named/versions/1/artifact").content
@@ -86,6 +103,8 @@ def test_numbers_and_models_without_names_get_nothing(service: Service) -> None:
     for targets in ([17, 0, 17, 0], ["17", "0", "17", "0"]):
         for one, other in zip(answered(service, "named", targets), expected, strict=True):
             assert one == pytest.approx(other, abs=1e-5)
+    body = {"model": "plain", "support": {"classes": ["a_dog", "a_cat"]}}
+    check_problem(httpx.post(f"{service.url}/v1/adaptations", json=body), 422, "/support/classes")
     words = answered(service, "named", ["a_dog", "a_cat", "a_dog", "a_cat"])
     assert words[0] != pytest.approx(expected[0], abs=1e-3)
 

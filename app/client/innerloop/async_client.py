@@ -68,6 +68,7 @@ class AsyncClient:
         options: Mapping[str, Any] | None = None,
         ttl_seconds: float | None = None,
         metadata: Mapping[str, Any] | None = None,
+        classes: Iterable[str] | None = None,
     ) -> AsyncAdaptation:
         """Adapt a model to labelled examples; the service keeps the result.
 
@@ -76,6 +77,8 @@ class AsyncClient:
         targets: S labels (strings or integers), or S numbers, or [S, T]. options: what the version's learner
         declares adjustable.
         ttl_seconds: None keeps it until it is deleted.
+        classes: of a model whose signature has `class_names`, labels that are known by what they say: there need be
+        no example of them, and with inputs and targets None there is none at all.
         Raises InvalidInput (nothing was sent), InvalidRequest, NotFound, ServiceUnavailable, ConnectionFailed.
         """
         call = adaptations.create(
@@ -85,6 +88,7 @@ class AsyncClient:
             options=options,
             ttl_seconds=ttl_seconds,
             metadata=metadata,
+            classes=classes,
             binary=self._binary,
         )
         return AsyncAdaptation(await self._connection.send(call), self._connection, binary=self._binary)
@@ -101,10 +105,12 @@ class AsyncClient:
         targets: Any,
         queries: Any,
         options: Mapping[str, Any] | None = None,
+        classes: Iterable[str] | None = None,
     ) -> Predictions:
         """Adapt to [S, …] examples and predict for [Q, …] queries in one call; nothing is stored.
 
-        `inputs` and `targets` both None: the base model's own answer before any adaptation (regression only).
+        `inputs` and `targets` both None: the base model's own answer before any adaptation (regression only), or
+        with `classes` as in `adapt`.
 
         >>> predictions = await client.adapt_and_predict(
         ...     "functions", [1, 2, 3, 4], [2, 4, 6, 8], [5, 6])    # doctest: +SKIP
@@ -112,7 +118,7 @@ class AsyncClient:
         [9.99, 11.98]
         """
         call = adaptations.adapt_and_predict(
-            inputs, targets, queries, model=model, options=options, binary=self._binary
+            inputs, targets, queries, model=model, options=options, classes=classes, binary=self._binary
         )
         return await self._connection.send(call)
 

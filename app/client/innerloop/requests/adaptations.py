@@ -25,10 +25,11 @@ def create(
     options: Mapping[str, Any] | None = None,
     ttl_seconds: float | None = None,
     metadata: Mapping[str, Any] | None = None,
+    classes: Iterable[str] | None = None,
     binary: bool = True,
 ) -> Call[AdaptationResponse]:
     """Adapt `model`, or go on from the adaptation `start_from`."""
-    support = _support(inputs, targets, binary)
+    support = _support(inputs, targets, binary, classes)
     return _create(support, model, start_from, options, ttl_seconds, metadata)
 
 
@@ -132,11 +133,13 @@ def adapt_and_predict(
     model: str | None = None,
     start_from: str | None = None,
     options: Mapping[str, Any] | None = None,
+    classes: Iterable[str] | None = None,
     binary: bool = True,
 ) -> Call[Predictions]:
     """From `model`, or from the adaptation `start_from`; nothing is stored.
 
-    `inputs` and `targets` both None: the base model's own answer, before any adaptation.
+    `inputs` and `targets` both None: the base model's own answer, before any adaptation, or with `classes` by what
+    these are called.
     """
     if (inputs is None) != (targets is None):
         raise InvalidInput(
@@ -148,15 +151,19 @@ def adapt_and_predict(
         "options": options,
         "inputs": pack_inputs(queries, "queries", binary=binary),
     }
-    support = None if inputs is None else _support(inputs, targets, binary)
+    support = None if inputs is None and classes is None else _support(inputs, targets, binary, classes)
     body = wire.encode({**_given(document), "support": support})
     return post("/v1/predictions", _predictions, content=body.content, headers=body.headers, changes=False)
 
 
-def _support(inputs: Any, targets: Any, binary: bool) -> dict[str, Any]:
+def _support(inputs: Any, targets: Any, binary: bool, classes: Iterable[str] | None) -> dict[str, Any]:
+    named = {} if classes is None else {"classes": list(classes)}
+    if named and inputs is None and targets is None:
+        return named
     return {
         "inputs": pack_inputs(inputs, "inputs", binary=binary),
         "targets": pack_targets(targets, "targets", binary=binary),
+        **named,
     }
 
 

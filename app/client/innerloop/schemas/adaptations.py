@@ -30,10 +30,15 @@ class EpisodeBody(RequestBody):
 
 
 class SupportBody(RequestBody):
-    """Labelled examples, `targets[i]` belonging to `inputs[i]`; for a policy `episodes` in their place."""
+    """Labelled examples, `targets[i]` belonging to `inputs[i]`; for a policy `episodes` in their place.
+
+    `classes` are strings, further labels that may have no example: for a version whose signature has `class_names`,
+    which reads what they say. With them a support set may have no example at all.
+    """
 
     inputs: TensorValue = None
     targets: TensorValue = None
+    classes: TensorValue = None
     episodes: list[EpisodeBody] | None = None
 
 

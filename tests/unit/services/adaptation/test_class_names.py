@@ -19,9 +19,11 @@ NAMED = Signature(inputs=LABELS, targets=LABELS, class_names=True)
 LIMITS = Limits(call_characters=60, ways=4)
 
 
-def prepared(targets: Any, signature: Signature = NAMED, inputs: list[str] | None = None) -> PreparedSupport:
+def prepared(
+    targets: Any, signature: Signature = NAMED, inputs: list[str] | None = None, classes: Any = None
+) -> PreparedSupport:
     inputs = inputs or [f"text {place}" for place in range(len(targets))]
-    return prepare_support(SupportInput(inputs, targets), signature, None, LIMITS)
+    return prepare_support(SupportInput(inputs, targets, classes), signature, None, LIMITS)
 
 
 def told(one: PreparedSupport) -> tuple[list[str], list[int]]:
@@ -66,28 +68,58 @@ def test_what_is_refused(targets: Any, inputs: Any, pointer: str, words: str) ->
     assert words in caught.value.faults[0].detail
 
 
+def test_a_class_may_have_a_name_alone() -> None:
+    one = prepared(["yes"], classes=["no_thanks", "yes"])
+    assert told(one) == (["yes", "no thanks", "text 0"], [0, 1, 0])
+    assert (one.classes, one.size) == (["yes", "no_thanks"], 1)
+    none = prepared([], classes=["yes", "no"])
+    assert told(none) == (["yes", "no"], [0, 1])
+    assert none.size == 0
+
+
+@pytest.mark.parametrize(
+    ("targets", "classes", "signature", "pointer", "words"),
+    [
+        (["yes"], ["17"], NAMED, "/support/classes", "no words"),
+        ([1], [2], NAMED, "/support/classes", "no words"),
+        ([], ["yes"], NAMED, "/support/classes", "one class only"),
+        ([], ["a", "b", "c", "d", "e"], NAMED, "/support/classes", "4 at most"),
+        ([], [], NAMED, "/support/targets", "one class only"),
+        ([], [1.5], NAMED, "/support/classes/0", "strings or integers"),
+        (["yes", "no"], ["perhaps"], TEXTS, "/support/classes", "class_names"),
+    ],
+)
+def test_a_class_that_nothing_is_known_of_is_refused(
+    targets: Any, classes: Any, signature: Signature, pointer: str, words: str
+) -> None:
+    with pytest.raises(Invalid) as caught:
+        prepared(targets, signature, classes=classes)
+    assert [fault.pointer for fault in caught.value.faults] == [pointer]
+    assert words in caught.value.faults[0].detail
+
+
 def _learner(algorithm: Any) -> LearnerSpec:
     return LearnerSpec(algorithm=algorithm, network=EncoderSpec(encoder="small", width=8))
 
 
 def test_a_call_costs_what_its_names_do_too() -> None:
     learner = _learner(AutoSpec())
-    plain, named = (learner_cost(learner, signature, None) for signature in (TEXTS, NAMED))
-    assert call_cost(named, learner.algorithm, 10, 4, ways=5) == call_cost(plain, learner.algorithm, 15, 4, 5)
-    # Without a support set there are no classes.
-    assert call_cost(named, learner.algorithm, 0, 4) == call_cost(plain, learner.algorithm, 0, 4)
+    cost = learner_cost(learner, NAMED, None)
+    assert call_cost(cost, learner.algorithm, 10, 4, 5, names=5) == call_cost(
+        cost, learner.algorithm, 15, 4, 5
+    )
 
 
 def test_they_are_no_examples_to_tune_an_encoder_to() -> None:
     learner = _learner(AutoSpec(escalate="lora"))
-    named = learner_cost(learner, NAMED, None)
-    eight, ten = (call_cost(named, learner.algorithm, size, 4, ways=2) for size in (8, 10))
+    cost = learner_cost(learner, NAMED, None)
+    eight, ten = (call_cost(cost, learner.algorithm, size, 4, ways=2, names=2) for size in (8, 10))
     assert ten.bytes > 2 * eight.bytes
 
 
 def test_what_keeps_its_examples_keeps_names_too() -> None:
     learner = _learner(MatchingNetSpec(max_support=6))
     cost = learner_cost(learner, NAMED, None)
-    check_cost(cost, learner.algorithm, 4, 1, Limits(), ways=2)
-    with pytest.raises(Invalid, match="5 examples and 2 class names; this model keeps 6"):
-        check_cost(cost, learner.algorithm, 5, 1, Limits(), ways=2)
+    check_cost(cost, learner.algorithm, 4, 1, Limits(), ways=2, names=2)
+    with pytest.raises(Invalid, match="5 examples and 2 names of classes; this model keeps 6"):
+        check_cost(cost, learner.algorithm, 5, 1, Limits(), ways=2, names=2)
