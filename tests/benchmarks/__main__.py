@@ -36,6 +36,7 @@ SUITES = (
     "digits",
     "clinc",
     "clinc_labels",
+    "clinc_names",
     "tables",
     "table_recipe",
     "recipe_times",
@@ -56,6 +57,7 @@ NAMED = (
     "clinc",
     "clinc_labels",
     "table_recipe",
+    "clinc_names",
     "recipe_times",
 )
 """Suites that are run when they are named: on a GPU, or for long with a folder of data."""

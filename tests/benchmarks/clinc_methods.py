@@ -4,6 +4,7 @@ Also by logistic regression. Knows intents and their features; no figure.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -43,6 +44,8 @@ _TEXTS = Signature(
 )
 _NAMED = msgspec.structs.replace(_TEXTS, class_names=True)
 OURS, HEAD, PLAIN = "meta-trained encoder", "meta-trained head", "the default head as it is"
+LOGISTIC, LOOSE = "logistic regression, C = 1", "C = 100"
+METHODS = (OURS, HEAD, PLAIN, LOGISTIC, LOOSE)
 
 
 class Method(NamedTuple):
@@ -73,8 +76,8 @@ def words_in(labels: np.ndarray[Any, Any]) -> list[str]:
 
 def names_of(task: Task, labels: np.ndarray[Any, Any], names: Tensor) -> Tensor:
     """The episode's own [N, F] of the features [n, F] of all labels' names."""
-    _, first = np.unique(task.support_slots.numpy(), return_index=True)
-    return names[np.searchsorted(np.unique(labels), labels[task.support.numpy()[first]])]
+    _, first = np.unique(task.query_slots.numpy(), return_index=True)
+    return names[np.searchsorted(np.unique(labels), labels[task.query.numpy()[first]])]
 
 
 def trained(learner: MetaLearner, tasks: LabelledSpec, data: LabelledData, training: TrainingSpec) -> Params:
@@ -162,7 +165,7 @@ def answers_of(
     learner: MetaLearner, params: Params, features: Tensor, task: Task, names: Tensor | None = None
 ) -> Tensor:
     """The queries' slots [Q], by one adaptation; to `names` [N, F] of the classes too, for a learner of these."""
-    ways = int(task.support_slots.max()) + 1
+    ways = int(task.query_slots.max()) + 1
     support = SupportSet(
         features[task.support].unsqueeze(0),
         task.support_slots.unsqueeze(0),
@@ -187,3 +190,34 @@ def logistic_regression(features: Tensor, task: Task, penalty: float, names: Ten
     model.fit(given.numpy(), slots.numpy())
     answers = model.predict(features[task.query].numpy())
     return 100 * float((answers == task.query_slots.numpy()).mean())
+
+
+def accuracy_of(answers: Tensor, task: Task) -> float:
+    """In per cent."""
+    return 100 * float((answers == task.query_slots).double().mean())
+
+
+def compared(
+    methods: dict[str, Method],
+    frozen: Tensor,
+    names: Tensor | None,
+    labels: np.ndarray[Any, Any],
+    tasks: list[Task],
+    show: Callable[[Tensor, Task], None] = lambda _answers, _task: None,
+) -> dict[str, list[float]]:
+    """Every method's accuracy on each of the tasks, in per cent; all by the classes' `names`, if there are any.
+
+    `frozen` features, and `names`, are what logistic regression is fitted to. `show` is called with our answers.
+    """
+    scores: dict[str, list[float]] = {name: [] for name in METHODS}
+    for task in tasks:
+        for name, method in methods.items():
+            known = None if method.names is None else names_of(task, labels, method.names)
+            answers = answers_of(method.learner, method.params, method.features, task, known)
+            scores[name].append(accuracy_of(answers, task))
+            if name == OURS:
+                show(answers, task)
+        known = None if names is None else names_of(task, labels, names)
+        scores[LOGISTIC].append(logistic_regression(frozen, task, 1.0, known))
+        scores[LOOSE].append(logistic_regression(frozen, task, 100.0, known))
+    return scores

@@ -31,6 +31,7 @@ ORDER = (
     "sinusoid_quality",
     "clinc",
     "clinc_labels",
+    "clinc_names",
     "omniglot",
     "alphabets",
     "digits",

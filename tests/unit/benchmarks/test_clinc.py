@@ -10,7 +10,8 @@ pytest.importorskip("transformers")
 
 from models.encoders.folder import read_folder
 from models.encoders.text import TextEncoder
-from tests.benchmarks.clinc import accuracy_of, confused
+from tests.benchmarks.clinc import confused
+from tests.benchmarks.clinc_methods import accuracy_of
 from tests.benchmarks.intents import Task
 from tests.benchmarks.supervised_encoder import fitted_scores
 from tests.small_encoders import WORDS, text_encoder
