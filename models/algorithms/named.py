@@ -10,7 +10,7 @@ def examples_of(support: SupportSet) -> Tensor:
     """Float32 [S], 1 for a real example: 0 for padding, and for the names that stand before the examples.
 
     A named support set begins with a row for each of its real classes, in the order of their slots, masked where a
-    class has no words. What is not a class's slot is not real, so that nothing else has to be told.
+    class has no words: so `class_mask` tells how many there are, however the set is padded.
     """
     places_S = torch.arange(support.mask.shape[-1], device=support.mask.device)
     return support.mask * (places_S >= support.class_mask.sum())

@@ -105,6 +105,9 @@ def resolve_evaluation(
             f"{version.model}@{version.version} takes other inputs, or answers otherwise, than the tasks of its "
             "own record ask for: it was made elsewhere, and the record is not of it",
         )
+    if isinstance(tasks, LabelledSpec):
+        # By what the version itself reads, whatever the record of its training says.
+        tasks = msgspec.structs.replace(tasks, class_names=version.signature.class_names)
     policy = isinstance(tasks, EnvironmentSpec)
     shots = () if policy else tuple(sorted({*_SHOTS, getattr(tasks, "n_shot", 1)}))
     return EvaluationConfig(
@@ -154,7 +157,6 @@ def _tasks_of(dataset: Dataset, version: ModelVersion, recorded: TaskFamilySpec 
     return msgspec.structs.replace(
         base,
         dataset=dataset.id,
-        class_names=version.signature.class_names,
         n_way=n_way,
         within_task=base.within_task and bool(dataset.n_tasks),
         test_tasks=(),

@@ -190,7 +190,9 @@ class Steps:
                 return training_data(tasks, arrays)
             if self._features is None:
                 raise Unsuitable("this worker has no folder of encoders")
-            words = [words_of(name) for name in arrays.classes] if tasks.class_names else []
+            words = (
+                [words_of(name) for name in arrays.classes] if tasks.class_names and arrays.is_text else []
+            )
             if network.is_tuned:
                 return training_data(tasks, arrays, *self._features.tokens(arrays, network, device, words))
             watch = self._watched(job, len(arrays.inputs))

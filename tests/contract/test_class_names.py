@@ -105,6 +105,10 @@ def test_numbers_and_models_without_names_get_nothing(service: Service) -> None:
             assert one == pytest.approx(other, abs=1e-5)
     body = {"model": "plain", "support": {"classes": ["a_dog", "a_cat"]}}
     check_problem(httpx.post(f"{service.url}/v1/adaptations", json=body), 422, "/support/classes")
+    job = train(service, {"type": "evaluation", "model": "plain@1", "episodes": 2})
+    assert job["config"]["tasks"]["class_names"] is False, (
+        "a version is tested as it is, whatever its record says"
+    )
     words = answered(service, "named", ["a_dog", "a_cat", "a_dog", "a_cat"])
     assert words[0] != pytest.approx(expected[0], abs=1e-3)
 

@@ -11,7 +11,7 @@ pytest.importorskip("transformers")
 from models.encoders.folder import read_folder
 from models.encoders.text import TextEncoder
 from tests.benchmarks.clinc import confused
-from tests.benchmarks.clinc_methods import accuracy_of
+from tests.benchmarks.clinc_methods import accuracy_of, names_of, words_in
 from tests.benchmarks.intents import Task
 from tests.benchmarks.supervised_encoder import fitted_scores
 from tests.small_encoders import WORDS, text_encoder
@@ -26,6 +26,16 @@ def test_a_wrong_answer_confuses_two_intents_in_either_direction() -> None:
     answers = torch.tensor([2, 1, 0, 1])
     assert confused(answers, task, labels) == {"no / yes": 2, "maybe / yes": 1}
     assert accuracy_of(answers, task) == 25.0
+
+
+def test_an_episode_is_given_the_names_of_its_own_classes_in_their_order() -> None:
+    labels = np.array(["yes_please", "no", "maybe"]).repeat(3)
+    assert words_in(labels) == ["maybe", "no", "yes please"]
+    names = torch.arange(3.0).unsqueeze(-1)
+    nothing = torch.zeros(0, dtype=torch.int64)
+    # Slot 0 is no, slot 1 yes; no example of either.
+    task = Task(nothing, nothing, torch.tensor([4, 1, 2]), torch.tensor([0, 1, 1]))
+    assert names_of(task, labels, names).flatten().tolist() == [1.0, 2.0]
 
 
 def test_an_encoder_is_fitted_to_what_is_known_and_stays_as_it_was(tmp_path: Path) -> None:

@@ -31,6 +31,24 @@ OPERATIONS = {
             "support": {"inputs": ["a"], "targets": ["b"]},
         },
     ),
+    "adapt with classes": (
+        lambda client: client.adapt("m", ["a"], ["b"], classes=("c", "d")),
+        answers.adaptation(),
+        ("POST", "/v1/adaptations", {}),
+        {"model": "m", "support": {"inputs": ["a"], "targets": ["b"], "classes": ["c", "d"]}},
+    ),
+    "adapt by names alone": (
+        lambda client: client.adapt("m", None, None, classes=["c", "d"]),
+        answers.adaptation(),
+        ("POST", "/v1/adaptations", {}),
+        {"model": "m", "support": {"classes": ["c", "d"]}},
+    ),
+    "adapt_and_predict by names alone": (
+        lambda client: client.adapt_and_predict("m", None, None, ["a"], classes=["c", "d"]),
+        answers.predictions(adaptation=None, revision=None),
+        ("POST", "/v1/predictions", {}),
+        {"model": "m", "support": {"classes": ["c", "d"]}, "inputs": ["a"]},
+    ),
     "adapt_to_episodes": (
         lambda client: client.adapt_to_episodes(
             "walker", [{"observations": ["a"], "actions": [1], "rewards": [], "terminated": True}]

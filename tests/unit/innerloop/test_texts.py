@@ -26,3 +26,11 @@ def test_texts_are_uploaded_as_a_table(kind):
     assert rows == [["text", "target", "task"], [texts[0], "a", "3"], [texts[1], "b", "4"]]
     with pytest.raises(InvalidInput, match="2 inputs, 1 target"):
         call(kind, script, lambda client: client.datasets.upload_arrays("mine", texts, ["a"]))
+
+
+@BOTH
+def test_classes_are_a_list(kind):
+    script = answers.Script(answers.adaptation())
+    with pytest.raises(InvalidInput, match="give a list"):
+        call(kind, script, lambda client: client.adapt("m", ["a"], ["b"], classes="refund"))
+    assert not script.requests

@@ -157,6 +157,8 @@ def adapt_and_predict(
 
 
 def _support(inputs: Any, targets: Any, binary: bool, classes: Iterable[str] | None) -> dict[str, Any]:
+    if isinstance(classes, str):
+        raise InvalidInput("classes is one string: give a list of them")
     named = {} if classes is None else {"classes": list(classes)}
     if named and inputs is None and targets is None:
         return named
