@@ -230,7 +230,7 @@ def _dataset_faults(tasks: LabelledSpec, traits: Traits) -> Iterator[Fault]:
         yield Fault("/tasks/rotations", "only square images can be turned")
     if tasks.class_names and shape:
         detail = (
-            "only of texts is a class's own name one more example, and this dataset holds none: leave it out"
+            "only of texts is a class's name an example too, and this dataset holds none: set it to false"
         )
         yield Fault("/tasks/class_names", detail)
     for name in ("augment", "task_augment"):

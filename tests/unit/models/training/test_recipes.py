@@ -63,7 +63,7 @@ def test_a_recipe_trains(recipe: Recipe) -> None:
 
 
 def _examples(recipe: Recipe) -> LabelledData:
-    """Noise of the kind that the recipe needs: classes enough in each of three tasks; of texts, their features."""
+    """Noise of the kind that the recipe needs: classes enough in three tasks each; features of texts and names."""
     tasks, network = recipe.config.tasks, recipe.config.learner.network
     assert isinstance(tasks, LabelledSpec)
     classes, of_each = 10 * tasks.n_way // 4, tasks.n_shot + tasks.n_query
@@ -72,7 +72,10 @@ def _examples(recipe: Recipe) -> LabelledData:
     noise = np.random.default_rng(0).random((len(labels), *shape))
     inputs = (255 * noise).astype(np.uint8) if network.takes == "images" else noise
     data = LabelledData.from_arrays(inputs, labels, speakers)
-    return replace(data, encoded_shape=()) if isinstance(network, EncoderSpec) else data
+    if not isinstance(network, EncoderSpec):
+        return data
+    names = torch.from_numpy(noise[::of_each]).float()
+    return replace(data, encoded_shape=(), names=names, named=torch.ones(len(names)))
 
 
 def _learner_spec(recipe: Recipe) -> LearnerSpec:
