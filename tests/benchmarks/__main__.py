@@ -56,8 +56,8 @@ NAMED = (
     "digits",
     "clinc",
     "clinc_labels",
-    "table_recipe",
     "clinc_names",
+    "table_recipe",
     "recipe_times",
 )
 """Suites that are run when they are named: on a GPU, or for long with a folder of data."""
