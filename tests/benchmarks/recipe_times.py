@@ -1,7 +1,7 @@
 """How long recipes train on this machine's CPU: to the end where that is a matter of minutes, or by their steps.
 
 Needs `--data FOLDER` with omniglot_background.npz, fsdd_logmel.npz and personal/assist2009.parquet. Recipes of text
-encoders are timed by `clinc`, and `small-tables` by `table_recipe`.
+encoders are timed by `clinc_names`, and `small-tables` by `table_recipe`.
 """
 
 import sys

@@ -25,8 +25,8 @@ LABELLED: tuple[Recipe, ...] = (
     Recipe(
         name="clinc-minilm",
         description=(
-            "Intents of short texts on the sentence encoder all-MiniLM-L6-v2: a linear map of its features and the "
-            "default head's calibration."
+            "Intents of short texts on the sentence encoder all-MiniLM-L6-v2, by examples and by what they are "
+            "called: a linear map of its features and the default head's calibration."
         ),
         created_at=datetime(2026, 11, 26, tzinfo=UTC),
         needs="Short texts and their intents (CLINC150, Larson et al. 2019): a table of texts and labels.",
@@ -35,7 +35,9 @@ LABELLED: tuple[Recipe, ...] = (
                 algorithm=AutoSpec(),
                 network=EncoderSpec(encoder="sentence-transformers/all-MiniLM-L6-v2", projection=384),
             ),
-            tasks=LabelledSpec(dataset="", n_way=20, n_shot=1, n_query=5, dropout=0.3, test_fraction=0.5),
+            tasks=LabelledSpec(
+                dataset="", n_way=20, n_shot=1, n_query=5, dropout=0.3, class_names=True, test_fraction=0.5
+            ),
             training=TrainingSpec(iterations=400, meta_batch_size=4, meta_lr=0.0003, schedule="cosine"),
         ),
     ),
@@ -51,7 +53,9 @@ LABELLED: tuple[Recipe, ...] = (
             ),
             # Many intents in a step, few steps, a low rate: what goes further from the encoder as it was tells
             # apart the intents that it saw, and others no better.
-            tasks=LabelledSpec(dataset="", n_way=20, n_shot=1, n_query=2, train_ways=45, test_fraction=0.5),
+            tasks=LabelledSpec(
+                dataset="", n_way=20, n_shot=1, n_query=2, train_ways=45, class_names=True, test_fraction=0.5
+            ),
             training=TrainingSpec(iterations=90, meta_batch_size=1, meta_lr=0.0005, schedule="cosine"),
         ),
     ),
