@@ -31,6 +31,12 @@ def adapt(
         typer.Option(help="csv: input columns, comma-separated; the model's, else all others, unless given."),
     ] = None,
     target: Annotated[str | None, typer.Option(help="csv: the target column; `target` unless given.")] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            help="Texts: labels that need no example, by what they are called: refund,lost luggage."
+        ),
+    ] = None,
     option: Annotated[
         list[str] | None, typer.Option("--option", "-o", help="name=value, such as inner_steps=5.")
     ] = None,
@@ -45,13 +51,19 @@ def adapt(
     innerloop adapt functions --x 1,2,3,4 --y 2,4,6,8
 
     innerloop adapt letters --file my-classes/
+
+    innerloop adapt intents --classes refund,tracking
     """
     options = parse_options(option)
     if file is not None and (x or y):
         raise InvalidInput("give either --file or --x and --y")
     with connect(url) as client:
         columns = of_model(client, model) if is_csv(file) else ModelColumns()
-        examples = _examples(x, y, file, inputs, target, columns)
+        named = None if classes is None else [str(one) for one in parse_values(classes, "--classes")]
+        if named is not None and file is None and x is None and y is None:
+            examples = Examples(None, None)
+        else:
+            examples = _examples(x, y, file, inputs, target, columns)
         # A base for any table has no names of its own, and a query has to have these columns in this order.
         metadata = {METADATA: examples.columns} if columns.most else None
         try:
@@ -62,6 +74,7 @@ def adapt(
                 options=options,
                 ttl_seconds=ttl,
                 metadata=metadata,
+                classes=named,
             )
         except NotFound as error:
             raise InnerloopError(f"{error}; {_way_out(model, client)}") from error

@@ -54,6 +54,14 @@ def test_rows_and_labels(innerloop, service):
     assert service.seen[1].document["support"]["targets"] == ["1", "2"]
 
 
+def test_classes_need_no_example(innerloop, service):
+    innerloop("adapt", "m", "--classes", "refund, lost luggage")
+    assert service.seen[0].document["support"] == {"classes": ["refund", "lost luggage"]}
+    innerloop("adapt", "m", "--x", "where is it", "--y", "tracking", "--classes", "refund")
+    assert service.seen[1].document["support"]["targets"] == ["tracking"]
+    assert service.seen[1].document["support"]["classes"] == ["refund"]
+
+
 @pytest.mark.parametrize("kind", ["csv", "json", "npz"])
 def test_examples_come_from_files(innerloop, service, tmp_path, kind):
     path = tmp_path / f"examples.{kind}"
