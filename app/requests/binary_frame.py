@@ -15,7 +15,7 @@ LENGTH_HEADER = "inference-header-content-length"
 """How many bytes of the body are JSON; present exactly where the body is a binary frame."""
 
 _TENSOR_PLACES = re.compile(
-    r"/inputs|/support/(?:inputs|targets|episodes/\d+/(?:observations|actions|rewards|log_probs))"
+    r"/inputs|/support/(?:inputs|targets|classes|episodes/\d+/(?:observations|actions|rewards|log_probs))"
 )
 
 Walk = Callable[[Any], Iterator[tuple[str, dict[str, Any]]]]

@@ -59,7 +59,10 @@ def read_labels(
     are labels, given at `beside`, that are classes too and come behind the examples' own. Raises Invalid.
     """
     labels = _labels(raw, pointer, limits)
-    more = [] if further is None else _labels(further, beside, limits)
+    # An empty list of JSON is of no kind.
+    more = [] if further is None or len(further) == 0 else _labels(further, beside, limits)
+    if labels and more and isinstance(labels[0], int) != isinstance(more[0], int):
+        raise Invalid.at(beside, "classes and targets are all strings, or all integers")
     if earlier is not None:
         _among(earlier, more, beside, "the adaptation that this one goes on from")
         return _among(earlier, labels, pointer, "the adaptation that this one goes on from")
@@ -70,10 +73,12 @@ def read_labels(
     slots = np.array([places.setdefault(label, len(places)) for label in labels], dtype=np.int64)
     for label in more:
         places.setdefault(label, len(places))
-    pointer = beside if more else pointer
+    pointer = beside if more or not labels else pointer
     most = min(limits.ways, max_ways or limits.ways)
     if len(places) > most:
         raise Invalid.at(pointer, f"{len(places)} classes; this model takes {most} at most")
+    if not places:
+        raise Invalid.at(pointer, "no classes: there is nothing to tell apart")
     if len(places) < 2:
         raise Invalid.at(pointer, "one class only: there is nothing to tell apart")
     return Labelled(list(places), slots)

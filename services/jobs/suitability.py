@@ -233,6 +233,8 @@ def _dataset_faults(tasks: LabelledSpec, traits: Traits) -> Iterator[Fault]:
             "only of texts is a class's name an example too, and this dataset holds none: set it to false"
         )
         yield Fault("/tasks/class_names", detail)
+    if tasks.invented and not (len(shape) == 3 and shape[-1] == 1):
+        yield Fault("/tasks/invented", "only characters are invented, and they are images of one channel")
     for name in ("augment", "task_augment"):
         if getattr(tasks, name) is not None and len(shape) != 3:
             yield Fault(f"/tasks/{name}", "only images can be warped")

@@ -9,6 +9,8 @@ from models.functional import placed
 from models.tasks.family import uniform
 from models.tasks.invented.characters import Alphabet
 
+# Distances of points to pixels that are held at a time.
+_AT_ONCE = 1 << 24
 # How far a hand strays, of half an image's side: a whole stroke, and each of its control points.
 _UNSTEADY = 0.05
 
@@ -61,5 +63,9 @@ def _ink(points_BP2: Tensor, radius_B11: Tensor, size: tuple[int, int]) -> Tenso
     along_W = torch.arange(width, device=points_BP2.device) + 0.5
     across_BPW = ((points_BP2[..., :1] + 1) * (width / 2) - along_W).square()
     upright_BPH = ((points_BP2[..., 1:] + 1) * (height / 2) - down_H).square()
-    distance_BHW = (upright_BPH.unsqueeze(-1) + across_BPW.unsqueeze(-2)).amin(1).sqrt()
-    return (1.1 - (distance_BHW - radius_B11)).clamp(0, 1)
+    # All points at once would take hundreds of times the images' own memory, where these are large.
+    points = max(1, _AT_ONCE // (len(points_BP2) * height * width))
+    nearest_BHW = torch.full((len(points_BP2), height, width), torch.inf, device=points_BP2.device)
+    for across, upright in zip(across_BPW.split(points, 1), upright_BPH.split(points, 1), strict=True):
+        nearest_BHW = torch.minimum(nearest_BHW, (upright.unsqueeze(-1) + across.unsqueeze(-2)).amin(1))
+    return (1.1 - (nearest_BHW.sqrt() - radius_B11)).clamp(0, 1)

@@ -35,6 +35,13 @@ def test_tensors_follow_in_document_order() -> None:
     assert read_inputs(read["support"]["inputs"], "/support/inputs", attached).tolist() == [[2], [3]]
 
 
+def test_classes_without_examples_are_a_tensor_of_texts_too() -> None:
+    document = {"support": {"classes": binary(12, [2], "BYTES")}}
+    data = b"".join(len(one).to_bytes(4, "little") + one for one in (b"no", b"si"))
+    read, attached = read_frame(*framed(document, data))
+    assert read_targets(read["support"]["classes"], "/support/classes", attached) == ["no", "si"]
+
+
 def test_json_and_binary_tensors_mix() -> None:
     document = {"support": {"inputs": binary(8, [2, 1]), "targets": ["a", "b"]}}
     _, attached = read_frame(*framed(document, bytes(8)))

@@ -77,6 +77,11 @@ def test_a_class_may_have_a_name_alone() -> None:
     assert none.size == 0
 
 
+@pytest.mark.parametrize("classes", [[], np.zeros(0, np.float32)])
+def test_no_further_classes_are_as_if_none_were_given(classes: Any) -> None:
+    assert told(prepared(["yes", "no"], classes=classes)) == told(prepared(["yes", "no"]))
+
+
 @pytest.mark.parametrize(
     ("targets", "classes", "signature", "pointer", "words"),
     [
@@ -84,7 +89,11 @@ def test_a_class_may_have_a_name_alone() -> None:
         ([1], [2], NAMED, "/support/classes", "no words"),
         ([], ["yes"], NAMED, "/support/classes", "one class only"),
         ([], ["a", "b", "c", "d", "e"], NAMED, "/support/classes", "4 at most"),
-        ([], [], NAMED, "/support/targets", "one class only"),
+        ([], [], NAMED, "/support/classes", "no classes"),
+        ([], np.zeros(0, np.float32), NAMED, "/support/classes", "no classes"),
+        ([1, 2], ["billing"], NAMED, "/support/classes", "all strings, or all integers"),
+        (np.array([1, 2]), ["billing"], NAMED, "/support/classes", "all strings, or all integers"),
+        (["1", "2"], [1], NAMED, "/support/classes", "all strings, or all integers"),
         ([], [1.5], NAMED, "/support/classes/0", "strings or integers"),
         (["yes", "no"], ["perhaps"], TEXTS, "/support/classes", "class_names"),
     ],

@@ -1,8 +1,10 @@
 """Drawings of invented characters: ink where the strokes go, by unsteady hands with pens of several breadths."""
 
+import pytest
 import torch
 from torch import Tensor
 
+from models.tasks.invented import drawing
 from models.tasks.invented.characters import Alphabet
 from models.tasks.invented.drawing import drawn
 
@@ -55,3 +57,11 @@ def test_no_two_drawings_are_the_same() -> None:
     assert images.sum(1).max() > 1.5 * images.sum(1).min(), "pens differ"
     assert float(images.min()) == 0.0
     assert float(images.max()) == 1.0
+
+
+def test_however_few_points_fit_into_memory_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    strokes = [_line(-0.5, -0.5, -0.5, 0.5), _line(0.5, -0.5, 0.5, 0.5)]
+    whole = _drawn(strokes, dotted=False, each=3)
+    for numbers in (1, 6 * 28 * 28 * 5):
+        monkeypatch.setattr(drawing, "_AT_ONCE", numbers)
+        assert torch.equal(_drawn(strokes, dotted=False, each=3), whole)
