@@ -126,7 +126,8 @@ def check_cost(
     """Raises Invalid, at the support or else at `pointer`, where a call is beyond the limits or the model."""
     if learner.support_bound is not None and support + names > learner.support_bound:
         found = f"{support} examples" + (f" and {names} names of classes" if names else "")
-        raise Invalid.at("/support/inputs", f"{found}; this model keeps {learner.support_bound} at most")
+        place = "/support/inputs" if support else "/support/classes"
+        raise Invalid.at(place, f"{found}; this model keeps {learner.support_bound} at most")
     cost = call_cost(learner, algorithm, support, queries, ways, names)
     if cost.operations <= limits.call_operations and cost.bytes <= limits.call_bytes:
         return
@@ -136,7 +137,7 @@ def check_cost(
         found = f"about {cost.bytes >> 20} MiB of memory; one call may take {limits.call_bytes >> 20} MiB"
     fewer = ", or take fewer inner_steps" if support and algorithm.gradient_steps > 1 else ""
     given = "/support/episodes" if "policy" in algorithm.tasks else "/support/inputs"
-    place = given if support else pointer
+    place = given if support else "/support/classes" if names else pointer
     raise Invalid.at(place, f"this would take {found} (GET /v1/limits): send fewer examples at a time{fewer}")
 
 

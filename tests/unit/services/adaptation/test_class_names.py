@@ -132,3 +132,12 @@ def test_what_keeps_its_examples_keeps_names_too() -> None:
     check_cost(cost, learner.algorithm, 4, 1, Limits(), ways=2, names=2)
     with pytest.raises(Invalid, match="5 examples and 2 names of classes; this model keeps 6"):
         check_cost(cost, learner.algorithm, 5, 1, Limits(), ways=2, names=2)
+
+
+def test_names_that_are_too_many_are_refused_where_they_are() -> None:
+    learner = _learner(MatchingNetSpec(max_support=6))
+    cost = learner_cost(learner, NAMED, None)
+    for limits, names in ((Limits(), 7), (Limits(call_bytes=1), 6)):
+        with pytest.raises(Invalid) as caught:
+            check_cost(cost, learner.algorithm, 0, 0, limits, ways=names, names=names)
+        assert [fault.pointer for fault in caught.value.faults] == ["/support/classes"]
