@@ -35,7 +35,8 @@ class DefaultHead(Classifier):
 
     Where support sets are `named` a class's name is fitted as an example is, and never left out: nobody asks for
     it, so how well it would be told says nothing of penalty, head or temperature. Nor does an example that leaves
-    its class the name alone: with both, the class is known much better.
+    its class the name alone: with both, the class is known much better. Where a class has its name alone, the head
+    is that of class means.
     """
 
     def __init__(self, backbone: Network, *, named: bool = False) -> None:
@@ -86,12 +87,14 @@ class DefaultHead(Classifier):
             heads += logistic_heads(features_SF, labels_SN, support.class_mask, penalties_G)
             kinds += ["logistic"] * LOGISTIC_PENALTIES
         stacked = LinearHead(*(torch.stack(parts) for parts in zip(*heads, strict=True)))
+        enough = examples_S.sum() >= FITTED_FROM * support.class_mask.sum()
         if self.named:
             shots_N = examples_S @ labels_SN
+            # By a fit, a class that is known by its name alone loses to those that many examples were shown of.
+            enough = enough & ((shots_N > 0) | (support.class_mask == 0)).all()
             stacked = stacked._replace(known=stacked.known * examples_S * (labels_SN @ shots_N > 1.0))
         priors_H = torch.stack([meta_params[f"head.log_scale_{kind}"].double() for kind in kinds])
         scales_H, likelihoods_H = calibrate(stacked, labels_SN, support.class_mask, priors_H, DEVIATION)
-        enough = examples_S.sum() >= FITTED_FROM * support.class_mask.sum()
         # What is not finite is no head: argmax would take it for the largest.
         fits_H = torch.where(enough & likelihoods_H.isfinite(), likelihoods_H, -torch.inf)
         best = torch.cat([likelihoods_H[:1], fits_H[1:]]).argmax().unsqueeze(0)

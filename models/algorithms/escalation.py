@@ -110,12 +110,15 @@ class Escalating:
         tokens, targets = self._tokens[kept], self._targets[kept]
         labels = one_hot(targets, self._mask[kept], len(self._class_mask))
         scale = torch.exp(self._meta_params["head.log_scale_means"])
+        shown = labels[self._names :]
+        # One that leaves its class the name alone is not learned from, as the head is not judged by it.
+        judged = (shown @ shown.sum(0) > 1.0).float()
 
         def loss(moved: dict[str, Tensor]) -> Tensor:
             encoded = self._encoder.features(tokens, self._tuning.weights(moved))
             head = prototype_head(self._learner.backbone(self._meta_params, encoded), labels)
             picked = (torch.log_softmax(scale * head.left_out, -1) * labels).sum(-1)[self._names :]
-            known = head.known[self._names :]
+            known = head.known[self._names :] * judged
             return -(picked * known).sum() / known.sum().clamp(min=1.0)
 
         fresh = self._tuning.init(Generator().manual_seed(0))

@@ -8,6 +8,7 @@ What is trained is kept in FOLDER from minute to minute, and a run that was ende
 import os
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -52,10 +53,11 @@ def measure(options: Options) -> Report:
 
 
 def train(config: MetaTrainingConfig, folder: Path) -> Fitted:
-    """To the end, from what the folder keeps of it; seconds are those that were computed."""
+    """To the end, from what the folder keeps of this very configuration; seconds are those that were computed."""
     torch.set_num_threads(1)
     folder.mkdir(parents=True, exist_ok=True)
-    state, spent_file = folder / f"{RECIPE}.safetensors", folder / f"{RECIPE}.seconds"
+    digest = sha256(msgspec.json.encode(config)).hexdigest()[:16]
+    state, spent_file = folder / f"{RECIPE}-{digest}.safetensors", folder / f"{RECIPE}-{digest}.seconds"
     learner = build_learner(
         config.learner, signature_of(config.tasks), max_ways_of(config.learner, config.tasks)
     )
@@ -71,7 +73,7 @@ def train(config: MetaTrainingConfig, folder: Path) -> Fitted:
             spent = time.process_time() - began
             told = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
             say(f"{trainer.iteration}/{config.training.iterations}, {spent:.0f} s: {told}")
-            state.write_bytes(encode_checkpoint(trainer.state()))
             spent_file.write_text(str(spent))
+            state.write_bytes(encode_checkpoint(trainer.state()))
     drawn = config.training.iterations * config.training.meta_batch_size
     return Fitted("classification", config.learner, trainer.meta_params, drawn, spent)

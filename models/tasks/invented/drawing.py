@@ -66,6 +66,8 @@ def _ink(points_BP2: Tensor, radius_B11: Tensor, size: tuple[int, int]) -> Tenso
     # All points at once would take hundreds of times the images' own memory, where these are large.
     points = max(1, _AT_ONCE // (len(points_BP2) * height * width))
     nearest_BHW = torch.full((len(points_BP2), height, width), torch.inf, device=points_BP2.device)
-    for across, upright in zip(across_BPW.split(points, 1), upright_BPH.split(points, 1), strict=True):
+    for across, upright in zip(
+        torch.split(across_BPW, points, 1), torch.split(upright_BPH, points, 1), strict=True
+    ):
         nearest_BHW = torch.minimum(nearest_BHW, (upright.unsqueeze(-1) + across.unsqueeze(-2)).amin(1))
     return (1.1 - (nearest_BHW.sqrt() - radius_B11)).clamp(0, 1)

@@ -31,6 +31,7 @@ def test_texts_are_uploaded_as_a_table(kind):
 @BOTH
 def test_classes_are_a_list(kind):
     script = answers.Script(answers.adaptation())
-    with pytest.raises(InvalidInput, match="give a list"):
-        call(kind, script, lambda client: client.adapt("m", ["a"], ["b"], classes="refund"))
+    for wrong in ("refund", {"refund": 1}, 5, ["refund", 5]):
+        with pytest.raises(InvalidInput, match="classes"):
+            call(kind, script, lambda client, given=wrong: client.adapt("m", ["a"], ["b"], classes=given))
     assert not script.requests

@@ -157,9 +157,7 @@ def adapt_and_predict(
 
 
 def _support(inputs: Any, targets: Any, binary: bool, classes: Iterable[str] | None) -> dict[str, Any]:
-    if isinstance(classes, str):
-        raise InvalidInput("classes is one string: give a list of them")
-    named = {} if classes is None else {"classes": list(classes)}
+    named = {} if classes is None else {"classes": _labels(classes)}
     if named and inputs is None and targets is None:
         return named
     return {
@@ -167,6 +165,16 @@ def _support(inputs: Any, targets: Any, binary: bool, classes: Iterable[str] | N
         "targets": pack_targets(targets, "targets", binary=binary),
         **named,
     }
+
+
+def _labels(classes: Iterable[str]) -> list[str]:
+    if isinstance(classes, str | Mapping) or not isinstance(classes, Iterable):
+        raise InvalidInput("classes is no list of labels: give one, such as ['refund', 'lost luggage']")
+    labels = list(classes)
+    for label in labels:
+        if not isinstance(label, str):
+            raise InvalidInput(f"classes holds {label!r}: only a string says what a class is called")
+    return labels
 
 
 def _given(document: Mapping[str, Any]) -> dict[str, Any]:

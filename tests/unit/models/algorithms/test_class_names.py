@@ -145,3 +145,15 @@ def test_fitted_heads_wait_for_examples_not_for_names(head: DefaultHead) -> None
     means = torch.stack([features[support.targets == slot].mean(0) for slot in range(2)])
     scale = (ours * means.T).sum() / means.square().sum()
     torch.testing.assert_close(ours, scale * means.T, atol=1e-4, rtol=1e-4)
+
+
+def test_beside_well_shown_classes_one_of_a_name_alone_keeps_its_place(head: DefaultHead) -> None:
+    """All are class means then: a fit would take the one name for noise among many examples."""
+    shown = drawn([9, 9, 9])
+    few = shown._replace(inputs=shown.inputs[:18], targets=shown.targets[:18], mask=shown.mask[:18])
+    names = shown.inputs[[0, 9, 18]]
+    weights = head.adapt(params_of(head), named(few, names))["weights"]
+    name = head.backbone(params_of(head), names)[2]
+    torch.testing.assert_close(
+        weights[1:, 2] / weights[1:, 2].norm(), name / name.norm(), rtol=1e-4, atol=1e-5
+    )
