@@ -73,7 +73,7 @@ def read_labels(
     slots = np.array([places.setdefault(label, len(places)) for label in labels], dtype=np.int64)
     for label in more:
         places.setdefault(label, len(places))
-    pointer = beside if more or not labels else pointer
+    pointer = beside if more or (further is not None and not labels) else pointer
     most = min(limits.ways, max_ways or limits.ways)
     if len(places) > most:
         raise Invalid.at(pointer, f"{len(places)} classes; this model takes {most} at most")
