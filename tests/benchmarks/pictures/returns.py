@@ -71,5 +71,5 @@ def _curve(axes: Any, runs: list[dict[str, Any]]) -> None:
                 iterations, [point[name] for point in run["curve"]], color=colour, linewidth=1.3, label=label
             )
     axes.set_xlabel("outer steps")
-    axes.legend(loc="lower right", fontsize=9)
+    axes.legend(loc="best", fontsize=9)
     axes.grid(axis="y")
