@@ -59,7 +59,7 @@ def adapt(
         raise InvalidInput("give either --file or --x and --y")
     with connect(url) as client:
         columns = of_model(client, model) if is_csv(file) else ModelColumns()
-        named = None if classes is None else [str(one) for one in parse_values(classes, "--classes")]
+        named = None if classes is None else parse_values(classes, "--classes")
         if named is not None and file is None and x is None and y is None:
             examples = Examples(None, None)
         else:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tests.benchmarks.clinc_methods import LOGISTIC, OURS, compared, methods_of
 from tests.benchmarks.figures import Figure, Report
-from tests.benchmarks.intents import Task, episodes, features_of, read_intents, sentence_encoder
+from tests.benchmarks.intents import Task, episodes, features_of, halves_of, sentence_encoder
 from tests.benchmarks.options import Options
 from tests.benchmarks.progress import say
 
@@ -50,18 +50,14 @@ def figure_of(
 
 
 def measure(options: Options) -> Report:
-    if options.data is None:
-        raise SystemExit("clinc needs --data FOLDER with text/clinc150.parquet")
     torch.set_num_threads(1)
-    intents = read_intents(options.data / "text" / "clinc150.parquet")
+    intents, domains, seen = halves_of("clinc", options)
     encoder = sentence_encoder()
     features = features_of(encoder, intents.texts)
-    domains = np.random.default_rng(options.seed).permutation(np.unique(intents.domains))
-    seen = np.isin(intents.domains, domains[: len(domains) // 2])
     labels = intents.labels[~seen]
     methods, frozen, seconds = methods_of(encoder, intents, features, seen, None, options.seed)
     figures: list[Figure] = []
-    series: dict[str, Any] = {"meta_trained_on": domains[: len(domains) // 2].tolist()}
+    series: dict[str, Any] = {"meta_trained_on": domains}
     for way, shot, count in SETTINGS:
         wrong: Counter[str] = Counter()
         tasks = list(episodes(labels, way, shot, count, options.seed))

@@ -14,7 +14,7 @@ from models.encoders.text import TextEncoder
 from tests.benchmarks.clinc import SETTINGS
 from tests.benchmarks.clinc_methods import logistic_regression
 from tests.benchmarks.figures import Figure, Report
-from tests.benchmarks.intents import Task, episodes, features_of, read_intents, sentence_encoder
+from tests.benchmarks.intents import Task, episodes, features_of, halves_of, sentence_encoder
 from tests.benchmarks.options import Options
 from tests.benchmarks.supervised_encoder import fitted_scores
 
@@ -82,12 +82,9 @@ def answered(
 
 
 def measure(options: Options) -> Report:
-    if options.data is None:
-        raise SystemExit("clinc_labels needs --data FOLDER with text/clinc150.parquet")
     torch.set_num_threads(1)
-    intents = read_intents(options.data / "text" / "clinc150.parquet")
-    domains = np.random.default_rng(options.seed).permutation(np.unique(intents.domains))
-    held_out = ~np.isin(intents.domains, domains[: len(domains) // 2])
+    intents, _, seen = halves_of("clinc_labels", options)
+    held_out = ~seen
     labels = intents.labels[held_out]
     texts = [text for text, kept in zip(intents.texts, held_out, strict=True) if kept]
     encoder = sentence_encoder()

@@ -12,7 +12,7 @@ import torch
 from tests.benchmarks.clinc import SETTINGS
 from tests.benchmarks.clinc_methods import HEAD, LOGISTIC, LOOSE, OURS, PLAIN, compared, methods_of, words_in
 from tests.benchmarks.figures import Figure, Report
-from tests.benchmarks.intents import episodes, features_of, read_intents, sentence_encoder
+from tests.benchmarks.intents import episodes, features_of, halves_of, sentence_encoder
 from tests.benchmarks.options import Options
 from tests.benchmarks.progress import say
 
@@ -39,14 +39,10 @@ def figures_of(setting: str, scores: dict[str, list[float]]) -> list[Figure]:
 
 
 def measure(options: Options) -> Report:
-    if options.data is None:
-        raise SystemExit("clinc_names needs --data FOLDER with text/clinc150.parquet")
     torch.set_num_threads(1)
-    intents = read_intents(options.data / "text" / "clinc150.parquet")
+    intents, _, seen = halves_of("clinc_names", options)
     encoder = sentence_encoder()
     features = features_of(encoder, intents.texts)
-    domains = np.random.default_rng(options.seed).permutation(np.unique(intents.domains))
-    seen = np.isin(intents.domains, domains[: len(domains) // 2])
     labels = intents.labels[~seen]
     names = encoder.encode(words_in(labels))
     methods, frozen, seconds = methods_of(encoder, intents, features, seen, names, options.seed)

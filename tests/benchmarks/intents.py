@@ -10,6 +10,7 @@ from torch import Tensor
 
 from models.encoders.folder import read_folder
 from models.encoders.text import TextEncoder
+from tests.benchmarks.options import Options
 from tests.benchmarks.progress import say
 
 QUERIES = 15
@@ -49,6 +50,24 @@ def read_intents(path: Path) -> Intents:
         np.array([table["label"][row] for row in rows]),
         np.array([table["domain"][row] for row in rows]),
     )
+
+
+class Halves(NamedTuple):
+    """CLINC150's intents, and which texts are of the half of its domains that is meta-trained on."""
+
+    intents: Intents
+    domains: list[str]
+    seen: np.ndarray[Any, Any]  # bool, of every text
+
+
+def halves_of(suite: str, options: Options) -> Halves:
+    """By the seed, the same for every suite. Raises SystemExit where no folder of data was named."""
+    if options.data is None:
+        raise SystemExit(f"{suite} needs --data FOLDER with text/clinc150.parquet")
+    intents = read_intents(options.data / "text" / "clinc150.parquet")
+    domains = np.random.default_rng(options.seed).permutation(np.unique(intents.domains))
+    half = domains[: len(domains) // 2]
+    return Halves(intents, half.tolist(), np.isin(intents.domains, half))
 
 
 def sentence_encoder() -> TextEncoder:

@@ -60,6 +60,8 @@ def test_classes_need_no_example(innerloop, service):
     innerloop("adapt", "m", "--x", "where is it", "--y", "tracking", "--classes", "refund")
     assert service.seen[1].document["support"]["targets"] == ["tracking"]
     assert service.seen[1].document["support"]["classes"] == ["refund"]
+    for wrong in ("refund; tracking", "refund, 5"):
+        assert "only a string" in innerloop("adapt", "m", "--classes", wrong, status=1)
 
 
 @pytest.mark.parametrize("kind", ["csv", "json", "npz"])
