@@ -184,6 +184,7 @@ def test_answers_that_outlive_their_engine_are_read(engine: EngineProcess) -> No
         async with aclosing(_client(engine)) as client:
             await _answering(client)
             calls = [asyncio.create_task(client.adapt(AdaptCall(model, Support(X, Y)))) for _ in range(20)]
+            await asyncio.sleep(0)  # else the ping goes first
             await client.ping()  # the calls before it have arrived
             assert engine.end(signal.SIGTERM) == 0  # and this event loop stood still meanwhile
             ends = await asyncio.gather(*calls, return_exceptions=True)
