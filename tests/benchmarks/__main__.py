@@ -41,7 +41,8 @@ SUITES = (
     "table_recipe",
     "recipe_times",
     "navigation",
-    "cheetah",
+    "cheetah_direction",
+    "cheetah_velocity",
     "lifetime",
     "gpu",
 )
@@ -60,7 +61,8 @@ NAMED = (
     "clinc_names",
     "table_recipe",
     "recipe_times",
-    "cheetah",
+    "cheetah_direction",
+    "cheetah_velocity",
 )
 """Suites that are run when they are named: on a GPU, or for long."""
 

@@ -11,8 +11,8 @@ class Options(NamedTuple):
     `models` is for the million, `requests` for invariance, `minutes` for the soak, `seeds` and `iterations` (the
     recipes' own where there are none) for the quality of training. `compiled` keeps compiled programs from one
     suite to the next; `data` is a folder of data sets that are not part of the project. `weights` is a folder of
-    what was fitted for `tables` before; without it `tables` fits for `minutes`. `alphabets` and `cheetah` keep
-    their state there, and go on from it.
+    what was fitted for `tables` before; without it `tables` fits for `minutes`. `alphabets` and the
+    cheetahs keep their state there, and go on from it.
     """
 
     seed: int = 0

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import cheetah, navigation
+from tests.benchmarks import cheetah_direction, cheetah_velocity, navigation
 from tests.benchmarks.figures import Report
 from tests.benchmarks.pictures.style import GREY, INK, LEAST, OTHER, OURS, WARM, picture
 
@@ -13,7 +13,7 @@ _COLOURS = (OTHER, WARM, "#7fb1d8", OURS)
 # What was published of MAML after 0 to 3 steps, and the return of who knows the task.
 _PUBLISHED = {
     "navigation": (navigation.PAPER, navigation.ORACLE),
-    "cheetah": (cheetah.PAPER, cheetah.ORACLE),
+    **{goal.suite: (goal.paper, goal.oracle) for goal in (cheetah_direction.GOAL, cheetah_velocity.GOAL)},
 }
 
 

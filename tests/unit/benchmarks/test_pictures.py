@@ -44,7 +44,8 @@ SERIES: dict[str, dict[str, Any]] = {
     "navigation": {
         "runs": [{"scores": RETURNS, "curve": [{"iteration": 10 * number, **RETURNS} for number in range(3)]}]
     },
-    "cheetah": {"runs": [{"scores": RETURNS, "curve": [{"iteration": 1, **RETURNS}]}]},
+    "cheetah_direction": {"runs": [{"scores": RETURNS, "curve": [{"iteration": 1, **RETURNS}]}]},
+    "cheetah_velocity": {"runs": [{"scores": RETURNS, "curve": [{"iteration": 1, **RETURNS}]}]},
     "lifetime": {
         "discounts": [[0.9, 0.5, 0.4], [0.9, 0.95, 0.97]],
         "seasons": [[0, 0, 1], [1, 1, 1]],

@@ -1,10 +1,8 @@
-"""Half cheetahs that are not told their direction, by `rml-mg-cheetah-direction`: return after each gradient step.
-
-    python -P -m tests.benchmarks cheetah --weights FOLDER [--iterations N]
+"""Half cheetahs that are not told their goal: a recipe's return after each gradient step. Knows no goal by name.
 
 Trains the recipe as it is, or for fewer iterations, tests it by the reference's protocol, and times the collecting
 of trajectories beside the same loop over cheetahs that Gymnasium steps one by one. The training's state is kept in
-FOLDER from iteration to iteration, and a run that was ended goes on from there.
+a folder from iteration to iteration, and a run that was ended goes on from there.
 """
 
 import statistics
@@ -30,16 +28,25 @@ from tests.benchmarks.gymnasium_cheetah import GymnasiumCheetah
 from tests.benchmarks.options import Options
 from tests.benchmarks.progress import say
 
-RECIPE = "rml-mg-cheetah-direction"
 TASKS = 40
 TEST_SEED = 1
 TIMED_STEPS = 50  # of a trajectory, where collecting is timed
 
-# Returns after 0 to 3 steps of Finn et al. 2017 and their intervals, from the authors' files, and of a policy that
-# knows the direction.
-PAPER = (-50.69, 293.19, 313.48, 315.65)
-PAPER_CI95 = (5.8, 17.2, 16.0, 14.0)
-ORACLE = 442.69
+
+class Goal(NamedTuple):
+    """What is not told, and the returns beside it.
+
+    Those of Finn et al. 2017 after 0 to 3 steps with their intervals, from the authors' files, and that of a policy
+    that knows the goal.
+    """
+
+    suite: str
+    recipe: str
+    title: str
+    paper: tuple[float, ...]
+    paper_ci95: tuple[float, ...]
+    paper_iterations: int
+    oracle: float
 
 
 class Trained(NamedTuple):
@@ -49,16 +56,18 @@ class Trained(NamedTuple):
     curve: list[dict[str, float]]  # an iteration each, with the CPU seconds since the first
 
 
-def measure(options: Options) -> Report:
-    config = few_shot.with_training(few_shot.config_of(RECIPE, {}), seed=options.seed)
+def measure(goal: Goal, options: Options) -> Report:
+    config = few_shot.with_training(few_shot.config_of(goal.recipe, {}), seed=options.seed)
     if options.iterations is not None:
         config = few_shot.with_training(config, iterations=options.iterations)
     with TemporaryDirectory() as scratch:
-        trained = train(config, options.weights or Path(scratch))
-    return report_of(config, trained, options)
+        trained = train(goal, config, options.weights or Path(scratch))
+    return report_of(goal, config, trained, options)
 
 
-def report_of(config: MetaTrainingConfig, trained: Trained, options: Options, tasks: int = TASKS) -> Report:
+def report_of(
+    goal: Goal, config: MetaTrainingConfig, trained: Trained, options: Options, tasks: int = TASKS
+) -> Report:
     """The held-out tasks' figures, and how quickly trajectories are collected."""
     trainer, curve = trained
     scores = evaluate_policy(
@@ -66,13 +75,16 @@ def report_of(config: MetaTrainingConfig, trained: Trained, options: Options, ta
     )
     say(f"tested: {_told(scores)}")
     rates = steps_a_second(config, trainer, options.rounds)
-    whole = few_shot.config_of(RECIPE, {}).training.iterations
+    whole = few_shot.config_of(goal.recipe, {}).training.iterations
     done = f"{trainer.iteration} of {whole} iterations"
+    published = [
+        f"MAML {value:.1f} ± {ci95}" for value, ci95 in zip(goal.paper, goal.paper_ci95, strict=True)
+    ]
     figures = [
         Figure(
             what=f"after {done}, step {step}",
             value=scores[f"return_step_{step}"],
-            beside=f"± {scores[f'return_step_{step}_ci95']:.1f}; MAML {PAPER[step]:.1f} ± {PAPER_CI95[step]}",
+            beside=f"± {scores[f'return_step_{step}_ci95']:.1f}; {published[step]}",
         )
         for step in range(STEPS + 1)
     ]
@@ -99,13 +111,13 @@ def report_of(config: MetaTrainingConfig, trained: Trained, options: Options, ta
     ]
     inner = ", ".join(map(str, trainer.learner.spec.rates(STEPS)))
     return Report(
-        suite="cheetah",
-        title="Half cheetah: a policy finds out which way to run",
+        suite=goal.suite,
+        title=goal.title,
         how=(
-            f"The recipe `{RECIPE}`, one seed. Mean undiscounted return and its 95 % interval over {tasks} "
+            f"The recipe `{goal.recipe}`, one seed. Mean undiscounted return and its 95 % interval over {tasks} "
             f"held-out tasks after 0 to {STEPS} steps, each from 4000 fresh steps in the environment, at the "
-            f"inner rates {inner}. MAML: Finn et al. 2017 after 100 iterations; a policy that knows the direction: "
-            f"{ORACLE}. Times are the process's own CPU time, of all its threads."
+            f"inner rates {inner}. MAML: Finn et al. 2017 after {goal.paper_iterations} iterations; a policy that "
+            f"knows the goal: {goal.oracle}. Times are the process's own CPU time, of all its threads."
         ),
         seed=options.seed,
         scale={"iterations": trainer.iteration, "threads": torch.get_num_threads()},
@@ -114,10 +126,10 @@ def report_of(config: MetaTrainingConfig, trained: Trained, options: Options, ta
     )
 
 
-def train(config: MetaTrainingConfig, folder: Path) -> Trained:
+def train(goal: Goal, config: MetaTrainingConfig, folder: Path) -> Trained:
     """To the end, from what the folder keeps of this seed."""
     folder.mkdir(parents=True, exist_ok=True)
-    kept = folder / f"{RECIPE}-{config.training.seed}.safetensors"
+    kept = folder / f"{goal.recipe}-{config.training.seed}.safetensors"
     trainer = _trainer(config)
     curve: list[dict[str, float]] = []
     if kept.exists():
