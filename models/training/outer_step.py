@@ -97,8 +97,7 @@ class OuterStep:
             return losses_M.mean(), self._metrics(losses_M, metrics_M).mean(-1)
 
         batch = unflatten(episodes)
-        gradient, metrics = torch.func.grad(mean_loss, has_aux=True)(self.layout.unpack(params))
-        return self.layout.pack(gradient), metrics
+        return self._gradient(mean_loss, params)
 
     def task_gradient(self, params: Tensor, *episode: Tensor) -> tuple[Tensor, Tensor]:
         """The meta-gradient [P] of one task's loss, and its metrics [K]."""
@@ -108,8 +107,17 @@ class OuterStep:
             return value, self._metrics(value, metrics)
 
         task = unflatten(episode)
-        gradient, metrics = torch.func.grad(loss, has_aux=True)(self.layout.unpack(params))
-        return self.layout.pack(gradient), metrics
+        return self._gradient(loss, params)
+
+    def _gradient(
+        self, loss: Callable[[dict[str, Tensor]], tuple[Tensor, Tensor]], params: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        # Not by torch.func.grad, whose gradients have gradients of their own: a normalisation's are then made of
+        # eight kernels instead of one.
+        leaf = params.detach().requires_grad_()
+        value, metrics = loss(self.layout.unpack(leaf))
+        (gradient,) = torch.autograd.grad(value, leaf)
+        return gradient, metrics
 
     def _metrics(self, losses: Tensor, metrics: Params) -> Tensor:
         """[K, ...] from losses [...] and metrics of the same shape."""
