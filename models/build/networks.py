@@ -70,7 +70,9 @@ def _backbone(spec: NetworkSpec, shape: tuple[int, ...], kernels: Kernels, mean:
             height, width, channels = shape
             # What is rounded takes no gradient's gradient.
             rounded = kernels.backbone == "bfloat16"
-            return ResNetMaps((channels, height, width), spec.width, spec.grid(height, width), rounded)
+            return ResNetMaps(
+                (channels, height, width), spec.width, spec.grid(height, width), rounded, spec.centred
+            )
         case Conv1dSpec():
             return Conv1d(shape[-1], spec.hidden, spec.blocks, spec.kernel)
         case SeriesTransformerSpec():

@@ -7,6 +7,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from models.functional import Params
+from models.networks.centring import centred
 
 EPSILON = 1e-5  # added to a variance
 
@@ -25,13 +26,15 @@ class ResNetMaps:
         width: int,
         grid: tuple[int, int],
         channels_last: bool = False,
+        is_centred: bool = False,
     ) -> None:
-        """`image_shape` is C, H, W, `grid` the rows and columns that it is halved to.
+        """`image_shape` is C, H, W, `grid` the rows and columns that it is halved to; see `centred` of centring.
 
         With `channels_last` so are the maps of gray images too: a CPU pools them in a tenth of the time, but vmap
         finds no gradient of their pooling's gradient.
         """
         self._channels_last = channels_last
+        self._is_centred = is_centred
         self.channels = (image_shape[0], width // 2, width, 2 * width)
         self.width = 2 * width * grid[0] * grid[1]
 
@@ -51,6 +54,8 @@ class ResNetMaps:
         return params
 
     def __call__(self, params: Params, inputs: Tensor) -> Tensor:
+        if self._is_centred:
+            inputs = centred(inputs)
         # Channels last: so the CPU's convolutions take half the time.
         examples, channels, height, width = inputs.shape
         maps = inputs.permute(0, 2, 3, 1).flatten(1).reshape(examples, height, width, channels)

@@ -54,11 +54,15 @@ class ResNet12Spec(NetworkBase, frozen=True, kw_only=True, forbid_unknown_fields
 
 class ResNetMapsSpec(NetworkBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="resnet_maps"):
     """A small residual network of `width` channels that keeps places: a feature for every 4x4 pixels, for
-    local_matching."""
+    local_matching.
+
+    `centred` moves each image to the middle of its ink first, for drawings whose place on their page tells nothing.
+    """
 
     takes: ClassVar[InputKind] = "images"
 
     width: Channels = 64
+    centred: bool = False
 
     @staticmethod
     def grid(height: int, width: int) -> tuple[int, int]:

@@ -21,6 +21,7 @@ NETWORKS: dict[str, tuple[Network, tuple[int, ...]]] = {
     "resnet12 of one pixel": (ResNet12(1, (8, 8, 8, 8)), (1, 1, 1)),
     "resnet maps": (ResNetMaps((3, 9, 12), 8, (3, 3)), (3, 9, 12)),
     "resnet maps of one pixel": (ResNetMaps((1, 1, 1), 8, (1, 1)), (1, 1, 1)),
+    "resnet maps, centred": (ResNetMaps((3, 9, 12), 8, (3, 3), is_centred=True), (3, 9, 12)),
     "conv1d": (Conv1d(3, hidden=8, blocks=3), (11, 3)),
     "conv1d of one step": (Conv1d(2, hidden=8), (1, 2)),
     "series transformer": (SeriesTransformer((11, 3), hidden=8), (11, 3)),
