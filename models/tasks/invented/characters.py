@@ -8,7 +8,7 @@ from torch import Tensor
 
 _MOST_STROKES = 6  # of a character
 # Of alphabets: those that are of dots alone, told apart by where one is missing.
-_DOTTED = 0.75
+_DOTTED = 0.5
 # Of an alphabet's strokes, and of its characters those that are another one but for a stroke.
 _DOTS, _STRAIGHT, _ALIKE = 0.08, 0.5, 0.4
 _DRAWN_EACH = 30  # characters, before an alphabet is taken to have no more
@@ -30,12 +30,12 @@ class _Stroke(NamedTuple):
     bend: float = 0.0
 
 
-def invent(chance: Random, most: int) -> Alphabet:
+def invent(chance: Random, most: int, may_be_dotted: bool) -> Alphabet:
     """An alphabet of as many characters as its lattice and its strokes allow, `most` of them at most.
 
     Its characters share few strokes, as those of an alphabet do, and many differ by one of them.
     """
-    dotted = chance.random() < _DOTTED
+    dotted = may_be_dotted and chance.random() < _DOTTED
     rows, columns = _lattice(chance, dotted)
     strokes = _dots(rows * columns) if dotted else _strokes(chance, rows * columns)
     characters: set[frozenset[int]] = set()

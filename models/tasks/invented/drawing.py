@@ -13,17 +13,21 @@ from models.tasks.invented.characters import Alphabet
 _AT_ONCE = 1 << 24
 # How far a hand strays, of half an image's side: a whole stroke, and each of its control points.
 _UNSTEADY = 0.05
+# How far hands differ in a character's size and in its proportions: the deviations of their logarithms, as between
+# the drawings of one character of Omniglot.
+_SIZE, _PROPORTION = 0.12, 0.08
 
 
 class _Pen(NamedTuple):
-    """The radii of its point, in pixels of an image of 28, and how far a dot's own shape strays."""
+    """The radii of its point, in pixels of an image of 28."""
 
     finest: float
     broadest: float
-    unsteady: float
 
 
-_PEN, _DOTTING_PEN = _Pen(0.15, 0.7, _UNSTEADY), _Pen(0.2, 1.8, 0.01)
+_PEN, _DOTTING_PEN = _Pen(0.15, 0.7), _Pen(0.1, 1.5)
+_SCRIBBLE = 0.5  # of the pen's radius, that a dot's own points lie apart
+_DOT_POINTS = 6
 
 
 def drawn(
@@ -34,23 +38,34 @@ def drawn(
     Every one strays from its character by other amounts, with a pen of another breadth.
     """
     characters, strokes = alphabet.mask.shape
-    images = characters * each
     pen = _DOTTING_PEN if alphabet.dotted else _PEN
-    curves = alphabet.strokes.repeat_interleave(each, 0)
-    hand = uniform(generator, 0.4, 1.6, images, 1, 1, 1)
-    curves = curves + hand * _UNSTEADY * torch.randn(images, strokes, 1, 2, generator=generator)
-    curves = curves + hand * pen.unsteady * torch.randn(images, strokes, 4, 2, generator=generator)
-    points = (_bernstein(1 if alphabet.dotted else max(size)) @ curves).flatten(1, 2)
+    part = torch.rand(characters * each, 1, 1, generator=generator)
+    radius_B11 = pen.finest * (pen.broadest / pen.finest) ** part
+    # A dot is what a pen leaves that is held to a place: the broader, the less round.
+    unsteady = _SCRIBBLE * (radius_B11.unsqueeze(-1) / 14) if alphabet.dotted else _UNSTEADY
+    curves = _written(alphabet.strokes.repeat_interleave(each, 0), unsteady, generator)
+    points = (_bernstein(_DOT_POINTS if alphabet.dotted else max(size)) @ curves).flatten(1, 2)
     # What is not there lies far off every page.
     there = alphabet.mask.repeat_interleave(each, 0).repeat_interleave(points.shape[1] // strokes, 1)
     points = points + 1e3 * (1 - there.unsqueeze(-1))
-    radius = pen.finest * (pen.broadest / pen.finest) ** torch.rand(images, 1, 1, generator=generator)
-    ink = _ink(placed(points, device), placed(radius, device) * min(size) / 28, size)
+    ink = _ink(placed(points, device), placed(radius_B11, device) * min(size) / 28, size)
     return ink.view(characters, each, *size)
 
 
+def _written(curves_BS42: Tensor, unsteady: Tensor | float, generator: Generator) -> Tensor:
+    """The same control points, by B hands: of each its own size, its strokes astray, and their shapes unsteady."""
+    images, strokes = curves_BS42.shape[:2]
+    sizes_B, proportions_B = torch.randn(2, images, generator=generator)
+    sizes_B, proportions_B = _SIZE * sizes_B, _PROPORTION * proportions_B
+    scales_B2 = torch.stack([sizes_B + proportions_B, sizes_B - proportions_B], -1).exp()
+    astray_BS12 = _UNSTEADY * torch.randn(images, strokes, 1, 2, generator=generator)
+    shapes_BS42 = unsteady * torch.randn(images, strokes, 4, 2, generator=generator)
+    hand_B111 = uniform(generator, 0.4, 1.6, images, 1, 1, 1)
+    return curves_BS42 * scales_B2[:, None, None] + hand_B111 * (astray_BS12 + shapes_BS42)
+
+
 def _bernstein(points: int) -> Tensor:
-    """Weights [points, 4] of a cubic Bezier curve's control points along it; of one point, its start's."""
+    """Weights [points, 4] of a cubic Bezier curve's control points along it."""
     along = torch.linspace(0, 1, points)
     back = 1 - along
     return torch.stack([back**3, 3 * along * back**2, 3 * along**2 * back, along**3], -1)

@@ -31,8 +31,11 @@ def invented(
     Of one alphabet, and of others where one has fewer.
     """
     chance, parts, wanted = chooser(generator), [], ways
+    may_be_dotted = True
     while wanted:
-        alphabet = invent(chance, min(wanted, chance.randint(16, 40)))
+        alphabet = invent(chance, min(wanted, chance.randint(16, 40)), may_be_dotted)
+        # The same dots, set wider, may be another character of a second alphabet of dots.
+        may_be_dotted &= not alphabet.dotted
         parts.append(drawn(alphabet, generator, each, size, device))
         wanted -= len(parts[-1])
     return (page.paper + (page.ink - page.paper) * torch.cat(parts)).unsqueeze(2)

@@ -148,7 +148,7 @@ LABELLED: tuple[Recipe, ...] = (
         config=MetaTrainingConfig(
             learner=LearnerSpec(
                 algorithm=LocalMatchingSpec(max_support=40, rivals=0.2),
-                network=ResNetMapsSpec(width=64),
+                network=ResNetMapsSpec(width=64, centred=True),
                 turns=8,
             ),
             tasks=LabelledSpec(

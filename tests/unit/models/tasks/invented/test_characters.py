@@ -11,7 +11,7 @@ MOST = 30
 
 
 def _alphabets(dotted: bool) -> list[Alphabet]:
-    alphabets = [invent(Random(seed), MOST) for seed in range(40)]
+    alphabets = [invent(Random(seed), MOST, True) for seed in range(40)]
     return [alphabet for alphabet in alphabets if alphabet.dotted == dotted]
 
 
@@ -53,7 +53,11 @@ def test_dots_begin_at_the_upper_left_of_their_lattice() -> None:
             torch.testing.assert_close(strokes[mask > 0].amin((0, 1)), corner)
 
 
+def test_there_are_no_dots_where_there_may_be_none() -> None:
+    assert not any(invent(Random(seed), MOST, False).dotted for seed in range(40))
+
+
 def test_one_seed_invents_one_alphabet() -> None:
-    one, same, other = (invent(Random(seed), MOST) for seed in (1, 1, 2))
+    one, same, other = (invent(Random(seed), MOST, True) for seed in (1, 1, 2))
     assert torch.equal(one.strokes, same.strokes)
     assert one.strokes.shape != other.strokes.shape or not torch.equal(one.strokes, other.strokes)

@@ -34,6 +34,14 @@ def _centre(images: Tensor) -> Tensor:
     return torch.stack([(ink.sum(0) * x).sum(), (ink.sum(1) * y).sum()]) / ink.sum()
 
 
+def _reach(ink: Tensor) -> Tensor:
+    """How far apart the ink's two ends are, of a line's length."""
+    place = (torch.arange(len(ink)) + 0.5) / len(ink)
+    half = len(ink) // 2
+    ends = [(ink[part] * place[part]).sum() / ink[part].sum() for part in (slice(half), slice(half, None))]
+    return ends[1] - ends[0]
+
+
 def test_ink_is_where_the_strokes_are() -> None:
     both, first = _drawn([_line(-0.5, -0.5, -0.5, 0.5), _line(0.5, -0.5, 0.5, 0.5)], dotted=False)
     assert _centre(first)[0] < -0.4
@@ -57,6 +65,16 @@ def test_no_two_drawings_are_the_same() -> None:
     assert images.sum(1).max() > 1.5 * images.sum(1).min(), "pens differ"
     assert float(images.min()) == 0.0
     assert float(images.max()) == 1.0
+
+
+@pytest.mark.parametrize("dotted", [False, True])
+def test_hands_differ_in_size_by_what_they_do_in_omniglot(dotted: bool) -> None:
+    ends = [_line(-0.5, -0.5, -0.5, -0.5), _line(0.5, 0.5, 0.5, 0.5)]
+    images = _drawn(ends, dotted=dotted, each=400)[0]
+    widths, heights = (torch.stack([_reach(image.sum(axis)) for image in images]).log() for axis in (0, 1))
+    size, proportion = (widths + heights) / 2, (widths - heights) / 2
+    assert 0.1 < size.std() < 0.2
+    assert 0.06 < proportion.std() < 0.15
 
 
 def test_however_few_points_fit_into_memory_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
