@@ -165,7 +165,7 @@ LABELLED: tuple[Recipe, ...] = (
                 invented=0.25,
             ),
             training=TrainingSpec(
-                iterations=21_000,
+                iterations=24_000,
                 meta_batch_size=1,
                 meta_lr=0.004,
                 schedule="cosine",
