@@ -1,5 +1,6 @@
 """A support set as a caller gave it, made into what crosses into the engine. Knows no engine and no storage."""
 
+from collections.abc import Sequence, Set
 from typing import NamedTuple
 
 import numpy as np
@@ -106,10 +107,8 @@ def _named_support(
         beside=_CLASSES,
     )
     names = [words_of(label) for label in labelled.classes]
-    shown = set(labelled.slots.tolist())
-    for slot, label in enumerate(labelled.classes):
-        if earlier is None and slot not in shown and not names[slot]:
-            raise Invalid.at(_CLASSES, f"{label!r} has no example, and no words to be known by")
+    if earlier is None:
+        _check_known(labelled.classes, names, set(labelled.slots.tolist()))
     characters = sum(map(len, names)) + sum(map(len, texts))
     if characters > limits.call_characters:
         detail = (
@@ -120,6 +119,21 @@ def _named_support(
     slots = np.concatenate([np.arange(len(names), dtype=np.int64), labelled.slots])
     support = Support(Array.of_texts([*names, *texts]), Array.of(slots), n_ways=len(names))
     return PreparedSupport(support, labelled.classes, n_names=len(names))
+
+
+def _check_known(classes: Classes, names: Sequence[str], shown: Set[int]) -> None:
+    """That a class without an example is known by its name. Raises Invalid."""
+    for slot, label in enumerate(classes):
+        if slot in shown:
+            continue
+        if not names[slot]:
+            raise Invalid.at(_CLASSES, f"{label!r} has no example, and no words to be known by")
+        # Many encoders read capitals as small letters.
+        read = names[slot].casefold()
+        same = [other for other, name in enumerate(names) if other != slot and name.casefold() == read]
+        if same:
+            detail = f"{label!r} has no example, and reads as {classes[same[0]]!r}: show one, or leave it out"
+            raise Invalid.at(_CLASSES, detail)
 
 
 def no_support(signature: Signature) -> PreparedSupport:

@@ -71,9 +71,11 @@ class FeatureFolder:
         except EncoderError as error:
             raise Unsuitable(str(error)) from error
 
-    def names(self, names: Sequence[str], spec: EncoderSpec, device: "torch.device") -> Array:
-        """Float32 [N, F] of so many texts, which are few and not kept. Raises Unsuitable as `features` does."""
-        features: Array = self.encoder(spec, device).encode(names).numpy()
+    def names(
+        self, names: Sequence[str], spec: EncoderSpec, device: "torch.device", tell: Callable[[int], None]
+    ) -> Array:
+        """Float32 [N, F] of so many texts, which are few and not kept; otherwise as `features`."""
+        features: Array = self.encoder(spec, device).encode(names, tell).numpy()
         return features
 
     def tokens(

@@ -195,14 +195,15 @@ class Steps:
             )
             if network.is_tuned:
                 return training_data(tasks, arrays, *self._features.tokens(arrays, network, device, words))
-            watch = self._watched(job, len(arrays.inputs))
+            watch = self._watched(job, f"{len(arrays.inputs)} examples")
             encoded = self._features.features(tasks.dataset, arrays, network, device, watch)
-            names = self._features.names(words, network, device) if words else None
+            watch = self._watched(job, f"{len(words)} names of classes")
+            names = self._features.names(words, network, device, watch) if words else None
             return training_data(tasks, arrays, encoded, names)
 
         return load
 
-    def _watched(self, job: Job, examples: int) -> Callable[[int], None]:
+    def _watched(self, job: Job, what: str) -> Callable[[int], None]:
         """What encoding a dataset calls between two passes: stops where the worker leaves, tells how far it is."""
         told = monotonic() - _TELL_S
 
@@ -212,7 +213,7 @@ class Steps:
                 raise Leaving
             if monotonic() - told >= _TELL_S:
                 told = monotonic()
-                message = f"encoding the dataset: {done} of {examples} examples"
+                message = f"encoding the dataset: {done} of {what}"
                 self._ledger.note(job, "log", {"level": "info", "message": message})
 
         return watch

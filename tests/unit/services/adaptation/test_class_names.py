@@ -77,6 +77,11 @@ def test_a_class_may_have_a_name_alone() -> None:
     assert none.size == 0
 
 
+def test_classes_of_one_name_are_told_apart_by_their_examples() -> None:
+    one = prepared(["no_thanks", "no-thanks"], classes=["yes"])
+    assert told(one) == (["no thanks", "no thanks", "yes", "text 0", "text 1"], [0, 1, 2, 0, 1])
+
+
 @pytest.mark.parametrize("classes", [[], np.zeros(0, np.float32)])
 def test_no_further_classes_are_as_if_none_were_given(classes: Any) -> None:
     assert told(prepared(["yes", "no"], classes=classes)) == told(prepared(["yes", "no"]))
@@ -86,6 +91,8 @@ def test_no_further_classes_are_as_if_none_were_given(classes: Any) -> None:
     ("targets", "classes", "signature", "pointer", "words"),
     [
         (["yes"], ["17"], NAMED, "/support/classes", "no words"),
+        ([], ["no_thanks", "no-thanks"], NAMED, "/support/classes", "reads as 'no-thanks'"),
+        (["no thanks"], ["NoThanks"], NAMED, "/support/classes", "'NoThanks' has no example"),
         ([1], [2], NAMED, "/support/classes", "no words"),
         ([], ["yes"], NAMED, "/support/classes", "one class only"),
         ([], ["a", "b", "c", "d", "e"], NAMED, "/support/classes", "4 at most"),
