@@ -1,4 +1,4 @@
-"""On a GPU a batch's answers are those of one task at a time, and those of the CPU."""
+"""On a GPU a batch's answers are those of one task at a time, and as near the exact ones as the CPU's."""
 
 import pytest
 import torch
@@ -49,6 +49,7 @@ CASES: dict[str, tuple[AlgorithmSpec, NetworkSpec, Signature, Kernels]] = {
 }
 TASKS, SHOTS, WAYS, QUERIES = 6, 9, 5, 4
 GATE = 1e-4
+WORSE = 3.0  # than the CPU's float32, where that is beyond the gate: a unit at its threshold goes either way
 
 
 def _drawn(signature: Signature) -> tuple[SupportSet, torch.Tensor]:
@@ -71,7 +72,7 @@ def _drawn(signature: Signature) -> tuple[SupportSet, torch.Tensor]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_together_is_one_by_one_is_the_cpu(case: str) -> None:
+def test_together_is_one_by_one_and_as_exact_as_the_cpu(case: str) -> None:
     algorithm, network, signature, kernels = CASES[case]
     spec = LearnerSpec(algorithm=algorithm, network=network)
     max_ways = WAYS if signature.task == "classification" else None
@@ -79,16 +80,22 @@ def test_together_is_one_by_one_is_the_cpu(case: str) -> None:
     params = learner.init(torch.Generator().manual_seed(1))
     supports, queries = _drawn(signature)
 
-    def outputs(device: torch.device, tasks: slice) -> tuple[Params, Params]:
-        here = {name: value.to(device) for name, value in params.items()}
-        given = SupportSet(*(part[tasks].to(device) for part in supports))
-        adapted = adapt_batch(learner, here, given)
-        return adapted, predict_batch(learner, here, adapted, queries[tasks].to(device))
+    def outputs(
+        device: torch.device, tasks: slice, dtype: torch.dtype = torch.float32
+    ) -> tuple[Params, Params]:
+        def there(part: torch.Tensor) -> torch.Tensor:
+            return part.to(device, dtype if part.is_floating_point() else part.dtype)
+
+        here = {name: there(value) for name, value in params.items()}
+        adapted = adapt_batch(learner, here, SupportSet(*(there(part[tasks]) for part in supports)))
+        return adapted, predict_batch(learner, here, adapted, there(queries[tasks]))
 
     everything = slice(0, TASKS)
     together, on_cpu = outputs(CUDA, everything), outputs(CPU, everything)
+    exact = outputs(CPU, everything, torch.float64)
     alone = [outputs(CUDA, slice(m, m + 1)) for m in range(TASKS)]
     for which, batch in enumerate(together):
         for name, value in batch.items():
-            assert apart(on_cpu[which][name], value) <= GATE, name
+            rounded = apart(exact[which][name], on_cpu[which][name])
+            assert apart(exact[which][name], value) <= max(GATE, WORSE * rounded), name
             assert apart(torch.cat([one[which][name] for one in alone]), value) <= GATE, name
