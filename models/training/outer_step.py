@@ -114,9 +114,12 @@ class OuterStep:
     ) -> tuple[Tensor, Tensor]:
         # Not by torch.func.grad, whose gradients have gradients of their own: a normalisation's are then made of
         # eight kernels instead of one.
-        leaf = params.detach().requires_grad_()
-        value, metrics = loss(self.layout.unpack(leaf))
-        (gradient,) = torch.autograd.grad(value, leaf)
+        with torch.enable_grad():
+            leaf = params.detach().requires_grad_()
+            value, metrics = loss(self.layout.unpack(leaf))
+            if not value.requires_grad:  # no parameter is learned
+                return torch.zeros_like(params), metrics
+            (gradient,) = torch.autograd.grad(value, leaf)
         return gradient, metrics
 
     def _metrics(self, losses: Tensor, metrics: Params) -> Tensor:

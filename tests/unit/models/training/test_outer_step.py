@@ -5,9 +5,13 @@ import math
 import msgspec
 import pytest
 import torch
+from torch import Tensor
 
+from models.episode import Episode
+from models.functional import Params
 from models.training.config import TrainingSpec
 from models.training.outer_step import Layout, OuterState, flatten, meta_lr, outer_rates, unflatten
+from models.training.tracing import trace
 from tests.unit.models.training.conftest import SHORT, MakeTrainer
 
 
@@ -58,6 +62,32 @@ def test_one_pass_and_a_loop_find_the_same_meta_gradient(make_trainer: MakeTrain
     torch.testing.assert_close(gradient, torch.stack([one for one, _ in tasks]).mean(0))
     torch.testing.assert_close(metrics, torch.stack([one for _, one in tasks]).mean(0))
     assert trainer.step.metric_names == ("meta_loss", "loss")
+
+
+def test_a_gradient_needs_no_gradients_around_it(make_trainer: MakeTrainer) -> None:
+    """What compiles a step traces it where nothing has a gradient."""
+    trainer = make_trainer()
+    params, episodes = trainer.outer_state.params, trainer.blocks.at(0).episodes_at(0)
+    expected, _ = trainer.step.batch_gradient(params, *episodes)
+    with torch.no_grad():
+        gradient, _ = trace(trainer.step.batch_gradient, params, *episodes)(params, *episodes)
+    assert expected.any()
+    assert torch.equal(gradient, expected)
+    assert not gradient.requires_grad
+
+
+def test_what_no_loss_depends_on_has_no_gradient(make_trainer: MakeTrainer) -> None:
+    trainer = make_trainer()
+    params, episodes = trainer.outer_state.params, trainer.blocks.at(0).episodes_at(0)
+
+    def fixed(_params: Params, episode: Episode) -> tuple[Tensor, Params]:
+        loss = episode.query.targets.mean()
+        return loss, {"loss": loss}
+
+    trainer.step.learner.meta_loss = fixed  # type: ignore[method-assign]
+    gradient, metrics = trainer.step.batch_gradient(params, *episodes)
+    assert torch.equal(gradient, torch.zeros_like(params))
+    assert metrics[0] == metrics[1] != 0
 
 
 def test_the_cosine_ends_at_nothing() -> None:
