@@ -11,6 +11,7 @@ from models.algorithms.learner import MetaLearner
 from models.algorithms.wrapped import Wrapped
 from models.episode import SupportSet
 from models.functional import Params
+from models.images import resampled
 
 # How far a view is from the image: parts of its side, degrees, and the logarithm of its size.
 SHIFT = 0.04
@@ -72,4 +73,4 @@ def _seen(images: Tensor, right: int, down: int, turned: int, larger: int) -> Te
     rows = [[cos, -sin, -2 * SHIFT * right], [sin, cos, -2 * SHIFT * down]]
     matrix = torch.tensor(rows, device=images.device, dtype=images.dtype).expand(len(images), 2, 3)
     grid = functional.affine_grid(matrix, list(images.shape), align_corners=False)
-    return functional.grid_sample(images, grid, align_corners=False)
+    return resampled(images, grid)

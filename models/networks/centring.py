@@ -3,27 +3,21 @@
 import torch
 from torch import Tensor
 
-_INK = 0.3  # of the way from the paper to what is farthest from it
+from models.images import background_of
+
+_INK = 0.3  # of the way from the background to what is farthest from it
 
 
 def centred(images_ECHW: Tensor) -> Tensor:
     """Each image moved by whole pixels, until the box around its ink is in the middle.
 
-    Paper is the brightest or the darkest, whichever most of the page is nearer to. What leaves on one side comes in
-    on the other. An image of nothing but paper stays as it is.
+    What leaves on one side comes in on the other. An image of nothing but background stays as it is.
     """
-    down_EH, along_EW = (_places(ink_EL) for ink_EL in _ink(images_ECHW.mean(1)))
+    apart_EHW = (images_ECHW - background_of(images_ECHW)).abs().mean(1)
+    ink_EHW = (apart_EHW > _INK * apart_EHW.amax((1, 2), keepdim=True)).to(torch.uint8)
+    down_EH, along_EW = _places(ink_EHW.amax(2)), _places(ink_EHW.amax(1))
     images_ECHW = images_ECHW.gather(2, down_EH[:, None, :, None].expand_as(images_ECHW))
     return images_ECHW.gather(3, along_EW[:, None, None, :].expand_as(images_ECHW))
-
-
-def _ink(gray_EHW: Tensor) -> tuple[Tensor, Tensor]:
-    """Whether there is any in each row [E, H], and in each column [E, W]: 1 or 0."""
-    least_E11, most_E11 = gray_EHW.amin((1, 2), keepdim=True), gray_EHW.amax((1, 2), keepdim=True)
-    is_dark_E11 = gray_EHW.mean((1, 2), keepdim=True) < (least_E11 + most_E11) / 2
-    paper_E11 = torch.where(is_dark_E11, least_E11, most_E11)
-    ink_EHW = ((gray_EHW - paper_E11).abs() > _INK * (most_E11 - least_E11)).to(torch.uint8)
-    return ink_EHW.amax(2), ink_EHW.amax(1)
 
 
 def _places(ink_EL: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from models.functional import placed
+from models.images import resampled
 from models.spec import AugmentSpec
 
 # Knots of the elastic displacement's grid in each direction; between them it is smooth.
@@ -67,7 +68,7 @@ def compose(shared: Warp, own: Warp) -> Warp:
 
 
 def apply(warp: Warp, images: Tensor) -> Tensor:
-    """Float images [B, C, H, W] warped, on their device; what comes from beyond an edge is 0."""
+    """Float images [B, C, H, W] warped, on their device; what comes from beyond an edge is background."""
     device = images.device
     grid = functional.affine_grid(placed(warp.matrix, device), list(images.shape), align_corners=False)
     if warp.displacement is not None:
@@ -76,7 +77,7 @@ def apply(warp: Warp, images: Tensor) -> Tensor:
             placed(warp.displacement, device), size, mode="bicubic", align_corners=True
         )
         grid = grid + field.permute(0, 2, 3, 1)
-    warped = functional.grid_sample(images, grid, align_corners=False)
+    warped = resampled(images, grid)
     return warped if warp.stroke is None else _with_stroke(warped, placed(warp.stroke, device))
 
 

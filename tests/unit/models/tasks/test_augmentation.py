@@ -114,3 +114,10 @@ def test_episodes_are_made_where_the_data_are() -> None:
     )
     support, query = build_family(spec, _data().to("meta")).sample(_generator(), 2)
     assert {tensor.device.type for tensor in (*support, *query)} == {"meta"}
+
+
+def test_a_negative_is_warped_as_its_drawing_is() -> None:
+    images = _images(16)
+    warp = augmentation.draw(AugmentSpec(rotate=30, shift=0.2, scale=0.2), _generator(), (16,))
+    negative = 1 - augmentation.apply(warp, 1 - images)
+    torch.testing.assert_close(negative, augmentation.apply(warp, images), atol=1e-6, rtol=0)
