@@ -1,5 +1,6 @@
 """A support set as a caller gave it, made into what crosses into the engine. Knows no engine and no storage."""
 
+from collections import Counter
 from collections.abc import Sequence, Set
 from typing import NamedTuple
 
@@ -123,16 +124,19 @@ def _named_support(
 
 def _check_known(classes: Classes, names: Sequence[str], shown: Set[int]) -> None:
     """That a class without an example is known by its name. Raises Invalid."""
+    # Many encoders read capitals as small letters.
+    read = [name.casefold() for name in names]
+    counts = Counter(read)
     for slot, label in enumerate(classes):
         if slot in shown:
             continue
         if not names[slot]:
             raise Invalid.at(_CLASSES, f"{label!r} has no example, and no words to be known by")
-        # Many encoders read capitals as small letters.
-        read = names[slot].casefold()
-        same = [other for other, name in enumerate(names) if other != slot and name.casefold() == read]
-        if same:
-            detail = f"{label!r} has no example, and reads as {classes[same[0]]!r}: show one, or leave it out"
+        if counts[read[slot]] > 1:
+            same = next(
+                classes[other] for other in range(len(read)) if other != slot and read[other] == read[slot]
+            )
+            detail = f"{label!r} has no example, and reads as {same!r}: show one, or leave it out"
             raise Invalid.at(_CLASSES, detail)
 
 
