@@ -7,8 +7,8 @@ from models.algorithms.classifier import Classifier
 from models.algorithms.leave_one_out import (
     LinearHead,
     calibrate,
-    chosen_ridge_head,
     prototype_head,
+    ridge_head,
 )
 from models.algorithms.multinomial import logistic_heads
 from models.algorithms.named import examples_of
@@ -79,7 +79,7 @@ class DefaultHead(Classifier):
         is_fitted = len(support.targets) >= FITTED_FROM
         if is_fitted:
             penalties_G = _penalties(meta_params["head.log_penalty"], OFFSETS)
-            heads.append(chosen_ridge_head(features_SF, labels_SN, penalties_G, judged_S))
+            heads.append(ridge_head(features_SF, labels_SN, penalties_G, judged_S))
             kinds.append("ridge")
         # Of the shape alone, which follows from a call's own sizes.
         if is_fitted and tries_logistic(len(labels_SN), features_SF.shape[-1], labels_SN.shape[-1]):

@@ -38,20 +38,14 @@ def prototype_head(features: Tensor, labels: Tensor) -> LinearHead:
     return LinearHead(weights, left_out_SN, (labels @ counts_N > 1.0).to(features.dtype))
 
 
-def ridge_head(features: Tensor, labels: Tensor, penalty: Tensor) -> LinearHead:
-    """Ridge regression to one-hot labels with an intercept that is not penalised.
-
-    What is left out is exact, from the one fit of all (Allen 1974's PRESS, as in scikit-learn's `RidgeCV`).
-    """
-    return chosen_ridge_head(features, labels, penalty.unsqueeze(0))
-
-
-def chosen_ridge_head(
+def ridge_head(
     features: Tensor, labels: Tensor, penalties: Tensor, judged: Tensor | None = None
 ) -> LinearHead:
-    """The ridge head of that one of `penalties` [G] which errs least, squared, on what it left out.
+    """Ridge regression to one-hot labels, with an intercept that is not penalised.
 
-    By the examples that are 1 in `judged` [S], or by all.
+    What is left out is exact, from the one fit of all (Allen 1974's PRESS, as in scikit-learn's `RidgeCV`). Of
+    `penalties` [G] it is the one that errs least there, squared: by the examples that are 1 in `judged` [S], or by
+    all.
     """
     real_S1 = labels.sum(-1, keepdim=True)
     counts_N = labels.sum(0)

@@ -35,11 +35,6 @@ class request_id_bound:  # noqa: N801 - it reads as the others of its kind, and 
         _request_id.reset(self._token)
 
 
-def bound_request_id() -> str | None:
-    """The id of the request being served here, if any."""
-    return _request_id.get()
-
-
 def _extra(record: logging.LogRecord) -> dict[str, Any]:
     fields = {name: value for name, value in vars(record).items() if name not in _STANDARD}
     request_id = _request_id.get()

@@ -170,13 +170,13 @@ def steps_a_second(config: MetaTrainingConfig, trainer: PolicyTrainer, rounds: i
     size, count = config.training.meta_batch_size, trainer.n_trajectories
     params = {name: value.expand(size, *value.shape) for name, value in trainer.meta_params.items()}
     families: dict[str, Any] = {"together": build_environments(tasks), "one by one": GymnasiumCheetah(tasks)}
-    directions = trainer.family.sample(Generator().manual_seed(0), size)
+    goals = trainer.family.sample(Generator().manual_seed(0), size)
     rates: dict[str, list[float]] = {name: [] for name in families}
     for turn in range(rounds + 1):
         for name, family in families.items():
             began = process_time()
             generator = Generator().manual_seed(turn)
-            collect(trainer.learner.policy, params, family, directions, count, generator)
+            collect(trainer.learner.policy, params, family, goals, count, generator)
             if turn:  # the first makes the copies
                 rates[name].append(size * count * tasks.horizon / (process_time() - began))
     return rates

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from models.algorithms.batched import adapt_batch
 from models.algorithms.default_head import DefaultHead
-from models.algorithms.leave_one_out import chosen_ridge_head
+from models.algorithms.leave_one_out import ridge_head
 from models.algorithms.named import examples_of
 from models.episode import SupportSet
 from models.networks.features import Features
@@ -99,15 +99,15 @@ def test_ridge_chooses_its_penalty_by_examples_alone() -> None:
     labels = torch.nn.functional.one_hot(given.targets, 2).double()
     penalties = torch.logspace(-3, 4, 15, dtype=torch.float64)
     judged = examples_of(given).double()
-    chosen = chosen_ridge_head(given.inputs.double(), labels, penalties, judged)
+    chosen = ridge_head(given.inputs.double(), labels, penalties, judged)
     errors = []
     for penalty in penalties:
-        one = chosen_ridge_head(given.inputs.double(), labels, penalty.unsqueeze(0))
+        one = ridge_head(given.inputs.double(), labels, penalty.unsqueeze(0))
         errors.append(float(((one.left_out - labels) * judged.unsqueeze(-1)).square().sum()))
     best = penalties[int(torch.tensor(errors).argmin())]
-    expected = chosen_ridge_head(given.inputs.double(), labels, best.unsqueeze(0))
+    expected = ridge_head(given.inputs.double(), labels, best.unsqueeze(0))
     torch.testing.assert_close(chosen.weights, expected.weights)
-    by_all = chosen_ridge_head(given.inputs.double(), labels, penalties)
+    by_all = ridge_head(given.inputs.double(), labels, penalties)
     assert not torch.allclose(by_all.weights, chosen.weights), "names would not have mattered here"
 
 

@@ -138,5 +138,8 @@ def test_classes_in_a_row_give_logistic_regression(head: DefaultHead) -> None:
 
     candidates = logistic_heads(features, labels, torch.ones(ways), penalties)
     assert min(apart(one.weights) for one in candidates) < 1e-5
-    others = (prototype_head(features, labels), *(ridge_head(features, labels, one) for one in penalties))
+    others = (
+        prototype_head(features, labels),
+        *(ridge_head(features, labels, one.unsqueeze(0)) for one in penalties),
+    )
     assert min(apart(one.weights) for one in others) > 1e-2

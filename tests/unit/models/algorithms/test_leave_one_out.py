@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from models.algorithms.leave_one_out import calibrate, chosen_ridge_head, prototype_head, ridge_head
+from models.algorithms.leave_one_out import calibrate, prototype_head, ridge_head
 
 PENALTIES = torch.tensor([0.1, 1.0, 10.0, 100.0], dtype=torch.float64)
 
@@ -25,11 +25,11 @@ def test_ridge_and_its_penalty_are_those_of_scikit_learn(examples: int, columns:
     features, labels = drawn(examples, columns)
     theirs = linear_model.RidgeCV(alphas=PENALTIES.numpy(), store_cv_results=True)
     theirs.fit(features.numpy(), labels.numpy())
-    ours = chosen_ridge_head(features, labels, PENALTIES)
+    ours = ridge_head(features, labels, PENALTIES)
     torch.testing.assert_close(ours.weights[1:].T, torch.from_numpy(theirs.coef_), rtol=0, atol=1e-5)
     torch.testing.assert_close(ours.weights[0], torch.from_numpy(theirs.intercept_), rtol=0, atol=1e-5)
     for place, penalty in enumerate(PENALTIES):
-        errors = (ridge_head(features, labels, penalty).left_out - labels).square()
+        errors = (ridge_head(features, labels, penalty.unsqueeze(0)).left_out - labels).square()
         expected = torch.from_numpy(theirs.cv_results_[:, :, place])
         torch.testing.assert_close(errors, expected, rtol=0, atol=1e-5)
 
@@ -60,7 +60,7 @@ def test_padding_changes_nothing() -> None:
     features, labels = drawn(14, 9)
     more = torch.cat([features, torch.randn(6, 9, dtype=torch.float64)])
     padded = torch.cat([labels, torch.zeros(6, 4, dtype=torch.float64)])
-    for head in (prototype_head, lambda x, y: chosen_ridge_head(x, y, PENALTIES)):
+    for head in (prototype_head, lambda x, y: ridge_head(x, y, PENALTIES)):
         torch.testing.assert_close(
             head(more, padded).weights, head(features, labels).weights, rtol=0, atol=1e-9
         )
