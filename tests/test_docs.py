@@ -10,6 +10,7 @@ from models.spec import AlgorithmSpec
 from models.training.recipe_figures import FIGURES
 from models.training.recipes import RECIPES
 from tests.settings import table
+from tests.specs import reference
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -22,6 +23,11 @@ def settings_on(page: str) -> str:
 
 def test_every_variable_is_listed_as_the_settings_describe_it() -> None:
     assert settings_on((ROOT / "docs/configuration.md").read_text()) == table()
+
+
+def test_every_field_of_a_job_is_listed_as_its_spec_describes_it() -> None:
+    page = (ROOT / "docs/jobs.md").read_text()
+    assert page.split("<!-- specs: begin -->")[1].split("<!-- specs: end -->")[0].strip() == reference()
 
 
 def test_the_variables_of_the_readme_are_among_them() -> None:

@@ -6,7 +6,6 @@ import msgspec
 from msgspec import Meta
 
 from models.spec.environments import EnvironmentSpec
-from models.spec.signature import Task
 
 Shots = Annotated[int, Meta(ge=1, le=1000)]
 Ways = Annotated[int, Meta(ge=2, le=1000)]
@@ -204,7 +203,7 @@ class TablesSpec(
     columns, of labelled rows from `min_shot` to `max_shot`, and of `classes` at most.
     """
 
-    task: Task = "classification"
+    task: Literal["classification", "regression"] = "classification"
     columns: Annotated[int, Meta(ge=1, le=256)] = 32
     classes: Annotated[int, Meta(ge=2, le=10)] = 10
     min_shot: Shots = 4
