@@ -125,7 +125,7 @@ class RowNetwork(Protocol):
         ...
 
 
-def placed(tensor: Tensor, device: torch.device) -> Tensor:
+def on_device(tensor: Tensor, device: torch.device) -> Tensor:
     """The tensor on the device, which fetches it by itself: nobody waits for what the device does at the time."""
     if device.type == "cuda" and tensor.device.type == "cpu" and tensor.numel():
         tensor = tensor.pin_memory()

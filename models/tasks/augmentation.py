@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from models.functional import placed
+from models.functional import on_device
 from models.images import resampled
 from models.spec import AugmentSpec
 
@@ -70,15 +70,15 @@ def compose(shared: Warp, own: Warp) -> Warp:
 def apply(warp: Warp, images: Tensor) -> Tensor:
     """Float images [B, C, H, W] warped, on their device; what comes from beyond an edge is background."""
     device = images.device
-    grid = functional.affine_grid(placed(warp.matrix, device), list(images.shape), align_corners=False)
+    grid = functional.affine_grid(on_device(warp.matrix, device), list(images.shape), align_corners=False)
     if warp.displacement is not None:
         size = (images.shape[-2], images.shape[-1])
         field = functional.interpolate(
-            placed(warp.displacement, device), size, mode="bicubic", align_corners=True
+            on_device(warp.displacement, device), size, mode="bicubic", align_corners=True
         )
         grid = grid + field.permute(0, 2, 3, 1)
     warped = resampled(images, grid)
-    return warped if warp.stroke is None else _with_stroke(warped, placed(warp.stroke, device))
+    return warped if warp.stroke is None else _with_stroke(warped, on_device(warp.stroke, device))
 
 
 def _with_stroke(images: Tensor, stroke: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 from torch import Generator, Tensor
 
 from models.episode import Episode, MetaBatch, QuerySet, SupportSet
-from models.functional import placed
+from models.functional import on_device
 from models.spec import AugmentSpec, LabelledSpec, Signature
 from models.tasks import augmentation
 from models.tasks.class_names import with_names
@@ -84,7 +84,7 @@ class Labelled:
         if split == "train":
             inputs_MNEX = self._with_invented(generator, inputs_MNEX)
         if spec.rotations and split == "train":
-            inputs_MNEX = turn(inputs_MNEX, placed(classes_MN % TURNS, device))
+            inputs_MNEX = turn(inputs_MNEX, on_device(classes_MN % TURNS, device))
         if split == "train":
             inputs_MNEX = self._dropped(generator, self._warped(generator, inputs_MNEX))
         if spec.is_variable:
@@ -131,7 +131,7 @@ class Labelled:
         names, named, labels_MN = self.data.names, self.data.named, self.data.labels[rows_MNE[:, :, 0]]
         assert names is not None
         assert named is not None
-        labels_MN = placed(labels_MN, names.device)
+        labels_MN = on_device(labels_MN, names.device)
         names_MNX = names[labels_MN]
         if split == "train":
             names_MNX = self._dropped(generator, names_MNX)
@@ -142,7 +142,7 @@ class Labelled:
         if self._mean is None:
             return inputs
         drawn = torch.rand(inputs.shape, generator=generator) < self.spec.dropout
-        return torch.where(placed(drawn, inputs.device), self._mean, inputs)
+        return torch.where(on_device(drawn, inputs.device), self._mean, inputs)
 
     def _warped(self, generator: Generator, images_MNEX: Tensor) -> Tensor:
         """Every image by a warp of its own, every episode by one of its own."""
@@ -169,7 +169,7 @@ class Labelled:
         spec, device = self.spec, inputs_MNEX.device
         ways_M = draw_ways(generator, fewest, sampler.available(classes_MN), sampler.n_way)
         counts_MN = sampler.counts_C[classes_MN]
-        shots_MN = placed(
+        shots_MN = on_device(
             draw_shots(generator, counts_MN, ways_M, spec.n_query, spec.fewest_shots, spec.most_shots), device
         )
         real_MN = shots_MN > 0
@@ -198,9 +198,9 @@ class Labelled:
         classes, rows = self.samplers["train"].draw_examples(generator, size)
         inputs = self.data.take(rows)
         if self.spec.rotations:
-            turns = placed((classes % TURNS).reshape(-1, 1), inputs.device)
+            turns = on_device((classes % TURNS).reshape(-1, 1), inputs.device)
             inputs = turn(inputs[:, None, None], turns).flatten(0, 2)
-        return inputs, placed(classes, inputs.device)
+        return inputs, on_device(classes, inputs.device)
 
 
 def _some(rows: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.functional import placed
+from models.functional import on_device
 from models.spec import Signature
 from models.tasks.duplicates import row_keys
 
@@ -98,7 +98,7 @@ class LabelledData:
 
     def take(self, rows: Tensor) -> Tensor:
         """Inputs float32 [*rows, X] of the examples numbered by `rows`, where the inputs are; images in 0..1."""
-        picked = self.inputs[placed(rows, self.inputs.device)]
+        picked = self.inputs[on_device(rows, self.inputs.device)]
         return picked.float() / 255 if picked.dtype == torch.uint8 else picked
 
 

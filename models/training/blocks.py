@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from models.functional import placed
+from models.functional import on_device
 from models.tasks.family import TaskFamily
 from models.training.config import TrainingSpec
 from models.training.outer_step import Episodes, flatten, outer_rates, unflatten
@@ -79,8 +79,8 @@ class Blocks:
             first,
             # The next block is drawn while this one trains.
             tuple(
-                placed(tensor.clone(memory_format=torch.contiguous_format), self._device)
+                on_device(tensor.clone(memory_format=torch.contiguous_format), self._device)
                 for tensor in episodes
             ),
-            placed(outer_rates(self._training, first, self.length), self._device),
+            on_device(outer_rates(self._training, first, self.length), self._device),
         )

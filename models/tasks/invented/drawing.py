@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from models.functional import placed
+from models.functional import on_device
 from models.tasks.family import uniform
 from models.tasks.invented.characters import Alphabet
 
@@ -48,7 +48,7 @@ def drawn(
     # What is not there lies far off every page.
     there = alphabet.mask.repeat_interleave(each, 0).repeat_interleave(points.shape[1] // strokes, 1)
     points = points + 1e3 * (1 - there.unsqueeze(-1))
-    ink = _ink(placed(points, device), placed(radius_B11, device) * min(size) / 28, size)
+    ink = _ink(on_device(points, device), on_device(radius_B11, device) * min(size) / 28, size)
     return ink.view(characters, each, *size)
 
 
