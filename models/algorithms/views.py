@@ -21,10 +21,10 @@ SIZE = 0.1
 # (right, down, turned, larger), each in the units above; the first is the image itself.
 VIEWS = (
     (0, 0, 0, 0),
-    (0, 0, 1, 0),
-    (0, 0, -1, 0),
     (0, 0, 0, 1),
     (0, 0, 0, -1),
+    (0, 0, 1, 0),
+    (0, 0, -1, 0),
     (1, 1, 0, 0),
     (-1, -1, 0, 0),
     (1, -1, 0, 0),
@@ -35,7 +35,7 @@ VIEWS = (
 class Views(Wrapped):
     """A learner that adapts to `views` copies of each support image, and answers with the mean over a query's.
 
-    The copies are fixed: the image itself, turned, scaled, shifted. Meta-training is the learner's own.
+    The copies are fixed: the image itself, scaled, turned, shifted. Meta-training is the learner's own.
     """
 
     def __init__(self, learner: MetaLearner, views: int) -> None:

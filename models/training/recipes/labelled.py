@@ -147,9 +147,10 @@ LABELLED: tuple[Recipe, ...] = (
         needs=f"{_OMNIGLOT}, with its alphabet as the task.",
         config=MetaTrainingConfig(
             learner=LearnerSpec(
-                algorithm=LocalMatchingSpec(max_support=40, rivals=0.2),
+                algorithm=LocalMatchingSpec(max_support=120, rivals=0.2),
                 network=ResNetMapsSpec(width=64, centred=True),
-                turns=8,
+                views=3,
+                turns=4,
             ),
             tasks=LabelledSpec(
                 dataset="",
