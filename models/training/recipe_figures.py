@@ -23,13 +23,16 @@ FIGURES: dict[str, RecipeFigures] = {
         reaches="squared error 0.341 / 0.103 after 1 / 10 inner steps", cpu="30 s"
     ),
     "sinusoid-maml-k5": RecipeFigures(
-        reaches="squared error 0.554 / 0.340 / 0.302 after 1 / 5 / 10 inner steps", cpu="20 s"
+        reaches="squared error 0.554 / 0.340 / 0.302 after 1 / 5 / 10 inner steps",
+        cpu="4 min; 20 s once compiled",
     ),
     "sinusoid-maml-paper": RecipeFigures(
-        reaches="squared error 0.336 / 0.149 / 0.110 after 1 / 5 / 10 inner steps", cpu="27 s"
+        reaches="squared error 0.336 / 0.149 / 0.110 after 1 / 5 / 10 inner steps",
+        cpu="4 min; 27 s once compiled",
     ),
     "sinusoid-mamlpp-k5": RecipeFigures(
-        reaches="squared error 0.593 / 0.215 / 0.221 after 1 / 5 / 10 inner steps", cpu="3 s"
+        reaches="squared error 0.593 / 0.215 / 0.221 after 1 / 5 / 10 inner steps",
+        cpu="22 s; 3 s once compiled",
     ),
     "sinusoid-ridge": RecipeFigures(reaches="squared error 5e-5", cpu="9 s"),
     "small-tables": RecipeFigures(
