@@ -172,7 +172,7 @@ LABELLED: tuple[Recipe, ...] = (
                 schedule="cosine",
                 optimizer="muon",
                 precision="bfloat16",
-                test_episodes=1000,
+                test_episodes=400,
             ),
         ),
     ),
