@@ -48,13 +48,15 @@ class EvaluationSession:
         return self._examination.finished
 
     def train(self, seconds: float) -> None:
-        """Go on for about so long, or to the end, part by part."""
+        """Go on for about so long, or to the end, part by part, and for one part at least."""
         deadline = monotonic() + seconds
-        while not self.finished and monotonic() < deadline:
+        while not self.finished:
             self._drawn = self._examination.done
             self._examination.advance(self._watch)
             self._drawn = self._examination.done
             self._report(ended=True)
+            if monotonic() >= deadline:
+                return
 
     def save(self) -> None:
         """There is nothing to keep."""
