@@ -79,10 +79,12 @@ class Session:
         """Train for about so long, or to the end, and save a checkpoint; a young session saves sooner."""
         began = monotonic()
         deadline = began + min(seconds, _FIRST_SAVE_S + began - self._began)
-        while not self.finished and monotonic() < deadline:
+        while not self.finished:
             if self._is_ready():
                 self._advance()
             self._watch()
+            if monotonic() >= deadline:
+                break
         self._report(ended=self.finished)
         before = self._training.plan
         self._training.turn()
