@@ -41,7 +41,7 @@ def drawn(
     pen = _DOTTING_PEN if alphabet.dotted else _PEN
     part = torch.rand(characters * each, 1, 1, generator=generator)
     radius_B11 = pen.finest * (pen.broadest / pen.finest) ** part
-    # A dot is what a pen leaves that is held to a place: the broader, the less round.
+    # A dot is what a pen leaves that is held to a place: the broader, the less round. 14: half of those pixels.
     unsteady = _SCRIBBLE * (radius_B11.unsqueeze(-1) / 14) if alphabet.dotted else _UNSTEADY
     curves = _written(alphabet.strokes.repeat_interleave(each, 0), unsteady, generator)
     points = (_bernstein(_DOT_POINTS if alphabet.dotted else max(size)) @ curves).flatten(1, 2)
