@@ -16,8 +16,8 @@ class LearnerSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     deviation 1, inputs and targets, column by column.
     `members` of them start apart, learn side by side and answer together (a deep ensemble). With `views` above 1
     an adapted model sees so many copies of each image, scaled, turned and shifted, of its support set and of what
-    it is asked alike; meta-training sees each image once. With `turns` it adapts to the whole task from 4 or 8 sides,
-    quarter turns and those mirrored, and answers with their mean; the images are square.
+    it is asked alike; meta-training sees each image once. With `turns` it adapts to the whole task from 4 or 8
+    sides, quarter turns and those mirrored, and answers with their mean; the images are square.
     """
 
     algorithm: AlgorithmSpec
