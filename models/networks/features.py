@@ -26,7 +26,9 @@ class Features:
 
     def init(self, generator: Generator) -> dict[str, Tensor]:
         """The mean, and a map that keeps all angles: the identity, or a random choice of directions."""
-        params = {"backbone.mean": torch.zeros(self.inputs) if self._mean is None else self._mean.clone()}
+        # It may come from where the features are; what starts a run is the CPU's, as every other parameter.
+        mean = torch.zeros(self.inputs) if self._mean is None else self._mean.to("cpu", copy=True)
+        params = {"backbone.mean": mean}
         if self.projection:
             params["backbone.map"] = torch.zeros(self.projection, self.inputs)
             torch.nn.init.eye_(params["backbone.map"])

@@ -56,10 +56,12 @@ class ResNetMaps:
     def __call__(self, params: Params, inputs: Tensor) -> Tensor:
         if self._is_centred:
             inputs = centred(inputs)
-        # Channels last: so the CPU's convolutions take half the time.
-        examples, channels, height, width = inputs.shape
-        maps = inputs.permute(0, 2, 3, 1).flatten(1).reshape(examples, height, width, channels)
-        maps = self._normalised(params, "backbone.0.0", maps.permute(0, 3, 1, 2))
+        maps = inputs
+        if inputs.device.type == "cpu":  # Channels last: so its convolutions take half the time.
+            examples, channels, height, width = inputs.shape
+            maps = inputs.permute(0, 2, 3, 1).flatten(1).reshape(examples, height, width, channels)
+            maps = maps.permute(0, 3, 1, 2)
+        maps = self._normalised(params, "backbone.0.0", maps)
         if self._channels_last:
             maps = maps.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
         for block in ("backbone.1", "backbone.2"):
@@ -75,7 +77,10 @@ class ResNetMaps:
         """A convolution (one of 1x1 for the shortcut), normalised, with each channel's scale and shift."""
         weight = params[f"{name}.weight"]
         maps = functional.conv2d(maps, weight, padding=weight.shape[-1] // 2)
-        # Not functional.group_norm: that asks for the memory's order, which vmap cannot tell.
+        # Not functional.group_norm: that asks for the memory's order, which vmap cannot tell; and a GPU's kernel
+        # takes no other than this.
+        if maps.device.type != "cpu":
+            maps = maps.contiguous()
         examples, channels, height, width = maps.shape
         scale, shift = params[f"{name}.scale"], params[f"{name}.shift"]
         sizes = (examples, channels, height * width)

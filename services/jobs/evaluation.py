@@ -109,11 +109,11 @@ def _family(
 ) -> TaskFamily:
     data = load(config.tasks, network, device)
     if isinstance(data, LabelledData):
+        data = data.to(device)
         if isinstance(network, EncoderSpec) and network.is_tuned:
             encoder = text_encoder(network, device, encoder_of)
-            weights = Tuning(encoder.module, network).weights(differences)
-            data = encoded(data, encoder, {name: value.to(device) for name, value in weights.items()})
-        data = data.to(device)
+            there = {name: value.to(device) for name, value in differences.items()}
+            data = encoded(data, encoder, Tuning(encoder.module, network).weights(there))
         if config.whole and isinstance(config.tasks, LabelledSpec):
             return Whole(config.tasks, data)
     return build_family(config.tasks, data)

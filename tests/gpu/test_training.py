@@ -14,9 +14,11 @@ from models.spec import (
     Conv4Spec,
     LabelledSpec,
     LearnerSpec,
+    LocalMatchingSpec,
     MamlSpec,
     MlpSpec,
     NetworkSpec,
+    ResNetMapsSpec,
     RidgeSpec,
     SinusoidSpec,
     TaskFamilySpec,
@@ -54,6 +56,11 @@ CASES: dict[str, tuple[AlgorithmSpec, NetworkSpec, TaskFamilySpec]] = {
         MamlSpec(inner_steps=1, inner_lr=0.4),
         Conv4Spec(hidden=16),
         LabelledSpec(dataset="pictures", n_way=5, n_shot=1, n_query=3),
+    ),
+    "parts": (
+        LocalMatchingSpec(max_support=5),
+        ResNetMapsSpec(width=16, centred=True),
+        LabelledSpec(dataset="pictures", n_way=5, n_shot=1, n_query=3, invented=0.5),
     ),
 }
 
