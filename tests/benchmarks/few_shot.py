@@ -239,3 +239,17 @@ def keep(params: Mapping[str, Tensor], folder: Path, name: str, config: MetaTrai
             np.savez(path, **{key: value.numpy() for key, value in part.items()})
         paths.append(path)
     return paths
+
+
+def kept(folder: Path, name: str) -> tuple[MetaTrainingConfig, dict[str, Tensor]]:
+    """What `keep` wrote as safetensors. Raises FileNotFoundError where it did not."""
+    from safetensors import safe_open
+
+    params, plain = {}, None
+    for path in sorted(folder.glob(f"{name}-*.safetensors")):
+        with safe_open(path, "pt") as file:
+            plain = file.metadata()["config"]
+            params |= {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    if plain is None:
+        raise FileNotFoundError(f"{folder} has no {name}-0.safetensors")
+    return msgspec.json.decode(plain, type=MetaTrainingConfig), params

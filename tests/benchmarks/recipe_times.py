@@ -1,109 +1,162 @@
-"""How long recipes train on this machine's CPU: to the end where that is a matter of minutes, or by their steps.
+"""How long recipes train: to the end where that is soon, or by their steps.
 
-Needs `--data FOLDER` with omniglot_background.npz, fsdd_logmel.npz and personal/assist2009.parquet. Recipes of text
-encoders are timed by `clinc_names`, and `small-tables` by `table_recipe`.
+    python -P -m tests.benchmarks recipe_times --data FOLDER                     on this machine's CPU
+    python -P -m tests.benchmarks.recipe_times --data FOLDER --device cuda       on its GPU: recipe_times_gpu.json
+
+FOLDER holds omniglot_background.npz, fsdd_logmel.npz, personal/assist2009.parquet and text/clinc150.parquet.
 """
 
+import argparse
 import sys
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Iterator, Sequence
 from os import cpu_count
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import msgspec
+import torch
 
-from models.spec import EncoderSpec, EnvironmentSpec, LabelledSpec, TablesSpec
+from models.programs.folder import ProgramFolder
+from models.spec import EncoderSpec, EnvironmentSpec
+from models.training.compile_program import COMPILER
 from models.training.config import MetaTrainingConfig
 from models.training.plans import EAGER_PLANS
 from models.training.recipes import RECIPES
+from models.training.recipes.recipe import Recipe
 from services.jobs.meta_training import MetaTraining
-from services.jobs.preparation import prepare
-from services.jobs.settings import WorkerSettings
 from services.jobs.training import Training
-from services.jobs.training_data import training_data
-from tests.benchmarks import digits, omniglot
-from tests.benchmarks.figures import Figure, Report
+from tests.benchmarks import page
+from tests.benchmarks.figures import FOLDER, Figure, Report, rows_of
 from tests.benchmarks.options import Options
 from tests.benchmarks.progress import say
-from tests.benchmarks.student_answers import as_dataset, read_answers
+from tests.benchmarks.recipe_runs import run_of
 
-WHOLE_S = 60.0  # what takes longer is reckoned
-_TRIAL_S = 4.0
-_WARM = 3
+
+class Patience(NamedTuple):
+    """Seconds: what is longer than `whole` is reckoned, from steps taken for `trial`, after others for `warm`."""
+
+    whole: float
+    trial: float
+    warm: float
+
+
+PATIENCE = {"cpu": Patience(60.0, 4.0, 1.0), "cuda": Patience(6.0, 2.0, 0.5)}
 
 
 def measure(options: Options) -> Report:
-    """Raises ValueError where no folder of data was named."""
+    """Every recipe, on the CPU. Raises ValueError where no folder of data was named."""
     if options.data is None:
         raise ValueError("recipe_times needs --data")
-    figures = []
-    for recipe in RECIPES:
-        encodes = isinstance(recipe.config.learner.network, EncoderSpec)
-        if not encodes and not isinstance(recipe.config.tasks, TablesSpec):
-            figures.append(timed(recipe.name, recipe.config, options.data))
-            say(f"{recipe.name}: {figures[-1].measured}, {figures[-1].beside}")
+    return measured(RECIPES, options.data, "cpu", options.seed)
+
+
+def measured(
+    recipes: Sequence[Recipe], folder: Path, device: str, seed: int, out: Path | None = None
+) -> Report:
+    """What is done is on disk before the next begins, where `out` is given. What fails has a figure of NaN."""
+    figures: list[Figure] = []
+    report = _report(figures, device, seed)
+    for recipe in recipes:
+        try:
+            with TemporaryDirectory() as scratch:
+                figures.append(timed(recipe, folder, device, Path(scratch)))
+        except Exception as error:
+            traceback.print_exc()
+            figures.append(Figure(what=recipe.name, value=float("nan"), unit=" min", beside=str(error)[:200]))
+        say(f"{recipe.name}: {figures[-1].measured}, {figures[-1].beside}")
+        if out is not None:
+            report.write(out)
+    return report
+
+
+def _report(figures: list[Figure], device: str, seed: int) -> Report:
+    on_gpu = device == "cuda"
+    plan = "the quickest of a GPU's plans" if on_gpu else "the quicker eager plan"
+    compiled = "" if on_gpu else ": a compiled program would be quicker still"
     return Report(
-        suite="recipe_times",
-        title="Times of recipes",
+        suite="recipe_times_gpu" if on_gpu else "recipe_times",
+        title="Times of recipes on a GPU" if on_gpu else "Times of recipes",
         how=(
-            "A recipe's training as a job runs it, by the quicker eager plan, without its meta-test: a compiled "
-            f"program would be quicker still. What takes more than {WHOLE_S:.0f} s is reckoned from its own steps."
+            f"A recipe's training as a job runs it, by {plan}, without its meta-test{compiled}. What takes more "
+            f"than {PATIENCE[device].whole:.0f} s is reckoned from its own steps."
         ),
-        seed=options.seed,
+        seed=seed,
         scale={"cores": cpu_count()},
         figures=figures,
+        device=torch.cuda.get_device_name() if on_gpu else device,
     )
 
 
-def timed(name: str, config: MetaTrainingConfig, folder: Path) -> Figure:
+def timed(recipe: Recipe, folder: Path, device: str, scratch: Path) -> Figure:
     """Minutes of one recipe's training."""
-    plans = list(trials(config, folder))
-    plan, seconds = min(plans, key=lambda one: one[1])
+    config, patience = recipe.config, PATIENCE[device]
+    plan, seconds = min(trials(config, folder, device, scratch), key=lambda one: one[1])
     whole = seconds * config.training.iterations
     steps = f"{config.training.iterations:,} iterations, {1000 * seconds:.3g} ms each, {plan}"
-    if config.training.pretrain is not None or whole < WHOLE_S:
-        run, began = run_of(config, folder, plan), time.monotonic()
-        while not run.finished:
-            run.run(1000)
-        return Figure(
-            what=name, value=(time.monotonic() - began) / 60, unit=" min", beside=f"{steps}: to the end"
-        )
-    return Figure(what=name, value=whole / 60, unit=" min", beside=f"{steps}: reckoned")
+    if whole >= patience.whole:
+        return Figure(what=recipe.name, value=whole / 60, unit=" min", beside=f"{steps}: reckoned")
+    run, began = begun(config, folder, device, plan, scratch), time.monotonic()
+    while not run.finished:
+        run.run(1000)
+    taken = (time.monotonic() - began) / 60
+    return Figure(what=recipe.name, value=taken, unit=" min", beside=f"{steps}: to the end")
 
 
-def trials(config: MetaTrainingConfig, folder: Path) -> Iterator[tuple[str, float]]:
-    """Seconds an iteration by each eager plan; a policy has but one."""
+def trials(
+    config: MetaTrainingConfig, folder: Path, device: str, scratch: Path
+) -> Iterator[tuple[str, float]]:
+    """Seconds an iteration by each eager plan; on a GPU by the plan that a run measured there, its own way."""
     training = msgspec.structs.replace(config.training, pretrain=None)
-    config = msgspec.structs.replace(config, training=training)
-    for plan in ("",) if isinstance(config.tasks, EnvironmentSpec) else EAGER_PLANS:
-        run = run_of(config, folder, plan)
-        run.run(_WARM)
-        began, taken = time.monotonic(), 0
-        while not run.finished and time.monotonic() - began < _TRIAL_S:
-            run.run(1)
-            taken += 1
-        yield plan or "one plan", (time.monotonic() - began) / max(taken, 1)
+    config, patience = msgspec.structs.replace(config, training=training), PATIENCE[device]
+    network = config.learner.network
+    one_way = device == "cuda" or isinstance(config.tasks, EnvironmentSpec)
+    one_way |= isinstance(network, EncoderSpec) and network.is_tuned
+    for plan in ("",) if one_way else EAGER_PLANS:
+        run = begun(config, folder, device, plan, scratch)
+        _steps(run, patience.warm)
+        began = time.monotonic()
+        taken = _steps(run, patience.trial)
+        yield run.plan, (time.monotonic() - began) / max(taken, 1)
 
 
-def run_of(config: MetaTrainingConfig, folder: Path, plan: str) -> Training:
-    """A fresh run of a job's own, by an eager plan where it has a choice."""
-    plain = msgspec.json.decode(msgspec.json.encode(config))
-    run = prepare(plain, lambda tasks, *_: data_of(tasks, folder), WorkerSettings(worker_device="cpu"))
-    if isinstance(run, MetaTraining) and plan in EAGER_PLANS:
+def _steps(run: Training, seconds: float) -> int:
+    """Iterations taken in so many seconds, one at least, more at a time the more that turn out to be quick."""
+    first, stride, began = run.iteration, 1, time.monotonic()
+    while not run.finished and (run.iteration == first or time.monotonic() - began < seconds):
+        before = time.monotonic()
+        run.run(stride)
+        if time.monotonic() - before < seconds / 10:
+            stride *= 2
+    return run.iteration - first
+
+
+def begun(config: MetaTrainingConfig, folder: Path, device: str, plan: str, scratch: Path) -> Training:
+    """A run of a job's own, by an eager plan where one is named."""
+    run = run_of(config, folder, device, ProgramFolder(scratch, COMPILER) if device == "cuda" else None)
+    if isinstance(run, MetaTraining) and plan in EAGER_PLANS and device == "cpu":
         trainer = run.phases.trainer
         trainer.use(EAGER_PLANS[plan](trainer.step))
     return run
 
 
-def data_of(tasks: Any, folder: Path) -> Any:
-    """What a recipe's tasks are drawn from."""
-    if isinstance(tasks, LabelledSpec):
-        return digits.read(folder) if tasks.within_task and not tasks.rotations else omniglot.read(folder)
-    if getattr(tasks, "dataset", None) is None:
-        return None
-    return training_data(tasks, as_dataset(read_answers(folder)[0]))
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=FOLDER)
+    parser.add_argument("--device", choices=PATIENCE, default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--only", nargs="+", choices=[recipe.name for recipe in RECIPES])
+    given = parser.parse_args()
+    recipes = [recipe for recipe in RECIPES if given.only is None or recipe.name in given.only]
+    report = measured(recipes, given.data, given.device, seed=0, out=given.out)
+    print("\n".join(rows_of(report.figures)))
+    if given.out == FOLDER:
+        page.write([])
 
 
 if __name__ == "__main__":
-    sys.exit("python -P -m tests.benchmarks recipe_times --data FOLDER")
+    sys.exit(main())

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from models.tasks.labelled_data import LabelledData
@@ -58,6 +59,11 @@ def test_a_recipe_is_trained_scored_and_kept(
     for path in paths:
         kept |= load_file(path)
     assert kept.keys() == trained.params.keys()
+    config, params = few_shot.kept(tmp_path, "digits")
+    assert config == trained.config
+    assert all(torch.equal(params[name], value) for name, value in trained.params.items())
+    with pytest.raises(FileNotFoundError, match="other-0"):
+        few_shot.kept(tmp_path, "other")
 
 
 def test_a_time_is_turned_into_iterations(data: LabelledData, monkeypatch: pytest.MonkeyPatch) -> None:
