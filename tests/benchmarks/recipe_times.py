@@ -2,6 +2,7 @@
 
     python -P -m tests.benchmarks recipe_times --data FOLDER                     on this machine's CPU
     python -P -m tests.benchmarks.recipe_times --data FOLDER --device cuda       on its GPU: recipe_times_gpu.json
+    python -P -m tests.benchmarks.recipe_times --data FOLDER --only RECIPE ...   these, and the others' rows stay
 
 FOLDER holds omniglot_background.npz, fsdd_logmel.npz, personal/assist2009.parquet and text/clinc150.parquet.
 """
@@ -29,7 +30,7 @@ from models.training.recipes.recipe import Recipe
 from services.jobs.meta_training import MetaTraining
 from services.jobs.training import Training
 from tests.benchmarks import page
-from tests.benchmarks.figures import FOLDER, Figure, Report, rows_of
+from tests.benchmarks.figures import FOLDER, Figure, Report, read_report, rows_of
 from tests.benchmarks.options import Options
 from tests.benchmarks.progress import say
 from tests.benchmarks.recipe_runs import run_of
@@ -57,8 +58,11 @@ def measured(
     recipes: Sequence[Recipe], folder: Path, device: str, seed: int, out: Path | None = None
 ) -> Report:
     """What is done is on disk before the next begins, where `out` is given. What fails has a figure of NaN."""
-    figures: list[Figure] = []
-    report = _report(figures, device, seed)
+    report = _report([], device, seed)
+    figures = report.figures
+    if out is not None and (path := out / f"{report.suite}.json").exists():
+        asked = {recipe.name for recipe in recipes}
+        figures += [figure for figure in read_report(path).figures if figure.what not in asked]
     for recipe in recipes:
         try:
             with TemporaryDirectory() as scratch:
@@ -66,8 +70,10 @@ def measured(
         except Exception as error:
             traceback.print_exc()
             figures.append(Figure(what=recipe.name, value=float("nan"), unit=" min", beside=str(error)[:200]))
-        say(f"{recipe.name}: {figures[-1].measured}, {figures[-1].beside}")
+        told = figures[-1]
+        say(f"{told.what}: {told.measured}, {told.beside}")
         if out is not None:
+            figures.sort(key=lambda figure: figure.what)
             report.write(out)
     return report
 
