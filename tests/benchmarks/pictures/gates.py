@@ -9,6 +9,7 @@ from tests.benchmarks.pictures.style import GOOD, GREY, INK, MISSED, picture
 
 _LEAST = 1e-3
 _WIDE = 5.0  # beyond which the axis is a logarithmic one
+_NARROW = 0.05  # to either side of the gate there is so much at least: a hair's breadth is to look like one
 
 
 def draw(report: Report, path: Path) -> None:
@@ -16,6 +17,8 @@ def draw(report: Report, path: Path) -> None:
     with picture(path, 11, 1.6 + 0.42 * len(gated), report.title, report.circumstances) as figure:
         axes: Any = figure.subplots()
         rooms = [_room(one) for one in gated]
+        shown = (*rooms, 1 - _NARROW, 1 + _NARROW)
+        axes.plot([min(shown), max(shown)], [0, 0], alpha=0)
         if max(rooms, default=1.0) / min(rooms, default=1.0) > _WIDE:
             axes.set_xscale("log")
         else:
