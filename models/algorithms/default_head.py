@@ -19,9 +19,8 @@ from models.spec.algorithms.auto import LOGISTIC_PENALTIES, PENALTIES, tries_log
 # From so many examples a class on, on average, a fitted head is better than class means.
 FITTED_FROM = 3.0
 
-# Penalties that are tried, in e-folds about the learned one; and how far a support set may move the calibration.
-OFFSETS = tuple(1.5 * (place - PENALTIES // 2) for place in range(PENALTIES))
-LOGISTIC_OFFSETS = tuple(1.5 * (place - LOGISTIC_PENALTIES // 2) for place in range(LOGISTIC_PENALTIES))
+# E-folds between two penalties that are tried; and how far a support set may move the calibration.
+APART = 1.5
 DEVIATION = 0.5
 
 
@@ -78,12 +77,12 @@ class DefaultHead(Classifier):
         kinds = ["means"]
         is_fitted = len(support.targets) >= FITTED_FROM
         if is_fitted:
-            penalties_G = _penalties(meta_params["head.log_penalty"], OFFSETS)
+            penalties_G = _penalties(meta_params["head.log_penalty"], PENALTIES)
             heads.append(ridge_head(features_SF, labels_SN, penalties_G, judged_S))
             kinds.append("ridge")
         # Of the shape alone, which follows from a call's own sizes.
         if is_fitted and tries_logistic(len(labels_SN), features_SF.shape[-1], labels_SN.shape[-1]):
-            penalties_G = _penalties(meta_params["head.log_penalty_logistic"], LOGISTIC_OFFSETS)
+            penalties_G = _penalties(meta_params["head.log_penalty_logistic"], LOGISTIC_PENALTIES)
             heads += logistic_heads(features_SF, labels_SN, support.class_mask, penalties_G)
             kinds += ["logistic"] * LOGISTIC_PENALTIES
         stacked = LinearHead(*(torch.stack(parts) for parts in zip(*heads, strict=True)))
@@ -102,8 +101,8 @@ class DefaultHead(Classifier):
         return weights
 
 
-def _penalties(log_penalty: Tensor, offsets: tuple[float, ...]) -> Tensor:
-    """Float64 [G], about the learned one."""
-    return torch.exp(
-        log_penalty.double() + torch.tensor(offsets, dtype=torch.float64, device=log_penalty.device)
-    )
+def _penalties(log_penalty: Tensor, count: int) -> Tensor:
+    """Float64 [G], `count` about the learned one. Of numbers made where they are needed: what a GPU records may not
+    copy from the CPU's memory."""
+    places = torch.arange(count, dtype=torch.float64, device=log_penalty.device) - count // 2
+    return torch.exp(log_penalty.double() + APART * places)

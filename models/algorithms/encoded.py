@@ -1,7 +1,7 @@
 """A learner behind the encoding of a table's columns. Knows the learner by its protocol; no algorithm, no data."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Generator, Tensor
@@ -88,15 +88,28 @@ def _as_it_is(episode: Episode) -> Episode:
     return episode
 
 
+class _Numbers(NamedTuple):
+    """Of each of the columns of numbers: its place, int64; and float32, where `rate` is 1 / scale, or 0."""
+
+    places: Tensor
+    mean: Tensor
+    scale: Tensor
+    rate: Tensor
+
+
 class ColumnEncoding:
     """Numbers first, in the order of the columns, then the categories of each column that has some."""
 
     def __init__(self, columns: Sequence[ColumnSpec]) -> None:
-        self._numbers = [place for place, column in enumerate(columns) if not column.categories]
-        self._mean = torch.tensor([columns[place].mean for place in self._numbers])
-        scales = [columns[place].scale for place in self._numbers]
-        self._scale = torch.tensor(scales)
-        self._rate = torch.tensor([1 / scale if scale else 0.0 for scale in scales])
+        places = [place for place, column in enumerate(columns) if not column.categories]
+        scales = [columns[place].scale for place in places]
+        numbers = _Numbers(
+            torch.tensor(places, dtype=torch.int64),
+            torch.tensor([columns[place].mean for place in places]),
+            torch.tensor(scales),
+            torch.tensor([1 / scale if scale else 0.0 for scale in scales]),
+        )
+        self._by_device = {torch.device("cpu"): numbers}
         self._categories = [
             (place, len(column.categories)) for place, column in enumerate(columns) if column.categories
         ]
@@ -106,8 +119,9 @@ class ColumnEncoding:
         """Float32 [..., D] to [..., encoded width]; as it is where there are no columns."""
         if not self._changes:
             return values
-        numbers = values if not self._categories else values[..., self._numbers]
-        parts = [(numbers - self._mean.to(values.device)) * self._rate.to(values.device)]
+        known = self._on(values.device)
+        numbers = values.index_select(-1, known.places) if self._categories else values
+        parts = [(numbers - known.mean) * known.rate]
         for place, count in self._categories:
             kinds = torch.arange(count, device=values.device)
             parts.append((values[..., place : place + 1] == kinds).to(values.dtype))
@@ -115,8 +129,15 @@ class ColumnEncoding:
 
     def decode(self, values: Tensor) -> Tensor:
         """Standardised [..., T] in their own units; columns of numbers alone."""
-        return self.stretch(values) + self._mean.to(values.device) if self._changes else values
+        return self.stretch(values) + self._on(values.device).mean if self._changes else values
 
     def stretch(self, deviations: Tensor) -> Tensor:
         """Standard deviations [..., T] in the targets' units."""
-        return deviations * self._scale.to(deviations.device) if self._changes else deviations
+        return deviations * self._on(deviations.device).scale if self._changes else deviations
+
+    def _on(self, device: torch.device) -> _Numbers:
+        """Copied to a device once: what a GPU records may not copy from the CPU's memory."""
+        if device not in self._by_device:
+            known = self._by_device[torch.device("cpu")]
+            self._by_device[device] = _Numbers(*(values.to(device) for values in known))
+        return self._by_device[device]

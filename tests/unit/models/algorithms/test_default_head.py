@@ -5,11 +5,12 @@ import torch
 from torch import Tensor
 
 from models.algorithms.batched import adapt_batch
-from models.algorithms.default_head import LOGISTIC_OFFSETS, DefaultHead
+from models.algorithms.default_head import APART, DefaultHead
 from models.algorithms.leave_one_out import prototype_head, ridge_head
 from models.algorithms.multinomial import logistic_heads
 from models.episode import SupportSet
 from models.networks.features import Features
+from models.spec.algorithms.auto import LOGISTIC_PENALTIES
 
 F = 12
 
@@ -128,7 +129,7 @@ def test_classes_in_a_row_give_logistic_regression(head: DefaultHead) -> None:
     ours = head.adapt(params, support)["weights"]
     labels = torch.nn.functional.one_hot(support.targets, ways).double()
     features = head.backbone(params, support.inputs).double()
-    offsets = torch.tensor(LOGISTIC_OFFSETS).double()
+    offsets = APART * (torch.arange(LOGISTIC_PENALTIES).double() - LOGISTIC_PENALTIES // 2)
     penalties = torch.exp(params["head.log_penalty_logistic"].double() + offsets)
 
     def apart(weights: Tensor) -> float:
