@@ -27,7 +27,7 @@ Array = np.ndarray[Any, Any]
 _MOST_BYTES = 4 << 30
 
 # Meta-training pads every text to the length that is enough for this share of them.
-_TOKENS_SHARE = 0.98
+TOKENS_SHARE = 0.98
 
 
 class FeatureFolder:
@@ -88,7 +88,7 @@ class FeatureFolder:
         if not isinstance(encoder, TextEncoder) or not arrays.is_text:
             raise Unsuitable("only encoders of texts are tuned: leave `tuning` out")
         texts = arrays.inputs.tolist()
-        tokens: Array = encoder.tokens_of([*texts, *names], _TOKENS_SHARE).numpy()
+        tokens: Array = encoder.tokens_of([*texts, *names], TOKENS_SHARE).numpy()
         return tokens[: len(texts)], tokens[len(texts) :]
 
     def _read(self, path: Path, examples: int, spec: EncoderSpec) -> Array | None:

@@ -36,6 +36,7 @@ from models.tasks.labelled_data import LabelledData
 from models.training.config import TrainingSpec
 from models.training.meta_trainer import MetaTrainer
 from models.training.recipes import RECIPES
+from services.jobs.encoded import TOKENS_SHARE
 from tests.benchmarks.intents import Intents, Task, features_of
 from tests.benchmarks.progress import say
 
@@ -109,7 +110,7 @@ def tuned(
     processor time."""
     spec, tasks, training = recipe_of("clinc-minilm-lora", encoder.width, named=named)
     assert isinstance(spec.network, EncoderSpec)
-    data = data_of(encoder.tokens_of([*texts, *(words_in(labels) if named else ())], 0.98), labels)
+    data = data_of(encoder.tokens_of([*texts, *(words_in(labels) if named else ())], TOKENS_SHARE), labels)
     signature = _NAMED if named else _TEXTS
     learner = build_learner(spec, signature, mean=mean, encoder=encoder)
     began = time.process_time()

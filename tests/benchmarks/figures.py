@@ -1,5 +1,6 @@
 """Figures beside their gates, and the report of a suite that holds them. Knows text and JSON; measures nothing."""
 
+import math
 import platform
 import statistics
 from collections.abc import Sequence
@@ -23,12 +24,16 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     what: str
-    value: float
+    value: float | None  # None, as JSON has it, becomes NaN: there is no figure
     unit: str = ""
     at_least: float | None = None
     at_most: float | None = None
     aim: float | None = None
     beside: str = ""
+
+    def __post_init__(self) -> None:
+        if self.value is None:
+            msgspec.structs.force_setattr(self, "value", math.nan)
 
     @property
     def measured(self) -> str:

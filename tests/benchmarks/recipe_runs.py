@@ -1,29 +1,27 @@
 """A recipe's training as a worker runs it: its data, its encoder, its plan. Knows no queue and no clock."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import torch
 
 from models.encoders.text import TextEncoder
 from models.programs.folder import ProgramFolder
-from models.spec import EncoderSpec, GroupSpec, LabelledSpec, NetworkSpec, TaskFamilySpec, words_of
+from models.spec import EncoderSpec, GroupSpec, LabelledSpec, NetworkSpec, TaskFamilySpec
 from models.tasks.grouped_data import GroupedData
 from models.tasks.labelled_data import LabelledData
 from models.training.config import MetaTrainingConfig
+from services.jobs.encoded import TOKENS_SHARE
 from services.jobs.preparation import prepare
 from services.jobs.settings import WorkerSettings
 from services.jobs.training import Training
 from services.jobs.training_data import training_data
 from tests.benchmarks import digits, omniglot
+from tests.benchmarks.clinc_methods import data_of, words_in
 from tests.benchmarks.intents import read_intents, sentence_encoder
 from tests.benchmarks.student_answers import as_dataset, read_answers
-
-_TOKENS_SHARE = 0.98  # as a worker has it
 
 
 def run_of(
@@ -61,8 +59,6 @@ def loading(folder: Path, encoder: TextEncoder | None) -> Callable[..., Labelled
 def texts(folder: Path, encoder: TextEncoder, *, tuned: bool) -> LabelledData:
     """CLINC150's intents with the names of their classes, as features, or as tokens where the encoder is tuned."""
     intents = read_intents(folder / "text" / "clinc150.parquet")
-    names = [words_of(str(label)) for label in np.unique(intents.labels)]
-    both = [*intents.texts, *names]
-    inputs = encoder.tokens_of(both, _TOKENS_SHARE) if tuned else encoder.encode(both)
-    data = LabelledData.from_arrays(inputs[: len(intents.texts)].numpy(), intents.labels)
-    return replace(data, names=inputs[len(intents.texts) :], named=torch.ones(len(names)))
+    both = [*intents.texts, *words_in(intents.labels)]
+    inputs = encoder.tokens_of(both, TOKENS_SHARE) if tuned else encoder.encode(both)
+    return data_of(inputs, intents.labels)
