@@ -117,6 +117,19 @@ def test_an_answer_does_not_depend_on_its_batch_mates(
         torch.testing.assert_close(value.flip(0), calm[name], **CLOSE)
 
 
+def test_an_answer_does_not_depend_on_what_else_is_asked(
+    learner: MetaLearner, draw_support: Callable[..., SupportSet], pad: Callable[..., SupportSet]
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    params = learner.init(generator)
+    adapted = learner.adapt(params, pad(draw_support(learner, 5, 3, generator), 6, MAX_WAYS))
+    queries = torch.randn(4, D, generator=generator)
+    loud = torch.cat([queries[:1], queries[1:] * 1e3])
+    alone, beside = (learner.predict(params, adapted, asked) for asked in (queries[:1], loud))
+    for name, value in alone.items():
+        torch.testing.assert_close(beside[name][:1], value, **CLOSE)
+
+
 @pytest.mark.parametrize(
     "learner",
     [name for name, (algorithm, _) in LEARNERS.items() if algorithm.starts_from_adaptation],
