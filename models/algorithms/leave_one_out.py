@@ -59,7 +59,9 @@ def ridge_head(
         kept_GS1 = (1.0 - leverages_GS - 1.0 / n).clamp(min=_TINY).unsqueeze(-1)
         errors_GSN = missed_GSN / kept_GS1 * real_S1
         judged_GSN = errors_GSN if judged is None else errors_GSN * judged.unsqueeze(-1)
-        best = judged_GSN.square().sum((-2, -1)).argmin().unsqueeze(0)
+        missed_G = judged_GSN.square().sum((-2, -1))
+        # What is not a number is no error: argmin would take it for the smallest.
+        best = missed_G.nan_to_num(nan=torch.inf).argmin().unsqueeze(0)
         left_out_SN = labels - errors_GSN.index_select(0, best).squeeze(0)
     slopes_FN = fits_GRN.index_select(0, best).squeeze(0)
     if fit is _fit_examples:
@@ -131,8 +133,15 @@ def _fit_examples(features: Tensor, labels: Tensor, penalties: Tensor) -> tuple[
     to them, [G, S, N]."""
     identity = torch.eye(len(features), dtype=features.dtype, device=features.device)
     penalties_G11 = penalties[:, None, None]
-    factor_GSS, _ = torch.linalg.cholesky_ex(features @ features.T + penalties_G11 * identity)
-    inverse_GSS = torch.cholesky_inverse(factor_GSS)
+    inverse_GSS = positive_inverse(features @ features.T + penalties_G11 * identity)
     shares_GSN = inverse_GSS @ labels
     kept_GS = penalties.unsqueeze(-1) * inverse_GSS.diagonal(dim1=-2, dim2=-1)
     return shares_GSN, penalties_G11 * shares_GSN, 1.0 - kept_GS
+
+
+def positive_inverse(matrices: Tensor) -> Tensor:
+    """Inverses of positive definite matrices [..., R, R]; NaN where rounding left one that is not, and never raises."""
+    factor, failed = torch.linalg.cholesky_ex(matrices)
+    broken = (failed != 0)[..., None, None]
+    identity = torch.eye(matrices.shape[-1], dtype=matrices.dtype, device=matrices.device)
+    return torch.cholesky_inverse(torch.where(broken, identity, factor)).masked_fill(broken, torch.nan)

@@ -7,6 +7,7 @@ penalties.
 import torch
 from torch import Tensor
 
+from models.algorithms.leave_one_out import positive_inverse
 from models.spec.algorithms.auto import AT_ONCE
 
 # What holds the intercept here, where its curvature's inverse is needed.
@@ -63,8 +64,7 @@ def _inverse_diagonal(matrices: Tensor) -> Tensor:
 def _inverse(matrices: Tensor) -> Tensor:
     """The same, all of it."""
     if matrices.shape[-1] <= _WHOLE:
-        factor, _ = torch.linalg.cholesky_ex(matrices)
-        return torch.cholesky_inverse(factor)
+        return positive_inverse(matrices)
     inverse, beside, rest = _halves(matrices)
     other = _inverse(rest)
     across = -beside @ other

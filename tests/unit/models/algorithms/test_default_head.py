@@ -10,6 +10,7 @@ from models.algorithms.leave_one_out import prototype_head, ridge_head
 from models.algorithms.multinomial import logistic_heads
 from models.episode import SupportSet
 from models.networks.features import Features
+from models.networks.mlp import Mlp
 from models.spec.algorithms.auto import LOGISTIC_PENALTIES
 
 F = 12
@@ -104,6 +105,19 @@ def test_equal_examples_of_two_classes_are_a_toss(head: DefaultHead) -> None:
     support = SupportSet(inputs, torch.arange(8) % 2, torch.ones(8), torch.ones(2))
     logits = head.predict(params, head.adapt(params, support), inputs)["logits"]
     torch.testing.assert_close(torch.softmax(logits, -1), torch.full((8, 2), 0.5))
+
+
+@pytest.mark.parametrize("size", [1e4, 1e8, 1e12])
+def test_features_of_any_size_are_answered_by_a_head_that_can_be_fitted(size: float) -> None:
+    """Of examples that are all alike and large, what penalties add is lost to rounding."""
+    head = DefaultHead(Mlp(2, (8,)))
+    params = params_of(head)
+    slots = torch.arange(6) % 2
+    inputs = size * torch.tensor([[1.0, 1.0], [-1.0, -1.0]])[slots]
+    adapted = head.adapt(params, SupportSet(inputs, slots, torch.ones(6), torch.ones(2)))
+    logits = head.predict(params, adapted, inputs)["logits"]
+    assert logits.isfinite().all()
+    assert (logits.argmax(-1) == slots).all()
 
 
 def test_the_meta_gradient_reaches_what_is_learned(head: DefaultHead) -> None:
