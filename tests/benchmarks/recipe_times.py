@@ -97,11 +97,14 @@ def _report(figures: list[Figure], device: str, seed: int) -> Report:
 
 
 def timed(recipe: Recipe, folder: Path, device: str, scratch: Path) -> Figure:
-    """Minutes of one recipe's training."""
+    """Minutes of one recipe's training, of all its phases."""
     config, patience = recipe.config, PATIENCE[device]
     plan, seconds = min(trials(config, folder, device, scratch), key=lambda one: one[1])
     whole = seconds * config.training.iterations
     steps = f"{config.training.iterations:,} iterations, {1000 * seconds:.3g} ms each, {plan}"
+    if config.training.pretrain is not None:
+        whole += pretraining(config, folder, device, scratch)
+        steps += ", and pretraining"
     if whole >= patience.whole:
         return Figure(what=recipe.name, value=whole / 60, unit=" min", beside=f"{steps}: reckoned")
     run, began = begun(config, folder, device, plan, scratch), time.monotonic()
@@ -122,16 +125,33 @@ def trials(
     one_way |= isinstance(network, EncoderSpec) and network.is_tuned
     for plan in ("",) if one_way else EAGER_PLANS:
         run = begun(config, folder, device, plan, scratch)
-        _steps(run, patience.warm)
+        seconds = _pace(run, patience)
+        yield run.plan, seconds
+
+
+def pretraining(config: MetaTrainingConfig, folder: Path, device: str, scratch: Path) -> float:
+    """Seconds of a run's first phase, by its own steps."""
+    assert config.training.pretrain is not None
+    pace = _pace(begun(config, folder, device, "", scratch), PATIENCE[device])
+    return config.training.pretrain.iterations * pace
+
+
+def _pace(run: Training, patience: Patience) -> float:
+    """Seconds an iteration, of the phase that the run is in."""
+    phase, began = run.phase, time.monotonic()
+    taken = _steps(run, patience.warm)
+    if run.phase == phase and not run.finished:
         began = time.monotonic()
         taken = _steps(run, patience.trial)
-        yield run.plan, (time.monotonic() - began) / max(taken, 1)
+    return (time.monotonic() - began) / taken
 
 
 def _steps(run: Training, seconds: float) -> int:
-    """Iterations taken in so many seconds, one at least, more at a time the more that turn out to be quick."""
-    first, stride, began = run.iteration, 1, time.monotonic()
-    while not run.finished and (run.iteration == first or time.monotonic() - began < seconds):
+    """Iterations taken of one phase in so many seconds, one at least, more at a time the more that are quick."""
+    first, phase, stride, began = run.iteration, run.phase, 1, time.monotonic()
+    while run.iteration == first or (
+        not run.finished and run.phase == phase and time.monotonic() - began < seconds
+    ):
         before = time.monotonic()
         run.run(stride)
         if time.monotonic() - before < seconds / 10:

@@ -2,12 +2,15 @@
 
 import math
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from models.spec import LearnerSpec, MlpSpec, RidgeSpec, SinusoidSpec
 from models.training.config import MetaTrainingConfig, TrainingSpec
+from models.training.recipes import RECIPES
 from models.training.recipes.recipe import Recipe
+from services.jobs.training import Training
 from tests.benchmarks import recipe_times
 from tests.benchmarks.figures import Report, read_report
 from tests.benchmarks.recipe_times import Patience, measured
@@ -62,3 +65,44 @@ def test_one_that_fails_has_no_figure_and_the_others_do(
     assert failed.beside == "no memory left"
     assert fine.value > 0
     assert math.isnan(read_report(tmp_path / "recipe_times.json").figures[0].value)
+
+
+class TwoPhases:
+    """Three iterations of one phase, and four of the next."""
+
+    iteration = 0
+
+    @property
+    def phase(self) -> str:
+        return "pretraining" if self.iteration < 3 else "meta_training"
+
+    @property
+    def finished(self) -> bool:
+        return self.iteration == 7
+
+    def run(self, iterations: int) -> None:
+        self.iteration = min(self.iteration + iterations, 3 if self.phase == "pretraining" else 7)
+
+
+def test_steps_are_those_of_one_phase() -> None:
+    two = cast(Training, TwoPhases())
+    assert [recipe_times._steps(two, 60.0) for _ in range(2)] == [3, 4]
+    assert recipe_times._steps(cast(Training, TwoPhases()), 0.0) == 1
+    assert 0 < recipe_times._pace(cast(Training, TwoPhases()), Patience(60.0, 60.0, 60.0)) < 1
+
+
+@pytest.mark.parametrize(("name", "at_least"), [("rml-mg-functions", 10.0), ("sinusoid-ridge", 0.0)])
+def test_pretraining_is_part_of_what_is_reckoned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, at_least: float
+) -> None:
+    def ten_minutes(*_: Any) -> float:
+        return 600.0
+
+    monkeypatch.setitem(recipe_times.PATIENCE, "cpu", Patience(whole=0.0, trial=0.0, warm=0.0))
+    known = next(known for known in RECIPES if known.name == name)
+    if at_least:
+        assert recipe_times.pretraining(known.config, tmp_path, "cpu", tmp_path) > 0
+    monkeypatch.setattr(recipe_times, "pretraining", ten_minutes)
+    told = recipe_times.timed(known, tmp_path, "cpu", tmp_path)
+    assert told.value > at_least
+    assert ("and pretraining: reckoned" in told.beside) == bool(at_least)
