@@ -140,7 +140,7 @@ def _fit_examples(features: Tensor, labels: Tensor, penalties: Tensor) -> tuple[
 
 
 def positive_inverse(matrices: Tensor) -> Tensor:
-    """Inverses of positive definite matrices [..., R, R]: NaN, and no error, where rounding left one that is not."""
+    """Inverses of positive definite matrices [..., R, R]; NaN, and no error, where rounding left one otherwise."""
     factor, failed = torch.linalg.cholesky_ex(matrices)
     broken = (failed != 0)[..., None, None]
     identity = torch.eye(matrices.shape[-1], dtype=matrices.dtype, device=matrices.device)

@@ -161,9 +161,10 @@ def scores_of(
     assert isinstance(tasks, LabelledSpec)
     signature = signature_of(tasks, data.wire_shape)
     learner = build_learner(config.learner, signature, max_ways_of(config.learner, tasks))
+    held_out, data = split_classes(tasks, data).record.test, data.to(device)
     scores = {}
-    for name in split_classes(tasks, data).record.test:
-        family = build_family(msgspec.structs.replace(tasks, test_tasks=(name,)), data.to(device))
+    for name in held_out:
+        family = build_family(msgspec.structs.replace(tasks, test_tasks=(name,)), data)
         test_seed = omniglot.TEST_SEED + seed
         scores[name] = evaluate(learner, params, family, episodes=episodes, seed=test_seed, device=device)
         print(name, scores[name], flush=True)

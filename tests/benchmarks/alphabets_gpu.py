@@ -15,6 +15,7 @@ import msgspec
 import torch
 
 from models.precision import set_precision
+from models.spec import ResNetMapsSpec
 from tests.benchmarks import alphabets, few_shot, omniglot, page
 from tests.benchmarks.figures import FOLDER, Figure, Report, rows_of
 
@@ -43,7 +44,7 @@ def main() -> int:
             "trained on a GPU; products are rounded to TF32 there, and the network to bfloat16 while it is trained."
         ),
         seed=given.seed,
-        scale={"episodes": given.episodes, "episodes a step": given.batch},
+        scale={"episodes": given.episodes},
         figures=figures,
         device=torch.cuda.get_device_name() if given.device.startswith("cuda") else given.device,
     )
@@ -56,12 +57,16 @@ def main() -> int:
         report.series["history"] = trained.history
         told = f"{trained.how_long}, {trained.plan}"
         figures.append(Figure(what="training", value=trained.seconds / 60, unit=" min", beside=told))
+    # What was trained before says itself how.
+    network = config.learner.network
+    assert isinstance(network, ResNetMapsSpec)
+    report.scale["episodes a step"] = config.training.meta_batch_size
     report.series["config"] = msgspec.to_builtins(config)
     for sides in SIDES:
         learner = msgspec.structs.replace(config.learner, turns=sides)
         seen_so = msgspec.structs.replace(config, learner=learner)
         by_alphabet = alphabets.scores_of(seen_so, params, data, given.seed, given.episodes, given.device)
-        what = f"`{alphabets.RECIPE}`, 20-way 1-shot, network.width {given.width}, from {sides} sides"
+        what = f"`{alphabets.RECIPE}`, 20-way 1-shot, network.width {network.width}, from {sides} sides"
         figures += alphabets.figures_of(what, by_alphabet, given.episodes)
         report.write(given.out)
         print("\n".join(rows_of(figures)), flush=True)
