@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from models.spec import GroupSpec, LabelledSpec, words_of
+from models.tasks.duplicates import row_keys, text_keys
 from models.tasks.grouped_data import GroupedData
 from models.tasks.labelled_data import LabelledData
 from services.datasets.records import LabelledArrays
@@ -35,8 +36,10 @@ def training_data(
             class_names=arrays.classes,
             table=arrays.signature,
         )
-        shape = None if encoded is None else arrays.signature.inputs.example_shape
-        data = replace(data, encoded_shape=shape)
+        if encoded is not None:
+            # Examples are equal where what was uploaded is: features are rounded by what they were made beside.
+            shape = arrays.signature.inputs.example_shape
+            data = replace(data, encoded_shape=shape, keys=_contents(arrays))
         if not tasks.class_names or names is None:
             return data
         named = torch.tensor([float(bool(words_of(name))) for name in arrays.classes])
@@ -46,3 +49,8 @@ def training_data(
     return GroupedData.from_arrays(
         arrays.inputs, arrays.targets, groups, columns=arrays.columns, classes=arrays.classes
     )
+
+
+def _contents(arrays: LabelledArrays) -> Array:
+    """Keys uint64 [n] of examples as they came."""
+    return text_keys(arrays.inputs.tolist()) if arrays.is_text else row_keys(torch.from_numpy(arrays.inputs))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.tasks.duplicates import row_keys
+from models.tasks.duplicates import are_sampled, is_sample, row_keys, sample_of, text_keys
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.uint8, torch.int64])
@@ -25,3 +25,28 @@ def test_several_tensors_are_one_row_and_their_places_count() -> None:
 def test_zero_has_one_sign() -> None:
     keys = row_keys(torch.tensor([[0.0], [-0.0]]))
     assert keys[0] == keys[1]
+
+
+def test_texts_have_keys_of_their_own() -> None:
+    keys = text_keys(["cat", "dog", "cat", "", "\ud800"])
+    assert keys.dtype == np.uint64
+    assert keys[0] == keys[2]
+    assert len(set(keys.tolist())) == 4
+
+
+def test_a_sample_tells_who_has_some_of_the_same() -> None:
+    keys, others = (text_keys([f"{name} {number}" for number in range(2000)]) for name in "ab")
+    sample = sample_of(keys)
+    assert sample_of(np.flip(keys)) == sample
+    assert is_sample(sample)
+    assert are_sampled(np.concatenate([others, keys]), sample)
+    # A twentieth of them, whichever: all but one in twenty-five.
+    assert sum(are_sampled(keys[start : start + 100], sample) for start in range(0, 2000, 100)) >= 18
+    assert not are_sampled(others, sample)
+    assert are_sampled(keys[:3], sample_of(keys[2:5]))
+    assert not are_sampled(keys, "")
+
+
+@pytest.mark.parametrize("text", ["0", "x" * 16, "0x" * 8])
+def test_what_is_no_sample(text: str) -> None:
+    assert not is_sample(text)
