@@ -10,7 +10,7 @@ from torch import Tensor
 
 from models.functional import on_device
 from models.spec import Signature
-from models.tasks.duplicates import row_keys
+from models.tasks.duplicates import row_keys, text_keys
 
 Array = np.ndarray[Any, Any]
 
@@ -27,7 +27,9 @@ class LabelledData:
     task_names: tuple[str, ...]
     label_names: tuple[str, ...] = ()  # of every label, where they are known
     table: Signature | None = None  # with the columns of a table
-    keys: Array | None = None  # uint64 [n], the `contents` of inputs that were moved to a device
+    keys: Array | None = (
+        None  # uint64 [n], the `contents` of what was given, where inputs are not that or elsewhere
+    )
     encoded_shape: tuple[int, ...] | None = (
         None  # where inputs are an encoder's features: of one example before
     )
@@ -80,6 +82,15 @@ class LabelledData:
     def contents(self) -> Array:
         """Keys uint64 [n]: the same for examples that are equal."""
         return row_keys(self.inputs) if self.keys is None else self.keys
+
+    @property
+    def examples(self) -> Array:
+        """Keys uint64 [n]: the same for examples that are equal and of classes that are called the same."""
+        names: Array = text_keys(
+            self.label_names or [str(label) for label in range(int(self.labels.max()) + 1)]
+        )
+        keys: Array = self.contents + names[self.labels.numpy()]
+        return keys
 
     @property
     def wire_shape(self) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """Which classes of a labelled dataset meta-training may see, and which are held out. Knows no episode."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from models.spec import LabelledSpec
+from models.tasks.duplicates import sample_of
 from models.tasks.labelled_data import LabelledData
 from models.tasks.split_record import SplitRecord, record_of
 
@@ -62,6 +63,7 @@ def split_classes(spec: LabelledSpec, data: LabelledData) -> ClassSplit:
         too_small=too_small,
         repeats_dropped=repeats,
         copies_dropped=copies,
+        train_sample=sample_of(replace(data, keys=contents).examples[torch.cat(train.rows).numpy()]),
     )
     return ClassSplit(train, test, record)
 

@@ -12,7 +12,8 @@ class SplitRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Both sides by number, the held-out one also by name where it has few names.
 
     `too_small` were left out for want of examples; `repeats_dropped` examples were equal to another of their class
-    or task; `copies_dropped` were in meta-training what is also held out.
+    or task; `copies_dropped` were in meta-training what is also held out. `train_sample` is `sample_of` the
+    labelled examples of meta-training, by which another dataset that has some of them is known.
     """
 
     by: Literal["class", "task"]
@@ -22,6 +23,7 @@ class SplitRecord(msgspec.Struct, frozen=True, kw_only=True):
     too_small: int = 0
     repeats_dropped: int = 0
     copies_dropped: int = 0
+    train_sample: str = ""
 
 
 class _Splitting(Protocol):
@@ -45,6 +47,7 @@ def record_of(
     too_small: int,
     repeats_dropped: int,
     copies_dropped: int,
+    train_sample: str = "",
 ) -> SplitRecord:
     """The record of a split into these names."""
     return SplitRecord(
@@ -55,4 +58,5 @@ def record_of(
         too_small=too_small,
         repeats_dropped=repeats_dropped,
         copies_dropped=copies_dropped,
+        train_sample=train_sample,
     )

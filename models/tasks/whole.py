@@ -3,6 +3,7 @@
 import msgspec
 
 from models.spec import LabelledSpec
+from models.tasks.duplicates import are_sampled
 from models.tasks.episode_sampler import EpisodeSampler
 from models.tasks.labelled import Labelled
 from models.tasks.labelled_data import LabelledData
@@ -15,8 +16,16 @@ class Whole(Labelled):
     Of equal examples of a class the first alone is kept, as in any other split.
     """
 
-    def __init__(self, spec: LabelledSpec, data: LabelledData) -> None:
-        """Raises ValueError, with what is missing, where the dataset cannot give such episodes."""
+    def __init__(self, spec: LabelledSpec, data: LabelledData, seen: str = "") -> None:
+        """`seen` is the `train_sample` of a version's split, where it is known.
+
+        Raises ValueError where the dataset cannot give such episodes, with what is missing, or holds what was seen.
+        """
+        if seen and are_sampled(data.examples, seen):
+            raise ValueError(
+                "the dataset holds examples that the version was meta-trained on, under the same names of classes: "
+                "leave `dataset` out to test it on what was held out, or leave those examples out of the dataset"
+            )
         self.spec = msgspec.structs.replace(
             spec, rotations=False, augment=None, task_augment=None, train_ways=None
         )

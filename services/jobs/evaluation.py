@@ -11,8 +11,10 @@ from models.encoders.tuning import Tuning, tuned_params
 from models.environments.environment import MissingPackagesError
 from models.functional import Params
 from models.spec import EncoderSpec, EnvironmentSpec, LabelledSpec, MlpSpec, NetworkSpec
+from models.tasks.duplicates import is_sample
 from models.tasks.family import TaskFamily
 from models.tasks.labelled_data import LabelledData
+from models.tasks.split_record import SplitRecord
 from models.tasks.whole import Whole
 from models.training.examination import Examination
 from models.training.policies.examination import PolicyExamination
@@ -73,7 +75,8 @@ def prepare_evaluation(
                 seed=config.seed,
                 device=device,
             )
-        family = _family(config, manifest.learner.network, load, device, encoder_of, tuned_params(params))
+        network, seen = manifest.learner.network, _seen(manifest.training)
+        family = _family(config, network, load, device, encoder_of, tuned_params(params), seen)
         params = {name: value for name, value in params.items() if name not in tuned_params(params)}
         return Examination(
             manifest.learner,
@@ -106,6 +109,7 @@ def _family(
     device: torch.device,
     encoder_of: EncoderOf | None,
     differences: Params,
+    seen: str,
 ) -> TaskFamily:
     data = load(config.tasks, network, device)
     if isinstance(data, LabelledData):
@@ -115,5 +119,14 @@ def _family(
             there = {name: value.to(device) for name, value in differences.items()}
             data = encoded(data, encoder, Tuning(encoder.module, network).weights(there))
         if config.whole and isinstance(config.tasks, LabelledSpec):
-            return Whole(config.tasks, data)
+            return Whole(config.tasks, data, seen)
     return build_family(config.tasks, data)
+
+
+def _seen(training: Mapping[str, Any]) -> str:
+    """What a version's record tells of the examples that it was trained on; nothing where it was made elsewhere."""
+    try:
+        sample = msgspec.convert(training.get("split"), SplitRecord).train_sample
+    except msgspec.ValidationError:
+        return ""
+    return sample if is_sample(sample) else ""

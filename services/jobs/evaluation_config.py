@@ -37,7 +37,7 @@ class EvaluationDraft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class EvaluationConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole of it, stored with the job. `shots` are those of the curve, as far as the tasks have them.
 
-    `whole` says that every class of the dataset is drawn from, for the version saw none of it.
+    `whole` says that every class of the dataset is drawn from, for it is not the one that the version learned from.
     """
 
     model: str

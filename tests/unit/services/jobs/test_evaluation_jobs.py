@@ -52,12 +52,15 @@ def run(bench: Bench, draft: dict[str, Any], settings: WorkerSettings = SETTINGS
     return bench.jobs.job(job.id)
 
 
-def dataset(bench: Bench, classes: int, width: int = 4, seed: int = 0) -> str:
+def dataset(
+    bench: Bench, classes: int, width: int = 4, seed: int = 0, rows: slice | np.ndarray = slice(None)
+) -> str:
+    """All of it, or some rows; its classes are called by number, and have eight examples each."""
     labels = np.arange(classes).repeat(8)
     rng = np.random.default_rng(seed)
     inputs = 3 * rng.normal(size=(classes, width))[labels] + rng.normal(size=(len(labels), width))
     file = io.BytesIO()
-    np.savez(file, inputs=inputs.astype(np.float32), targets=labels.astype(str))
+    np.savez(file, inputs=inputs[rows].astype(np.float32), targets=labels[rows].astype(str))
     return bench.datasets.create("letters", "application/x-npz", file.getvalue())[0].id
 
 
@@ -139,6 +142,30 @@ def test_another_dataset_is_drawn_from_as_a_whole(bench: Bench) -> None:
     assert job.status is JobState.SUCCEEDED, job.error
     assert (job.config["tasks"]["n_way"], job.config["whole"]) == (3, True)
     assert job.metrics["accuracy"] > 1 / 3
+
+
+@pytest.mark.parametrize("rows", [slice(None, None, -1), slice(0, 64)], ids=["all, turned round", "most"])
+def test_what_was_meta_trained_on_is_no_test(bench: Bench, rows: slice) -> None:
+    letters(bench, dataset(bench, 10))
+    again = dataset(bench, 10, rows=rows)
+    job = run(bench, {"type": "evaluation", "model": "letters", "episodes": 5, "dataset": again})
+    assert job.error is not None
+    assert job.error.code == "invalid_configuration"
+    assert "meta-trained on" in job.error.message
+
+
+def test_what_was_held_out_is_a_test_in_another_dataset_too(bench: Bench) -> None:
+    letters(bench, dataset(bench, 10))
+    held_out = bench.registry.resolve("letters").training["split"]["test"]
+    rows = np.isin(np.arange(10).repeat(8).astype(str), held_out)
+    draft = {
+        "type": "evaluation",
+        "model": "letters",
+        "episodes": 5,
+        "dataset": dataset(bench, 10, rows=rows),
+    }
+    job = run(bench, draft)
+    assert job.status is JobState.SUCCEEDED, job.error
 
 
 def test_groups_are_those_that_were_held_out(bench: Bench) -> None:
