@@ -18,6 +18,7 @@ from models.precision import set_precision
 from models.spec import ResNetMapsSpec
 from tests.benchmarks import alphabets, few_shot, omniglot, page
 from tests.benchmarks.figures import FOLDER, Figure, Report, rows_of
+from tests.benchmarks.pictures.drawing import draw
 
 WIDTH, EPISODES_A_STEP = 128, 4
 EPISODES = 1000  # of each alphabet
@@ -71,6 +72,7 @@ def main() -> int:
         report.write(given.out)
         print("\n".join(rows_of(figures)), flush=True)
     if given.out == FOLDER:
+        draw(report, FOLDER / f"{report.suite}.png")
         page.write([])
     return 0 if report.held else 1
 
