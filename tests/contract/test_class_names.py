@@ -117,7 +117,7 @@ def test_it_is_evaluated_with_names_on_its_own_classes_and_on_others(service: Se
     own = evaluated(service, "named")
     assert own["accuracy"] > 1 / 3
     assert [row["shots"] for row in own["per_shot"]][:2] == [1, 2]
-    rows = "".join(f"{word} {other},{word}\n" for word in WORDS[4:7] for other in WORDS)
+    rows = "".join(f"a {word} {other},{word}\n" for word in WORDS[4:7] for other in WORDS)
     other = httpx.post(
         f"{service.url}/v1/datasets?name=colours&inputs=text&target=intent",
         content=f"text,intent\n{rows}".encode(),
