@@ -38,6 +38,8 @@ _MISMATCHES: dict[Task, str] = {
     "policy": "these tasks are environments, and this algorithm learns {tasks}: use maml_policy",
 }
 
+_CALLED_SERIES = "; an npz's array is taken for series where it is called `series`, and not `inputs`"
+
 # Networks without a weight that Muon would move.
 _BY_ADAM = (EncoderSpec, RowTransformerSpec, TableTransformerSpec)
 
@@ -105,7 +107,8 @@ def _faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]
     if network.takes != kind:
         yield Fault(
             "/learner/network/name",
-            f"{name} takes {network.takes}, and these inputs are {kind}: use {_NETWORKS[kind]}",
+            f"{name} takes {network.takes}, and these inputs are {kind}: use {_NETWORKS[kind]}"
+            f"{_CALLED_SERIES if (network.takes, kind) == ('series', 'images') else ''}",
         )
     elif kind == "images" and min(signature.inputs.example_shape[:2]) < network.smallest_image:
         side = network.smallest_image

@@ -64,7 +64,7 @@ LABELLED: tuple[Recipe, ...] = (
         description="Spoken digits of people never heard, by prototypes of a series network: 10-way, 1 shot.",
         needs=(
             "Spoken digits (free-spoken-digit-dataset): series [n, frames, bands] of a log spectrum in 0..1, "
-            "with the speaker as the task."
+            "in an npz's array `series`, with the speaker as the task."
         ),
         config=MetaTrainingConfig(
             learner=LearnerSpec(algorithm=ProtoNetSpec(), network=Conv1dSpec(hidden=64)),

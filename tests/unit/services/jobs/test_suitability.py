@@ -100,6 +100,13 @@ def test_an_image_network_is_not_trained_on_curves() -> None:
     assert [fault.pointer for fault in caught.value.faults] == ["/learner/network/name"]
 
 
+def test_series_that_were_taken_for_images_are_told_how_they_are_known() -> None:
+    for network, traits, told in ((CONV1D, IMAGES, True), (CONV1D, VECTORS, False), (CONV4, SERIES, False)):
+        with pytest.raises(Invalid) as caught:
+            check(config(network, labelled()), traits)
+        assert ("called `series`" in caught.value.faults[0].detail) is told
+
+
 @pytest.mark.parametrize("network", ["row_transformer", "table_transformer"])
 def test_networks_of_tables_are_for_the_prior_fitted_alone(network: str) -> None:
     tables = {"family": "tables", "columns": 6}
