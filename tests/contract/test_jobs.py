@@ -139,6 +139,7 @@ def test_a_job_on_a_dataset_that_is_not_there_is_422(http: httpx.Client) -> None
 def test_recipes_say_what_they_need_reach_and_take(http: httpx.Client) -> None:
     of_name = {recipe["name"]: recipe for recipe in check_list(http.get("/v1/recipes?limit=100"))}
     assert of_name["sinusoid-maml"]["needs"] is None
-    assert of_name["sinusoid-maml"]["takes"] == {"cpu": "30 s", "gpu": None}
+    assert of_name["sinusoid-maml"]["takes"] == {"cpu": "30 s", "gpu": "4 s"}
+    assert all(recipe["reaches"] and all(recipe["takes"].values()) for recipe in of_name.values())
     assert "Omniglot" in of_name["omniglot-maml"]["needs"]
     assert "98.30" in of_name["omniglot-maml"]["reaches"]
