@@ -31,7 +31,7 @@ from models.algorithms.table_heads import HEADS
 from models.algorithms.turns import Turns
 from models.algorithms.views import Views
 from models.build.networks import build_network
-from models.encoders.text import TextEncoder
+from models.encoders.encoder import Encoder
 from models.functional import Network
 from models.networks.heads import WithHead
 from models.networks.kernels import PLAIN, Kernels
@@ -75,7 +75,7 @@ def build_learner(
     max_ways: int | None = None,
     kernels: Kernels = PLAIN,
     mean: Tensor | None = None,
-    encoder: TextEncoder | None = None,
+    encoder: Encoder | None = None,
 ) -> MetaLearner:
     """The learner that `spec` describes, with its members, views and turns, for one signature: the wire's, or what
     an encoder makes of that.
@@ -111,7 +111,7 @@ def _one_member(
     max_ways: int | None,
     kernels: Kernels,
     mean: Tensor | None,
-    encoder: TextEncoder | None,
+    encoder: Encoder | None,
 ) -> MetaLearner:
     algorithm, task = spec.algorithm, signature.task
     if isinstance(algorithm, PriorFittedSpec):

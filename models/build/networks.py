@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from models.encoders.text import TextEncoder
+from models.encoders.encoder import Encoder
 from models.encoders.tuning import Tuning
 from models.functional import Network
 from models.networks.conv1d import Conv1d
@@ -35,7 +35,7 @@ def build_network(
     signature: Signature,
     kernels: Kernels = PLAIN,
     mean: Tensor | None = None,
-    encoder: TextEncoder | None = None,
+    encoder: Encoder | None = None,
 ) -> Network:
     """The backbone that `spec` names, for the signature's inputs; raises ValueError where they do not fit.
 

@@ -1,30 +1,11 @@
 """Encoders loaded: each once, however many versions are built on it. Knows the shelf; nothing of versions."""
 
-from collections.abc import Callable
-from typing import Any, Protocol
-
-import numpy as np
 import torch
-from torch import Tensor
 
+from models.encoders.encoder import Encoder
 from models.encoders.folder import EncoderError
 from models.encoders.shelf import EncoderShelf
 from models.spec import EncoderSpec
-
-Array = np.ndarray[Any, Any]
-
-
-class Encoder(Protocol):
-    """What turns examples into features; frozen."""
-
-    width: int
-
-    @property
-    def nbytes(self) -> int: ...
-
-    def encode(self, examples: Any, before_each_pass: Callable[[int], None] = ...) -> Tensor:
-        """Features float32 [E, F] on the CPU, of length one each."""
-        ...
 
 
 class EncoderStock:

@@ -1,11 +1,11 @@
 """A pretrained text encoder: texts in, one vector each out. Knows transformers; nothing of learners and tasks."""
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
 
 import torch
 from torch import Tensor
 
+from models.encoders.encoder import Encoder
 from models.encoders.folder import EncoderFiles, Pooling
 
 # Tokens, padding included, of one pass through the encoder: what bounds its memory.
@@ -15,13 +15,11 @@ _PASS_TOKENS = 1 << 13
 _FORBIDDEN = -1e9
 
 
-class TextEncoder:
+class TextEncoder(Encoder):
     """Reid & Gurevych 2019's sentence encoder: a transformer whose token features are pooled, then of length one.
 
     It is loaded once and never changes; `tuned` gives another that shares its weights but for some.
     """
-
-    _weights: Mapping[str, Tensor] | None = None
 
     def __init__(self, files: EncoderFiles, device: torch.device) -> None:
         """Raises OSError or ValueError where the folder's files do not fit together."""
@@ -45,11 +43,7 @@ class TextEncoder:
             dtype=torch.float32,
             **sealed,
         )
-        self.module: torch.nn.Module = module.eval().requires_grad_(False).to(device)
-
-    @property
-    def nbytes(self) -> int:
-        return sum(value.nbytes for value in self.module.parameters())
+        self.module = module.eval().requires_grad_(False).to(device)
 
     @property
     def multiply_adds(self) -> int:
@@ -57,27 +51,13 @@ class TextEncoder:
         layers = (part for part in self.module.modules() if isinstance(part, torch.nn.Linear))
         return sum(layer.weight.numel() for layer in layers)
 
-    def tuned(self, weights: Mapping[str, Tensor]) -> "TextEncoder":
-        """The encoder with `weights`, by their names in the module, in place of its own of these names."""
-        other = copy(self)
-        other._weights = weights
-        return other
-
-    @property
-    def weights(self) -> Mapping[str, Tensor]:
-        """Those that `tuned` gave in place of the module's."""
-        return self._weights or {}
-
     def encode(
-        self, texts: Sequence[str], before_each_pass: Callable[[int], None] = lambda _done: None
+        self, examples: Sequence[str], before_each_pass: Callable[[int], None] = lambda _done: None
     ) -> Tensor:
-        """Features float32 [E, F] on the CPU, each of length one; what one text gives depends on that text alone.
-
-        `before_each_pass` is told how many texts are done, and may raise to break off.
-        """
-        ids = self._ids(texts, self.tokens)
-        order = sorted(range(len(texts)), key=lambda place: len(ids[place]))
-        features = torch.empty(len(texts), self.width)
+        """Features float32 [E, F] on the CPU of texts."""
+        ids = self._ids(examples, self.tokens)
+        order = sorted(range(len(examples)), key=lambda place: len(ids[place]))
+        features = torch.empty(len(examples), self.width)
         done = 0
         while done < len(order):
             before_each_pass(done)
@@ -96,11 +76,10 @@ class TextEncoder:
         most = lengths[min(len(lengths) - 1, int(share * len(lengths)))]
         return _padded(self._ids(texts, most), most).float()
 
-    def features(self, tokens: Tensor, weights: Mapping[str, Tensor] | None = None) -> Tensor:
-        """Features [E, F] of token ids [E, L], -1 behind a text's end; with `weights` as in `tuned`, and then to be
-        differentiated by them and vmapped."""
-        real = tokens >= 0
-        ids = torch.where(real, tokens, 0).long()
+    def features(self, examples: Tensor, weights: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Features [E, F] of token ids [E, L], -1 behind a text's end."""
+        real = examples >= 0
+        ids = torch.where(real, examples, 0).long()
         if weights is None:
             states = self.module(input_ids=ids, attention_mask=real.long()).last_hidden_state
         else:

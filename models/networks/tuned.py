@@ -1,23 +1,23 @@
-"""A pretrained text encoder as a network whose top is learned, for meta-training. Knows tokens; nothing of tasks.
+"""A pretrained encoder as a network whose top is learned, for meta-training. Knows features; nothing of tasks.
 
 What is trained is served otherwise: the engine encodes with the tuned weights, and the learner sees features.
 """
 
 from torch import Generator, Tensor
 
-from models.encoders.text import TextEncoder
+from models.encoders.encoder import Encoder
 from models.encoders.tuning import Tuning
 from models.functional import Params
 from models.networks.features import Features
 
 
 class Tuned:
-    """Tokens [E, L], -1 behind a text's end, through the encoder with its tuned weights, then what `features` is.
+    """Tokens of texts, or images, through the encoder with its tuned weights, then what `features` is.
 
     A pure function, as every network: the encoder's own weights are constants.
     """
 
-    def __init__(self, encoder: TextEncoder, tuning: Tuning, features: Features) -> None:
+    def __init__(self, encoder: Encoder, tuning: Tuning, features: Features) -> None:
         self._encoder = encoder
         self._tuning = tuning
         self._features = features

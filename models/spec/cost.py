@@ -28,6 +28,8 @@ _BLOCKS = 4
 # of so many tokens.
 _LAYERS = 6
 _TOKENS = 12
+PATCHES = 197
+"""Tokens of an image of 224 x 224 pixels, its patches 16 x 16 as is usual."""
 _UNKNOWN_WIDTH = 384
 # Closed-form heads of prior_fitted on rows, each with a kernel of its own.
 _KERNELS = 10
@@ -144,9 +146,9 @@ def _encoder(network: EncoderSpec) -> NetworkCost:
     return NetworkCost(width + projection, width, projection or width, learned + width, learned + encoding)
 
 
-def tuned_activations(width: int, layers: int) -> int:
-    """Numbers that a gradient by the top `layers` of an encoder keeps of one text."""
-    return layers * _TOKENS * _KEPT_OF_LAYER * width
+def tuned_activations(width: int, layers: int, tokens: int = _TOKENS) -> int:
+    """Numbers that a gradient by the top `layers` of an encoder keeps of one text, or of so many tokens."""
+    return layers * tokens * _KEPT_OF_LAYER * width
 
 
 def _mlp(network: MlpSpec, example_shape: tuple[int, ...]) -> NetworkCost:

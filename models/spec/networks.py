@@ -140,9 +140,9 @@ class EncoderSpec(NetworkBase, frozen=True, kw_only=True, forbid_unknown_fields=
     Its features are all that a learner sees, less their mean over what was meta-trained on, of length one, then
     through a learned linear map to `projection` columns (0: none).
 
-    With `tuning` none it is frozen. Meta-training may learn, in its top `layers` and of text encoders only, what is
-    added to the attention's projections, matrices of `rank` (lora), or to the layer norms; these differences are
-    part of a version, and an adaptation leaves them as they are.
+    With `tuning` none it is frozen. Meta-training may learn, in its top `layers`, what is added to the projections
+    of attention, matrices of `rank` (lora), or to the layer norms, where it has such; these differences are part
+    of a version, and an adaptation leaves them as they are.
     """
 
     takes: ClassVar[InputKind] = "vectors"  # its features, whatever they were made of

@@ -130,6 +130,13 @@ class LabelledSpec(
         return self.most_ways if self.max_way is None else self.fewest_ways
 
     @property
+    def as_tested(self) -> "LabelledSpec":
+        """Without what meta-training does to images: the same held-out episodes, whatever is made of these."""
+        return msgspec.structs.replace(
+            self, rotations=False, turns_apart=False, augment=None, task_augment=None, invented=0.0
+        )
+
+    @property
     def most_ways(self) -> int:
         """The classes of the largest episode."""
         return max(self.most_test_ways, self.train_ways or 0)

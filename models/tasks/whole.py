@@ -26,9 +26,7 @@ class Whole(Labelled):
                 "the dataset holds examples that the version was meta-trained on, under the same names of classes: "
                 "leave `dataset` out to test it on what was held out, or leave those examples out of the dataset"
             )
-        self.spec = msgspec.structs.replace(
-            spec, rotations=False, augment=None, task_augment=None, train_ways=None
-        )
+        self.spec = msgspec.structs.replace(spec.as_tested, train_ways=None)
         self.data = data
         stock, _, _ = usable_classes(self.spec, data, data.contents)
         stock = without_small_pools(stock, spec.n_way)

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import torch
 
-from models.encoders.stock import Encoder
+from models.encoders.encoder import Encoder
 from services.engine.batching import DeviceCall, Sliced
 from services.engine.escalation import Own
 from services.engine.lru import ByteBudget

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from models.build import AnyLearner, build_any_learner, check_params
+from models.encoders.encoder import Encoder
 from models.encoders.folder import EncoderError
-from models.encoders.stock import Encoder, EncoderStock
-from models.encoders.text import TextEncoder
+from models.encoders.stock import EncoderStock
 from models.encoders.tuning import Tuning, tuned_params
 from models.spec import EncoderSpec, InvalidOption, LearnerSpec, Signature, learned_signature, with_options
 from services.engine.layout import Layout
@@ -195,8 +195,6 @@ class ResidentModels:
         encoder = self._encoders.get(network)
         if not network.is_tuned:
             return encoder
-        if not isinstance(encoder, TextEncoder):
-            raise EncoderError("only encoders of texts are tuned")
         tuning = Tuning(encoder.module, network)
         tuning.check(differences)
         return encoder.tuned(tuning.weights(differences))

@@ -7,6 +7,7 @@ worker's memory: widths, ways, shots and inner steps each have sane bounds, and 
 import math
 
 from models.spec import (
+    EncoderSpec,
     EnvironmentSpec,
     FunctionsSpec,
     GroupSpec,
@@ -26,6 +27,7 @@ from models.spec import (
     network_cost,
     network_inputs_of,
 )
+from models.spec.cost import PATCHES, tuned_activations
 from models.training.config import MetaTrainingConfig
 
 _FLOAT = 4
@@ -43,6 +45,8 @@ def step_bytes(config: MetaTrainingConfig, signature: Signature) -> int:
     example = network_inputs_of(learner, signature).example_shape
     network = network_cost(learner.network, example)
     values, weights = network.activations, network.weights
+    if isinstance(learner.network, EncoderSpec) and learner.network.is_tuned and signature.is_image:
+        values = tuned_activations(example[-1], learner.network.layers, PATCHES)
     if algorithm.gradient_steps:
         # Every inner step keeps its own copy of the parameters, and second order keeps its activations too.
         floats = values * (support * algorithm.unrolled_steps + query * algorithm.query_passes)

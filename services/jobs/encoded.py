@@ -20,7 +20,8 @@ from services.jobs.failures import Unsuitable
 if TYPE_CHECKING:
     import torch
 
-    from models.encoders.stock import Encoder, EncoderStock
+    from models.encoders.encoder import Encoder
+    from models.encoders.stock import EncoderStock
 
 Array = np.ndarray[Any, Any]
 
@@ -85,8 +86,8 @@ class FeatureFolder:
         from models.encoders.text import TextEncoder
 
         encoder = self.encoder(spec, device)
-        if not isinstance(encoder, TextEncoder) or not arrays.is_text:
-            raise Unsuitable("only encoders of texts are tuned: leave `tuning` out")
+        if not isinstance(encoder, TextEncoder):
+            raise Unsuitable("the dataset holds texts, and this is no encoder of texts")
         texts = arrays.inputs.tolist()
         tokens: Array = encoder.tokens_of([*texts, *names], TOKENS_SHARE).numpy()
         return tokens[: len(texts)], tokens[len(texts) :]

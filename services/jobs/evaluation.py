@@ -22,7 +22,7 @@ from services.jobs.evaluation_config import EvaluationConfig
 from services.jobs.failures import Unsuitable
 from services.jobs.preparation import Load, choose_device
 from services.jobs.settings import WorkerSettings
-from services.jobs.tuned_training import EncoderOf, encoded, text_encoder
+from services.jobs.tuned_training import EncoderOf, encoded, tuned_encoder
 from services.storage.manifest import decode_artifact
 
 
@@ -111,16 +111,17 @@ def _family(
     differences: Params,
     seen: str,
 ) -> TaskFamily:
-    data = load(config.tasks, network, device)
-    if isinstance(data, LabelledData):
+    tasks, data = config.tasks, load(config.tasks, network, device)
+    if isinstance(data, LabelledData) and isinstance(tasks, LabelledSpec):
         data = data.to(device)
         if isinstance(network, EncoderSpec) and network.is_tuned:
-            encoder = text_encoder(network, device, encoder_of)
+            encoder = tuned_encoder(network, device, encoder_of)
             there = {name: value.to(device) for name, value in differences.items()}
             data = encoded(data, encoder, Tuning(encoder.module, network).weights(there))
-        if config.whole and isinstance(config.tasks, LabelledSpec):
-            return Whole(config.tasks, data, seen)
-    return build_family(config.tasks, data)
+            tasks = tasks.as_tested
+        if config.whole:
+            return Whole(tasks, data, seen)
+    return build_family(tasks, data)
 
 
 def _seen(training: Mapping[str, Any]) -> str:

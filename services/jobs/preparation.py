@@ -20,7 +20,7 @@ from services.jobs.meta_training import MetaTraining
 from services.jobs.policy_training import PolicyTraining
 from services.jobs.settings import WorkerSettings
 from services.jobs.training import Training
-from services.jobs.tuned_training import EncoderOf, TunedTraining, text_encoder
+from services.jobs.tuned_training import EncoderOf, TunedTraining, tuned_encoder
 
 # The data of tasks that need some, as the network takes them: where that is an encoder, the device makes features.
 Load = Callable[[TaskFamilySpec, NetworkSpec, torch.device], LabelledData | GroupedData | None]
@@ -56,8 +56,8 @@ def prepare(
     network = config.learner.network
     if isinstance(network, EncoderSpec) and network.is_tuned:
         if not isinstance(family, Labelled):
-            raise Unsuitable("encoders are tuned to labelled texts: leave `tuning` out")
-        encoder = text_encoder(network, device, encoder_of)
+            raise Unsuitable("encoders are tuned to labelled texts or images: leave `tuning` out")
+        encoder = tuned_encoder(network, device, encoder_of)
         return TunedTraining(config, signature, family, encoder, device)
     measured = settings.worker_plans == "measured"
     return MetaTraining(config, signature, family, device, programs, measured=measured)

@@ -193,6 +193,8 @@ class Steps:
             words = (
                 [words_of(name) for name in arrays.classes] if tasks.class_names and arrays.is_text else []
             )
+            if network.is_tuned and not arrays.is_text:
+                return training_data(tasks, arrays)
             if network.is_tuned:
                 return training_data(tasks, arrays, *self._features.tokens(arrays, network, device, words))
             watch = self._watched(job, f"{len(arrays.inputs)} examples")

@@ -217,14 +217,16 @@ def _pretrain_faults(config: MetaTrainingConfig, signature: Signature) -> Iterat
 
 def _tuning_faults(config: MetaTrainingConfig, signature: Signature) -> Iterator[Fault]:
     pointer, algorithm = "/learner/network/tuning", config.learner.algorithm
-    if not signature.is_text:
-        yield Fault(pointer, "only encoders of texts are tuned, and this dataset holds none")
+    if not (signature.is_text or signature.is_image):
+        yield Fault(pointer, "only encoders of texts or images are tuned, and this dataset holds neither")
     if algorithm.gradient_steps or algorithm.has_output_layer:
         yield Fault(pointer, "a tuned encoder is the same for all tasks: use auto, protonet or ridge")
     if config.learner.members > 1:
         yield Fault("/learner/members", "the members of an ensemble would each need an encoder of their own")
     if isinstance(config.tasks, LabelledSpec) and config.tasks.dropout:
-        yield Fault("/tasks/dropout", "tokens have no mean to become: dropout is for features")
+        yield Fault(
+            "/tasks/dropout", "neither tokens nor pixels have a mean to become: dropout is for features"
+        )
 
 
 def _dataset_faults(tasks: LabelledSpec, traits: Traits) -> Iterator[Fault]:

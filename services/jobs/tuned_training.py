@@ -1,10 +1,10 @@
-"""One job's meta-training of a learner together with its text encoder's top. Imports torch; knows no row.
+"""One job's meta-training of a learner together with its encoder's top. Imports torch; knows no row.
 
-The family's examples are tokens while it trains. The meta-test is of what is served: features by the tuned encoder,
-all computed once, and the learner on them.
+The family's examples are tokens of texts, or images, while it trains. The meta-test is of what is served: features
+by the tuned encoder, all computed once, and the learner on them.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from models.build import build_learner
-from models.encoders.stock import Encoder
-from models.encoders.text import TextEncoder
+from models.encoders.encoder import Encoder
 from models.encoders.tuning import Tuning, tuned_params
 from models.spec import EncoderSpec, Signature, max_ways_of
 from models.tasks.labelled import Labelled
@@ -27,20 +26,20 @@ from services.jobs.training import Training
 
 EncoderOf = Callable[[EncoderSpec, torch.device], Encoder]
 
-# Texts of one pass, and how many tell the mean of features before anything is tuned.
-_PASS_TEXTS = 128
-_MEAN_TEXTS = 1024
+# Examples of one pass, and how many tell the mean of features before anything is tuned.
+_PASS = 64
+_MEAN = 1024
 
 
 class TunedTraining(Training):
-    """A trainer of episodes of tokens. It has one plan: a program of another process would have no encoder."""
+    """A trainer of episodes of what an encoder reads. Its plan is one: another process has no such encoder."""
 
     def __init__(
         self,
         config: MetaTrainingConfig,
         signature: Signature,
         family: Labelled,
-        encoder: TextEncoder,
+        encoder: Encoder,
         device: torch.device,
     ) -> None:
         """Raises Unsuitable where learner, encoder and signature do not fit."""
@@ -49,8 +48,8 @@ class TunedTraining(Training):
         self._family = family
         self._encoder = encoder
         rows = torch.unique(family.samplers["train"].rows)
-        some = rows[:: max(1, len(rows) // _MEAN_TEXTS)]
-        mean = _features(family.data.take(some), encoder, {}).mean(0)
+        some = rows[:: max(1, len(rows) // _MEAN)]
+        mean = _features((family.data.take(few) for few in torch.split(some, _PASS)), encoder, {}).mean(0)
         try:
             self._tuning = Tuning(encoder.module, config.learner.network)
             learner = build_learner(config.learner, signature, max_ways, mean=mean, encoder=encoder)
@@ -71,7 +70,7 @@ class TunedTraining(Training):
             self.signature,
             self._max_ways,
             {name: value for name, value in params.items() if name not in differences},
-            Labelled(self._family.spec, data),
+            Labelled(self._family.spec.as_tested, data),
             episodes=self.config.training.test_episodes,
             seed=self.test_seed,
             device=self.device,
@@ -83,35 +82,37 @@ class TunedTraining(Training):
         return super().artifact({**record, "split": msgspec.to_builtins(self._family.split.record)}, metrics)
 
 
-def text_encoder(spec: EncoderSpec, device: torch.device, encoder_of: EncoderOf | None) -> TextEncoder:
+def tuned_encoder(spec: EncoderSpec, device: torch.device, encoder_of: EncoderOf | None) -> Encoder:
     """The encoder that a spec tunes. Raises Unsuitable."""
-    encoder = None if encoder_of is None else encoder_of(spec, device)
-    if not isinstance(encoder, TextEncoder):
-        raise Unsuitable("only encoders of texts are tuned: leave `tuning` out")
-    return encoder
+    if encoder_of is None:
+        raise Unsuitable("this worker has no folder of encoders")
+    return encoder_of(spec, device)
 
 
 def encoded(
     data: LabelledData,
-    encoder: TextEncoder,
+    encoder: Encoder,
     weights: Mapping[str, Tensor],
     before: Callable[[], None] = lambda: None,
 ) -> LabelledData:
-    """The data with features in place of tokens, where those are; `before` is called before each pass."""
-    features = _features(data.inputs, encoder, weights, before)
-    names = None if data.names is None else _features(data.names, encoder, weights, before)
-    return replace(data, inputs=features, keys=data.contents, names=names)
+    """The data with features in place of tokens or images, where those are; `before` is called before each pass."""
+    rows = torch.arange(len(data.inputs))
+    features = _features((data.take(few) for few in torch.split(rows, _PASS)), encoder, weights, before)
+    names = (
+        None if data.names is None else _features(torch.split(data.names, _PASS), encoder, weights, before)
+    )
+    return replace(data, inputs=features, keys=data.contents, names=names, encoded_shape=data.wire_shape)
 
 
 def _features(
-    tokens: Tensor,
-    encoder: TextEncoder,
+    pieces: Iterable[Tensor],
+    encoder: Encoder,
     weights: Mapping[str, Tensor],
     before: Callable[[], None] = lambda: None,
 ) -> Tensor:
-    """Features [E, F] of tokens [E, L]."""
+    """Features [E, F] of examples that come in pieces."""
     found = []
-    for piece in torch.split(tokens, _PASS_TEXTS):
+    for piece in pieces:
         before()
         with torch.no_grad():
             found.append(encoder.features(piece, weights))

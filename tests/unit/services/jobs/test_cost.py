@@ -63,6 +63,15 @@ def test_cost_grows_with_what_drives_it() -> None:
     assert step_bytes(config(CONV4, labelled(), "protonet", meta_batch_size=4), signature) < cost
 
 
+def test_an_image_is_more_tokens_to_a_tuned_encoder_than_a_text_is() -> None:
+    network = {"name": "encoder", "encoder": "some", "width": 384, "tuning": "lora"}
+    texts, images = Traits((), 100, 1), IMAGES
+    tuned = config(network, labelled(), "auto")
+    assert step_bytes(tuned, check(tuned, images)) > 5 * step_bytes(tuned, check(tuned, texts))
+    frozen = config({**network, "tuning": "none"}, labelled(), "auto")
+    assert step_bytes(frozen, check(frozen, images)) == step_bytes(frozen, check(frozen, texts))
+
+
 def test_what_an_algorithm_keeps_is_part_of_its_cost() -> None:
     def cost(network: dict[str, Any], **algorithm: Any) -> int:
         plain = {
