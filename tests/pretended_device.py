@@ -1,0 +1,125 @@
+"""A second device on any machine: its tensors lie in the CPU's memory, and mix with the CPU's no more than a GPU's do.
+
+Knows torch's dispatcher; nothing of ours. Everything is really computed, by the CPU's kernels, so that what depends
+on data (items, shapes, branches, seeds) goes as it always does. What stays untested is a GPU itself: its kernels,
+its rounding, pinned memory, recordings, and what it refuses beyond what is said here.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
+from torch.utils._pytree import tree_iter, tree_map_only
+
+# A device type that torch knows by name, has no kernels for, and whose gradients the calling thread computes.
+ELSEWHERE = torch.device("lazy", 0)
+
+_ATEN = torch.ops.aten
+# Of these a GPU takes tensors of both sides: what moves data, and rows that are picked by a CPU's numbers.
+_MOVES = {_ATEN.copy_.default, _ATEN._to_copy.default}
+_PICKS = {
+    _ATEN.index.Tensor,
+    _ATEN._unsafe_index.Tensor,
+    _ATEN.index_put.default,
+    _ATEN.index_put_.default,
+    _ATEN._index_put_impl_.default,
+    _ATEN._unsafe_index_put.default,
+}
+# Of these it takes no number of the CPU's either.
+_JOINS = {_ATEN.cat.default, _ATEN.stack.default}
+# Of these a GPU takes contiguous memory alone, where the CPU takes images' channels last as well.
+_CONTIGUOUS = {_ATEN.native_group_norm.default, _ATEN.native_group_norm_backward.default}
+
+
+class MixedDevicesError(RuntimeError):
+    """An operation met tensors of both devices."""
+
+
+class _There(Tensor):
+    """A tensor of the pretended device; `held` has its numbers."""
+
+    held: Tensor
+
+    @staticmethod
+    def __new__(cls, held: Tensor) -> "_There":
+        wrapped = Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
+            cls,
+            held.shape,
+            strides=held.stride(),
+            storage_offset=held.storage_offset(),
+            dtype=held.dtype,
+            device=ELSEWHERE,
+        )
+        wrapped.held = held
+        return wrapped  # type: ignore[no-any-return]
+
+    def tolist(self) -> Any:
+        return self.cpu().tolist()
+
+    @classmethod
+    def __torch_dispatch__(
+        cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        return _run(func, args, kwargs or {})
+
+
+class _Pretending(TorchDispatchMode):
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        return _run(func, args, kwargs or {})
+
+
+@contextmanager
+def pretended_device() -> Iterator[torch.device]:
+    """Within it the device it gives is there: for `.to`, for what is made on it, and to be refused a CPU's tensors."""
+    before = torch._C._only_lift_cpu_tensors()  # type: ignore[attr-defined]
+    # So that torch.tensor(..., device=...) moves its numbers by the dispatcher.
+    torch._C._set_only_lift_cpu_tensors(True)  # type: ignore[attr-defined]
+    try:
+        with _Pretending():
+            yield ELSEWHERE
+    finally:
+        torch._C._set_only_lift_cpu_tensors(before)  # type: ignore[attr-defined]
+
+
+def _run(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What the dispatcher asks for, on the CPU; what comes out is of the device that is named, else of what went in."""
+    given = [value for value in tree_iter((args, kwargs)) if isinstance(value, Tensor)]
+    there = any(isinstance(value, _There) for value in given)
+    if there and func not in _MOVES:
+        _check(func, args, given)
+    device = kwargs.get("device")
+    if device is not None:
+        there = device.type == ELSEWHERE.type
+        kwargs = {**kwargs, "device": torch.device("cpu")}
+    generator = kwargs.get("generator")
+    if there and generator is not None:
+        raise MixedDevicesError(f"{func}: a generator of the CPU's for numbers on {ELSEWHERE}")
+    found = func(*tree_map_only(_There, _held, args), **tree_map_only(_There, _held, kwargs))
+    if not there:
+        return found
+    found = tree_map_only(Tensor, _There, found)
+    return return_and_correct_aliasing(func, args, kwargs, found)
+
+
+def _check(func: Any, args: tuple[Any, ...], given: list[Tensor]) -> None:
+    """Raises MixedDevicesError; a CPU's number without dimensions may go with anything, as with a GPU's tensors."""
+    if func in _PICKS:
+        given = [value for value in (args[0], *args[2:]) if isinstance(value, Tensor)]
+    strangers = [
+        tuple(value.shape)
+        for value in given
+        if not isinstance(value, _There) and (value.dim() or func in _JOINS)
+    ]
+    if strangers:
+        raise MixedDevicesError(f"{func}: CPU tensors of shapes {strangers} among those on {ELSEWHERE}")
+    if func in _CONTIGUOUS and not all(value.is_contiguous() for value in given):
+        raise RuntimeError(f"{func}: a GPU takes contiguous tensors alone")
+
+
+def _held(value: _There) -> Tensor:
+    return value.held
