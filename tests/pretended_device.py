@@ -1,4 +1,4 @@
-"""A second device on any machine: its tensors lie in the CPU's memory, and mix with the CPU's no more than a GPU's do.
+"""A second device on any machine: in the CPU's memory, and its tensors mix with the CPU's no more than a GPU's do.
 
 Knows torch's dispatcher; nothing of ours. Everything is really computed, by the CPU's kernels, so that what depends
 on data (items, shapes, branches, seeds) goes as it always does. What stays untested is a GPU itself: its kernels,
@@ -75,7 +75,10 @@ class _Pretending(TorchDispatchMode):
 
 @contextmanager
 def pretended_device() -> Iterator[torch.device]:
-    """Within it the device it gives is there: for `.to`, for what is made on it, and to be refused a CPU's tensors."""
+    """Within it the device that it gives is there, by name and with an index: tensors are moved to it and made on it.
+
+    What mixes them with the CPU's raises MixedDevicesError; operators see nothing else that a CPU does not do.
+    """
     before = torch._C._only_lift_cpu_tensors()  # type: ignore[attr-defined]
     # So that torch.tensor(..., device=...) moves its numbers by the dispatcher.
     torch._C._set_only_lift_cpu_tensors(True)  # type: ignore[attr-defined]
@@ -87,7 +90,7 @@ def pretended_device() -> Iterator[torch.device]:
 
 
 def _run(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What the dispatcher asks for, on the CPU; what comes out is of the device that is named, else of what went in."""
+    """What the dispatcher asks for, by the CPU; it is then of the device that was named, else of what went in."""
     given = [value for value in tree_iter((args, kwargs)) if isinstance(value, Tensor)]
     there = any(isinstance(value, _There) for value in given)
     if there and func not in _MOVES:

@@ -6,111 +6,30 @@ import pytest
 import torch
 
 from models.algorithms.batched import adapt_batch, predict_batch
-from models.algorithms.learner import MetaLearner
-from models.build import build_learner
 from models.episode import Episode, QuerySet, SupportSet
 from models.functional import Params
-from models.networks.kernels import Kernels
-from models.spec import (
-    AlgorithmSpec,
-    AutoSpec,
-    Conv4Spec,
-    LearnerSpec,
-    LocalMatchingSpec,
-    MamlSpec,
-    NetworkSpec,
-    PriorFittedSpec,
-    ProtoNetSpec,
-    ResNet12Spec,
-    ResNetMapsSpec,
-    RidgeSpec,
-    Signature,
-    TensorSpec,
-)
+from models.spec import AutoSpec, PriorFittedSpec
 from models.training.outer_step import Layout, flatten, unflatten
+from tests.every_learner import CASES, QUERIES, TASKS, drawn, learner_of
 from tests.gpu.cuda import CPU, CUDA, apart, needs_cuda
-from tests.unit.models.conftest import FURTHER, LEARNERS, network_of
 
 pytestmark = needs_cuda
 
-PICTURES = Signature(
-    inputs=TensorSpec(datatype="FP32", shape=(-1, 28, 28, 1)),
-    targets=TensorSpec(datatype="BYTES", shape=(-1,)),
-)
-TASKS, SHOTS, WAYS, QUERIES = 6, 9, 6, 4
-CONV4 = Conv4Spec(hidden=16)
-PATCHES = Kernels(convolution="patches")
-OF_PICTURES: dict[str, tuple[AlgorithmSpec, NetworkSpec]] = {
-    "maml, conv4": (MamlSpec(inner_steps=2, inner_lr=0.1), CONV4),
-    "protonet, conv4": (ProtoNetSpec(), CONV4),
-    "ridge, conv4": (RidgeSpec(), CONV4),
-    "protonet, resnet12": (ProtoNetSpec(), ResNet12Spec(width=0.125)),
-    "local matching, maps": (
-        LocalMatchingSpec(max_support=SHOTS, rivals=0.2),
-        ResNetMapsSpec(width=16, centred=True),
-    ),
-}
-CASES: dict[str, tuple[LearnerSpec, Signature, Kernels]] = {
-    **{
-        name: (LearnerSpec(algorithm=algorithm, network=network_of(algorithm)), signature, Kernels())
-        for name, (algorithm, signature) in LEARNERS.items()
-    },
-    **{name: (spec, signature, Kernels()) for name, (spec, signature) in FURTHER.items()},
-    **{
-        name: (LearnerSpec(algorithm=algorithm, network=network), PICTURES, Kernels())
-        for name, (algorithm, network) in OF_PICTURES.items()
-    },
-    "maml, conv4 by patches": (
-        LearnerSpec(algorithm=MamlSpec(inner_steps=2, inner_lr=0.1), network=CONV4),
-        PICTURES,
-        PATCHES,
-    ),
-    "views and turns": (
-        LearnerSpec(algorithm=ProtoNetSpec(), network=CONV4, views=3, turns=8),
-        PICTURES,
-        Kernels(),
-    ),
-}
 # Those that compute some of it in float32 whatever they are given: what is exact is then the CPU's float32.
 IN_FLOAT32 = (AutoSpec, PriorFittedSpec)
 GATE = 1e-4
 WORSE = 3.0  # than the CPU's float32, where that is beyond the gate: a unit at its threshold goes either way
 
 
-def _drawn(signature: Signature) -> tuple[SupportSet, torch.Tensor]:
-    """Supports of M tasks, some of fewer examples and classes than there is room for, and queries."""
-    generator = torch.Generator().manual_seed(0)
-    shape = signature.inputs.example_shape
-    shape = (shape[2], shape[0], shape[1]) if signature.is_image else shape
-    inputs = torch.rand(TASKS, SHOTS, *shape, generator=generator)
-    sizes = torch.randint(2, SHOTS + 1, (TASKS, 1), generator=generator)
-    mask = (torch.arange(SHOTS) < sizes).float()
-    if signature.task == "regression":
-        targets = torch.randn(TASKS, SHOTS, signature.target_width, generator=generator)
-        class_mask = torch.ones(TASKS, 0)
-    else:
-        ways = torch.randint(2, WAYS + 1, (TASKS, 1), generator=generator)
-        targets = torch.randint(0, 1000, (TASKS, SHOTS), generator=generator) % ways
-        class_mask = (torch.arange(WAYS) < ways).float()
-    queries = torch.rand(TASKS, QUERIES, *shape, generator=generator)
-    return SupportSet(inputs, targets, mask, class_mask), queries
-
-
 def _exactly(case: str) -> torch.dtype:
     return torch.float32 if isinstance(CASES[case][0].algorithm, IN_FLOAT32) else torch.float64
 
 
-def _learner(case: str) -> tuple[MetaLearner, Signature]:
-    spec, signature, kernels = CASES[case]
-    max_ways = WAYS if signature.task == "classification" else None
-    return build_learner(spec, signature, max_ways, kernels), signature
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_together_is_one_by_one_and_as_exact_as_the_cpu(case: str) -> None:
-    learner, signature = _learner(case)
+    learner, signature = learner_of(case)
     params = learner.init(torch.Generator().manual_seed(1))
-    supports, queries = _drawn(signature)
+    supports, queries = drawn(signature)
 
     def outputs(
         device: torch.device, tasks: slice, dtype: torch.dtype = torch.float32
@@ -136,9 +55,9 @@ def test_together_is_one_by_one_and_as_exact_as_the_cpu(case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_a_meta_gradient_is_as_exact_as_the_cpus(case: str) -> None:
     """Of all parameters together: one whose gradient is nothing but rounding has none of its own to be near."""
-    learner, signature = _learner(case)
+    learner, signature = learner_of(case)
     params = learner.init(torch.Generator().manual_seed(1))
-    supports, queries = _drawn(signature)
+    supports, queries = drawn(signature)
     targets = supports.targets[:, :QUERIES]
     batch = Episode(supports, QuerySet(queries, targets, torch.ones(TASKS, QUERIES)))
 
