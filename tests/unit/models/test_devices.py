@@ -1,0 +1,112 @@
+"""What learns and what is learned from lie on one device: no operation meets tensors of a device and of the CPU.
+
+On a pretended device, so that this fails wherever there is no GPU too. Answers are the CPU's own, because it computes.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from models.algorithms.batched import adapt_batch, predict_batch
+from models.build import build_family
+from models.episode import Episode, QuerySet, SupportSet
+from models.functional import Params
+from models.spec import AugmentSpec, FunctionsSpec, GroupedSpec, LabelledSpec, SequencesSpec, SinusoidSpec
+from models.tasks.examples import Pooled
+from models.tasks.labelled_data import LabelledData
+from models.tasks.whole import Whole
+from models.training.outer_step import Layout, flatten, unflatten
+from tests.every_learner import CASES, QUERIES, TASKS, drawn, learner_of
+from tests.pretended_device import ELSEWHERE, MixedDevicesError, pretended_device
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_learner_adapts_predicts_and_is_learned_where_its_tasks_are(case: str) -> None:
+    learner, signature = learner_of(case)
+    params = learner.init(torch.Generator().manual_seed(1))
+    supports, queries = drawn(signature)
+    layout = Layout(params)
+
+    def found(device: torch.device) -> Params:
+        support = SupportSet(*(part.to(device) for part in supports))
+        here = {name: value.to(device) for name, value in params.items()}
+        query = queries.to(device)
+        adapted = adapt_batch(learner, here, support)
+        outputs = predict_batch(learner, here, adapted, query)
+        targets = support.targets[:, :QUERIES]
+        batch = Episode(support, QuerySet(query, targets, torch.ones(TASKS, QUERIES, device=device)))
+        vector = layout.pack(params).to(device).requires_grad_()
+
+        def loss(*parts: torch.Tensor) -> torch.Tensor:
+            return learner.meta_loss(layout.unpack(vector), unflatten(parts))[0]
+
+        with torch.enable_grad():
+            (gradient,) = torch.autograd.grad(torch.vmap(loss)(*flatten(batch)).mean(), vector)
+        everything = {**adapted, **outputs, "gradient": gradient}
+        assert {value.device for value in everything.values()} == {here[next(iter(here))].device}
+        return {name: value.cpu() for name, value in everything.items()}
+
+    with pretended_device() as device:
+        there = found(device)
+    torch.testing.assert_close(there, found(CPU), rtol=1e-4, atol=1e-4)
+
+
+def _pictures() -> LabelledData:
+    pictures = np.random.default_rng(0).integers(0, 255, (60, 8, 8), dtype=np.uint8)
+    return LabelledData.from_arrays(pictures, np.arange(10).repeat(6), np.arange(60) // 30)
+
+
+def _vectors() -> LabelledData:
+    vectors = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    return LabelledData.from_arrays(vectors, np.arange(10).repeat(6))
+
+
+def _named() -> LabelledData:
+    return replace(_vectors(), names=torch.randn(10, 3), named=(torch.arange(10) != 2).float())
+
+
+WARPS = AugmentSpec(shift=0.1, rotate=20.0, scale=0.2, shear=0.2, elastic=0.05, stroke=0.5, flip=True)
+DATA: dict[str, tuple[dict[str, Any], Callable[[], LabelledData]]] = {
+    "pictures": ({}, _pictures),
+    "warped": ({"augment": WARPS, "task_augment": WARPS}, _pictures),
+    "turned": ({"rotations": True, "turns_apart": True, "within_task": True, "n_way": 2}, _pictures),
+    "invented": ({"invented": 0.9}, _pictures),
+    "of many ways": ({"train_ways": 5}, _pictures),
+    "varied": ({"min_way": 2, "max_way": 4, "min_shot": 1, "max_shot": 3}, _vectors),
+    "dropout": ({"dropout": 0.5}, _vectors),
+    "named classes": ({"class_names": True, "dropout": 0.5}, _named),
+    "named classes, varied": ({"class_names": True, "max_way": 4, "max_shot": 3}, _named),
+}
+
+
+@pytest.mark.parametrize("case", DATA)
+def test_episodes_are_made_where_the_data_are(case: str) -> None:
+    fields, data_of = DATA[case]
+    plain = {"dataset": "some", "n_way": 3, "n_shot": 2, "n_query": 2, "test_fraction": 0.5}
+    spec, data = LabelledSpec(**{**plain, **fields}), data_of()
+
+    def found(device: torch.device) -> list[torch.Tensor]:
+        there = data.to(device)
+        family, whole = build_family(spec, there), Whole(spec, there)
+        generator = torch.Generator().manual_seed(0)
+        pooled = Pooled(family, 8, lambda episode: episode)
+        batches = [
+            family.sample(generator, 3, "train"),
+            family.sample(generator, 3, "test"),
+            whole.sample(generator, 3, "test"),
+            pooled.sample(generator, 2),
+        ]
+        parts = [part for batch in batches for part in flatten(batch)]
+        assert {part.device for part in parts} == {there.inputs.device}
+        return [part.cpu() for part in parts]
+
+    with pretended_device() as device:
+        there = found(device)
+    torch.testing.assert_close(there, found(CPU), rtol=1e-4, atol=1e-4)
