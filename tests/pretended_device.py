@@ -5,14 +5,13 @@ on data (items, shapes, branches, seeds) goes as it always does. What stays unte
 its rounding, pinned memory, recordings, and what it refuses beyond what is said here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
-from torch.utils._pytree import tree_iter, tree_map_only
 
 # A device type that torch knows by name, has no kernels for, and whose gradients the calling thread computes.
 ELSEWHERE = torch.device("lazy", 0)
@@ -91,7 +90,7 @@ def pretended_device() -> Iterator[torch.device]:
 
 def _run(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What the dispatcher asks for, by the CPU; it is then of the device that was named, else of what went in."""
-    given = [value for value in tree_iter((args, kwargs)) if isinstance(value, Tensor)]
+    given = list(_tensors((*args, *kwargs.values())))
     there = any(isinstance(value, _There) for value in given)
     if there and func not in _MOVES:
         _check(func, args, given)
@@ -102,11 +101,10 @@ def _run(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     generator = kwargs.get("generator")
     if there and generator is not None:
         raise MixedDevicesError(f"{func}: a generator of the CPU's for numbers on {ELSEWHERE}")
-    found = func(*tree_map_only(_There, _held, args), **tree_map_only(_There, _held, kwargs))
+    found = func(*_mapped(_held, args), **{name: _mapped(_held, value) for name, value in kwargs.items()})
     if not there:
         return found
-    found = tree_map_only(Tensor, _There, found)
-    return return_and_correct_aliasing(func, args, kwargs, found)
+    return return_and_correct_aliasing(func, args, kwargs, _mapped(_There, found))
 
 
 def _check(func: Any, args: tuple[Any, ...], given: list[Tensor]) -> None:
@@ -124,5 +122,23 @@ def _check(func: Any, args: tuple[Any, ...], given: list[Tensor]) -> None:
         raise RuntimeError(f"{func}: a GPU takes contiguous tensors alone")
 
 
-def _held(value: _There) -> Tensor:
-    return value.held
+def _held(value: Tensor) -> Tensor:
+    return value.held if isinstance(value, _There) else value
+
+
+def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
+    """Those among an operator's arguments, and in lists of them."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _tensors(value)
+
+
+def _mapped(change: Callable[[Tensor], Tensor], value: Any) -> Any:
+    """The value with every tensor of it changed. Not torch's own of all trees: it takes longer than the operators."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if isinstance(value, list | tuple):
+        return type(value)([_mapped(change, part) for part in value])
+    return value

@@ -19,9 +19,13 @@ CPU = torch.device("cpu")
 
 
 class Bench:
-    """An executor and what it reads from: `store` holds artifacts, `kept` the adapted parameters by digest."""
+    """An executor and what it reads from: `store` holds artifacts, `kept` the adapted parameters by digest.
 
-    def __init__(self) -> None:
+    On a device other than the CPU it has two tiers.
+    """
+
+    def __init__(self, device: torch.device = CPU) -> None:
+        self.device = device
         self.store = MemoryArtifactStore()
         self.kept: dict[str, bytes] = {}
         self.restart()
@@ -30,12 +34,14 @@ class Bench:
         self, max_numbers: int = 1 << 20, model_bytes: int = 1 << 20, adapted_bytes: int = 1 << 20
     ) -> None:
         """A fresh executor on the same storage, nothing resident."""
-        self.models = ResidentModels(self.store, CPU, model_bytes)
+        self.models = ResidentModels(self.store, self.device, model_bytes)
         self.tier_hits: list[str] = []
         tiers = [Tier("host", CPU, adapted_bytes)]
+        if self.device != CPU:
+            tiers.insert(0, Tier("device", self.device, adapted_bytes))
         self.adapted = AdaptedModels(self._read, tiers, self.tier_hits.append)
-        self.passes = Passes(Plans(CPU, workshop=None), CPU, max_numbers)
-        self.executor = Executor(self.models, self.adapted, self.passes, CPU)
+        self.passes = Passes(Plans(self.device, workshop=None), self.device, max_numbers)
+        self.executor = Executor(self.models, self.adapted, self.passes, self.device)
 
     def run(self, *calls: object) -> list[Reply]:
         replies = self.executor.run(calls)
