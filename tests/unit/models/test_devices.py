@@ -5,7 +5,6 @@ On a pretended device, so that this fails wherever there is no GPU too. Answers 
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,16 +12,38 @@ import pytest
 import torch
 
 from models.algorithms.batched import adapt_batch, predict_batch
-from models.build import build_family
+from models.build import build_family, build_learner
 from models.episode import Episode, QuerySet, SupportSet
 from models.functional import Params
-from models.spec import AugmentSpec, FunctionsSpec, GroupedSpec, LabelledSpec, SequencesSpec, SinusoidSpec
+from models.networks.kernels import Kernels
+from models.spec import (
+    AugmentSpec,
+    CnpSpec,
+    Conv4Spec,
+    FunctionsSpec,
+    LabelledSpec,
+    LearnerSpec,
+    LocalMatchingSpec,
+    MamlSpec,
+    MlpSpec,
+    ResNetMapsSpec,
+    RidgeSpec,
+    SinusoidSpec,
+    TaskFamilySpec,
+    max_ways_of,
+    signature_of,
+)
 from models.tasks.examples import Pooled
 from models.tasks.labelled_data import LabelledData
 from models.tasks.whole import Whole
+from models.training.checkpoint import decode_checkpoint, encode_checkpoint
+from models.training.config import PretrainSpec, TrainingSpec
+from models.training.examination import Examination
+from models.training.meta_trainer import MetaTrainer
 from models.training.outer_step import Layout, flatten, unflatten
+from models.training.pretraining import pretrainer
 from tests.every_learner import CASES, QUERIES, TASKS, drawn, learner_of
-from tests.pretended_device import ELSEWHERE, MixedDevicesError, pretended_device
+from tests.pretended_device import pretended_device
 
 CPU = torch.device("cpu")
 
@@ -59,7 +80,7 @@ def test_a_learner_adapts_predicts_and_is_learned_where_its_tasks_are(case: str)
 
 
 def _pictures() -> LabelledData:
-    pictures = np.random.default_rng(0).integers(0, 255, (60, 8, 8), dtype=np.uint8)
+    pictures = np.random.default_rng(0).integers(0, 255, (60, 16, 16), dtype=np.uint8)
     return LabelledData.from_arrays(pictures, np.arange(10).repeat(6), np.arange(60) // 30)
 
 
@@ -69,7 +90,8 @@ def _vectors() -> LabelledData:
 
 
 def _named() -> LabelledData:
-    return replace(_vectors(), names=torch.randn(10, 3), named=(torch.arange(10) != 2).float())
+    names = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
+    return replace(_vectors(), names=names, named=(torch.arange(10) != 2).float())
 
 
 WARPS = AugmentSpec(shift=0.1, rotate=20.0, scale=0.2, shear=0.2, elastic=0.05, stroke=0.5, flip=True)
@@ -110,3 +132,64 @@ def test_episodes_are_made_where_the_data_are(case: str) -> None:
     with pretended_device() as device:
         there = found(device)
     torch.testing.assert_close(there, found(CPU), rtol=1e-4, atol=1e-4)
+
+
+FEATURES = MlpSpec(hidden=(8,))
+TRAININGS: dict[str, tuple[LearnerSpec, TaskFamilySpec, TrainingSpec]] = {
+    "sinusoids": (
+        LearnerSpec(algorithm=RidgeSpec(), network=FEATURES, members=2, normalise=True),
+        SinusoidSpec(n_shot=4, n_query=4),
+        TrainingSpec(iterations=3, meta_batch_size=2, optimizer="muon", schedule="cosine"),
+    ),
+    "functions": (
+        LearnerSpec(algorithm=CnpSpec(representation=4), network=FEATURES),
+        FunctionsSpec(max_shot=4, n_query=4),
+        TrainingSpec(iterations=3, meta_batch_size=2, pretrain=PretrainSpec(iterations=1)),
+    ),
+    "pictures": (
+        LearnerSpec(algorithm=MamlSpec(inner_steps=1), network=Conv4Spec(hidden=4)),
+        LabelledSpec(dataset="some", n_way=3, n_query=2, test_fraction=0.5, augment=WARPS),
+        TrainingSpec(iterations=3, meta_batch_size=2, pretrain=PretrainSpec(iterations=1)),
+    ),
+    "pictures in bfloat16": (
+        LearnerSpec(
+            algorithm=LocalMatchingSpec(max_support=3), network=ResNetMapsSpec(width=8, centred=True), turns=2
+        ),
+        LabelledSpec(dataset="some", n_way=3, n_query=2, test_fraction=0.5, invented=0.5),
+        TrainingSpec(iterations=3, meta_batch_size=2, precision="bfloat16"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TRAININGS)
+def test_a_run_is_trained_stopped_resumed_and_tested_on_a_device(case: str) -> None:
+    spec, tasks, training = TRAININGS[case]
+    data = _pictures() if isinstance(tasks, LabelledSpec) else None
+    signature = signature_of(tasks, data.wire_shape if data else None)
+    max_ways = max_ways_of(spec, tasks)
+    kernels = Kernels(backbone=training.precision)
+
+    def scores(device: torch.device) -> dict[str, float]:
+        family = build_family(tasks, data.to(device) if data else None)
+        learner = build_learner(spec, signature, max_ways, kernels)
+        runs = [MetaTrainer(training, family, learner, device) for _ in range(2)]
+        if training.pretrain is not None:
+            before = pretrainer(training, spec, signature, learner, family, device)
+            assert before is not None
+            before.run(1)
+            assert runs[0].start_from(before.meta_params)
+        runs[0].run(2)
+        runs[1].restore(decode_checkpoint(encode_checkpoint(runs[0].state())))
+        told = runs[1].run(1)
+        params = runs[1].meta_params
+        assert {value.device for value in params.values()} == {CPU}
+        examination = Examination(
+            spec, signature, max_ways, params, family, episodes=3, seed=0, shots=(1,), device=device
+        )
+        while not examination.finished:
+            examination.advance(lambda _: None)
+        return {**told, "loss at last": examination.report()["loss"]}
+
+    with pretended_device() as device:
+        there = scores(device)
+    assert there == pytest.approx(scores(CPU), rel=1e-2)

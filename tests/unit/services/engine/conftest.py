@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 class Bench:
     """An executor and what it reads from: `store` holds artifacts, `kept` the adapted parameters by digest.
 
-    On a device other than the CPU it has two tiers.
+    On a device other than the CPU it has two tiers, and half the room in the nearer one.
     """
 
     def __init__(self, device: torch.device = CPU) -> None:
@@ -38,7 +38,7 @@ class Bench:
         self.tier_hits: list[str] = []
         tiers = [Tier("host", CPU, adapted_bytes)]
         if self.device != CPU:
-            tiers.insert(0, Tier("device", self.device, adapted_bytes))
+            tiers.insert(0, Tier("device", self.device, adapted_bytes // 2))
         self.adapted = AdaptedModels(self._read, tiers, self.tier_hits.append)
         self.passes = Passes(Plans(self.device, workshop=None), self.device, max_numbers)
         self.executor = Executor(self.models, self.adapted, self.passes, self.device)

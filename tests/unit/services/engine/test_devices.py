@@ -24,10 +24,12 @@ from services.engine.messages import (
     TrajectorySupport,
 )
 from services.engine.residents import ResidentModels
+from services.storage.tensor_file import decode_tensors
 from tests import small_models
 from tests.pretended_device import pretended_device
 from tests.small_encoders import WORDS, text_encoder
 from tests.small_models import ANSWERS, CHOOSING, LABELS, LINE, PICTURES, POINTS, STEERING
+from tests.unit.models.algorithms.test_escalation import by_first_word
 from tests.unit.services.engine.conftest import Bench
 from tests.unit.services.engine.drawn import check_close, inputs_of, support_of
 
@@ -113,8 +115,9 @@ def test_adapted_models_leave_the_device_for_the_host_and_the_host_for_storage()
     with pretended_device() as device:
         bench = Bench(device)
         model = bench.store.put(small_models.regression_ridge())
-        bench.adapt(AdaptCall(model, _support(LINE, 0)))
-        bench.restart(adapted_bytes=4 * bench.row_bytes)
+        file = bench.adapt(AdaptCall(model, _support(LINE, 0))).params
+        row_bytes = sum(value.nbytes for value in decode_tensors(bytes(file)).values())
+        bench.restart(adapted_bytes=4 * row_bytes)
         digests = [bench.adapt(AdaptCall(model, _support(LINE, seed))).digest for seed in range(6)]
         bench.tier_hits.clear()
         query = inputs_of(LINE, 4, 9)
@@ -132,14 +135,14 @@ def test_an_encoder_encodes_and_is_tuned_where_the_engine_is(tmp_path: Path) -> 
     pytest.importorskip("transformers")
     text_encoder(tmp_path / "small")
     shelf = EncoderShelf(tmp_path)
-    texts = [f"{word} {other}" for word in WORDS[:2] for other in WORDS]
-    support = Support(Array.of_texts(texts), Array.of(np.arange(2).repeat(len(WORDS))), n_ways=2)
+    texts, targets = by_first_word(36)
+    support = Support(Array.of_texts(texts), Array.of(targets.numpy()), n_ways=3)
 
     with pretended_device() as device:
         bench = Bench(device)
         bench.models = ResidentModels(bench.store, device, 1 << 20, EncoderStock(shelf, device))
         bench.executor._models = bench.models
-        spec = AutoSpec(steps=2, tuning_lr=0.05)
+        spec = AutoSpec(steps=10, tuning_lr=0.05)
         model = bench.store.put(
             small_models.artifact(spec, TEXTS, shelf.resolved(EncoderSpec(encoder="small")))
         )
