@@ -74,9 +74,9 @@ class _Pretending(TorchDispatchMode):
 
 @contextmanager
 def pretended_device() -> Iterator[torch.device]:
-    """Within it the device that it gives is there, by name and with an index: tensors are moved to it and made on it.
+    """Within it there is the device that it gives: tensors are moved to it, and made on it.
 
-    What mixes them with the CPU's raises MixedDevicesError; operators see nothing else that a CPU does not do.
+    What mixes them with the CPU's raises MixedDevicesError.
     """
     before = torch._C._only_lift_cpu_tensors()  # type: ignore[attr-defined]
     # So that torch.tensor(..., device=...) moves its numbers by the dispatcher.
@@ -136,7 +136,7 @@ def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
 
 
 def _mapped(change: Callable[[Tensor], Tensor], value: Any) -> Any:
-    """The value with every tensor of it changed. Not torch's own of all trees: it takes longer than the operators."""
+    """The value with every tensor of it changed; torch's own, for any tree, takes longer than the operators."""
     if isinstance(value, Tensor):
         return change(value)
     if isinstance(value, list | tuple):

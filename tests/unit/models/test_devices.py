@@ -1,6 +1,6 @@
 """What learns and what is learned from lie on one device: no operation meets tensors of a device and of the CPU.
 
-On a pretended device, so that this fails wherever there is no GPU too. Answers are the CPU's own, because it computes.
+On a pretended device, so that it is found out without a GPU. The CPU computes, so answers are the CPU's own.
 """
 
 from collections.abc import Callable
