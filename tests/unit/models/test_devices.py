@@ -24,8 +24,8 @@ from models.spec import (
     LabelledSpec,
     LearnerSpec,
     LocalMatchingSpec,
-    MamlSpec,
     MlpSpec,
+    ProtoNetSpec,
     ResNetMapsSpec,
     RidgeSpec,
     SinusoidSpec,
@@ -147,7 +147,7 @@ TRAININGS: dict[str, tuple[LearnerSpec, TaskFamilySpec, TrainingSpec]] = {
         TrainingSpec(iterations=3, meta_batch_size=2, pretrain=PretrainSpec(iterations=1)),
     ),
     "pictures": (
-        LearnerSpec(algorithm=MamlSpec(inner_steps=1), network=Conv4Spec(hidden=4)),
+        LearnerSpec(algorithm=ProtoNetSpec(), network=Conv4Spec(hidden=4)),
         LabelledSpec(dataset="some", n_way=3, n_query=2, test_fraction=0.5, augment=WARPS),
         TrainingSpec(iterations=3, meta_batch_size=2, pretrain=PretrainSpec(iterations=1)),
     ),

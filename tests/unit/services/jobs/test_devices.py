@@ -15,6 +15,8 @@ from models.spec import (
     MlpSpec,
     NavigationSpec,
     OuterSpec,
+    SeasonsSpec,
+    TabularMdpSpec,
     TrpoSpec,
 )
 from models.training.config import MetaTrainingConfig, TrainingSpec
@@ -22,6 +24,8 @@ from services.jobs.preparation import prepare
 from services.jobs.settings import WorkerSettings
 from tests.every_job import CASES, told
 from tests.pretended_device import ELSEWHERE, pretended_device
+
+pytest.importorskip("transformers")
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -34,6 +38,8 @@ def test_a_job_and_its_evaluation_are_the_cpus(case: str, tmp_path: Path) -> Non
 POLICIES: dict[str, tuple[EnvironmentSpec, OuterSpec | None]] = {
     "ppo": (NavigationSpec(n_trajectories=2, horizon=4), None),
     "trpo": (BanditSpec(n_trajectories=4), TrpoSpec()),
+    "seasons": (SeasonsSpec(n_trajectories=2, horizon=4), None),
+    "tabular": (TabularMdpSpec(n_trajectories=4), None),
     "lifetime": (NavigationSpec(n_trajectories=2, horizon=4), LifetimeSpec()),
 }
 
