@@ -128,18 +128,20 @@ CASES: dict[str, tuple[LearnerSpec, TaskFamilySpec, Callable[[TextEncoder], Data
 
 
 def told(case: str, device: str, folder: Path) -> dict[str, float]:
-    """What a job's training, its meta-test and an evaluation of its version say; `folder` becomes its encoder's.
+    """What a job that was stopped once, its meta-test and an evaluation of its version say.
 
-    On a device of any type that torch knows, also one that no setting names.
+    `folder` becomes its encoder's. On a device of any type that torch knows, also one that no setting names.
     """
     learner, tasks, data_by = CASES[case]
     encoder = TextEncoder(read_folder(text_encoder(folder)), torch.device(device))
     plain = msgspec.to_builtins(MetaTrainingConfig(learner=learner, tasks=tasks, training=SHORT))
     settings = WorkerSettings.model_construct(worker_device=device, worker_threads=1)  # type: ignore[arg-type]
     given = (partial(_given, data_by(encoder)), settings)
-    run = prepare(plain, *given, encoder_of=lambda *_: encoder)
+    first, run = (prepare(plain, *given, encoder_of=lambda *_: encoder) for _ in range(2))
     assert run.device.type == device
-    metrics = run.run(SHORT.iterations)
+    first.run(1)
+    run.restore(first.checkpoint())
+    metrics = run.run(SHORT.iterations - 1)
     scores = run.meta_test(lambda: None)["meta_test"]
     evaluation = EvaluationConfig(
         model="some", version=1, episodes=4, seed=1, shots=(1,), whole=False, tasks=tasks

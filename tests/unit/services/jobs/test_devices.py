@@ -54,6 +54,8 @@ def test_a_policy_is_trained_and_tested_where_its_tasks_are(case: str) -> None:
     )
     settings = WorkerSettings.model_construct(worker_device=ELSEWHERE.type, worker_threads=1)  # type: ignore[arg-type]
     with pretended_device():
-        run = prepare(msgspec.to_builtins(config), lambda *_: None, settings)
-        assert np.isfinite(list(run.run(2).values())).all()
+        first, run = (prepare(msgspec.to_builtins(config), lambda *_: None, settings) for _ in range(2))
+        first.run(1)
+        run.restore(first.checkpoint())
+        assert np.isfinite(list(run.run(1).values())).all()
         assert np.isfinite(list(run.meta_test(lambda: None)["meta_test"].values())).all()
