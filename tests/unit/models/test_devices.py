@@ -137,7 +137,7 @@ def test_episodes_are_made_where_the_data_are(case: str) -> None:
 FEATURES = MlpSpec(hidden=(8,))
 TRAININGS: dict[str, tuple[LearnerSpec, TaskFamilySpec, TrainingSpec]] = {
     "sinusoids": (
-        LearnerSpec(algorithm=RidgeSpec(), network=FEATURES, members=2, normalise=True),
+        LearnerSpec(algorithm=RidgeSpec(), network=FEATURES, normalise=True),
         SinusoidSpec(n_shot=4, n_query=4),
         TrainingSpec(iterations=3, meta_batch_size=2, optimizer="muon", schedule="cosine"),
     ),
