@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 
-# A device type that torch knows by name, has no kernels for, and whose gradients the calling thread computes.
+# A device type that torch knows by name, has no kernels for, and whose gradients the calling thread computes: those
+# of "cuda" it does not begin where it was built without.
 ELSEWHERE = torch.device("lazy", 0)
 
 _ATEN = torch.ops.aten
@@ -27,8 +28,12 @@ _PICKS = {
     _ATEN._index_put_impl_.default,
     _ATEN._unsafe_index_put.default,
 }
-# Of these it takes no number of the CPU's either.
-_JOINS = {_ATEN.cat.default, _ATEN.stack.default}
+# Of these it takes the CPU's numbers without dimensions as well: of two operands, and where something is chosen.
+_NUMBERS = {
+    getattr(_ATEN, name + way)
+    for name in ("add", "sub", "mul", "div", "pow", "gt", "ge", "lt", "le", "eq", "ne", "masked_fill")
+    for way in ("", "_")
+} | {_ATEN.maximum, _ATEN.minimum, _ATEN.where}
 # Of these a GPU takes contiguous memory alone, where the CPU takes images' channels last as well.
 _CONTIGUOUS = {_ATEN.native_group_norm.default, _ATEN.native_group_norm_backward.default}
 
@@ -108,13 +113,13 @@ def _run(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def _check(func: Any, args: tuple[Any, ...], given: list[Tensor]) -> None:
-    """Raises MixedDevicesError; a CPU's number without dimensions may go with anything, as with a GPU's tensors."""
+    """Raises MixedDevicesError, or RuntimeError for what else a GPU refuses."""
     if func in _PICKS:
         given = [value for value in (args[0], *args[2:]) if isinstance(value, Tensor)]
     strangers = [
         tuple(value.shape)
         for value in given
-        if not isinstance(value, _There) and (value.dim() or func in _JOINS)
+        if not isinstance(value, _There) and (value.dim() or func.overloadpacket not in _NUMBERS)
     ]
     if strangers:
         raise MixedDevicesError(f"{func}: CPU tensors of shapes {strangers} among those on {ELSEWHERE}")

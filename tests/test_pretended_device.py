@@ -15,6 +15,7 @@ MIXED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "written into": lambda there, here: here.add_(there),
     "joined": lambda there, here: torch.cat([there, here]),
     "numbers joined": lambda there, here: torch.stack([there.sum(), here.sum()]),
+    "a number of the CPU's between": lambda there, _: torch.lerp(there, there, torch.tensor(0.5)),
     "rows picked by the device's": lambda there, here: here[there.argmax(-1)],
     "rows replaced by the CPU's": lambda there, here: there.index_put((torch.tensor([0]),), here[:1]),
     "within vmap": lambda there, here: torch.vmap(torch.add)(there, here),
