@@ -44,7 +44,7 @@ class Patience(NamedTuple):
     warm: float
 
 
-PATIENCE = {"cpu": Patience(60.0, 4.0, 1.0), "cuda": Patience(6.0, 2.0, 0.5)}
+PATIENCE = {"cpu": Patience(120.0, 4.0, 1.0), "cuda": Patience(6.0, 2.0, 0.5)}
 
 
 def measure(options: Options) -> Report:
