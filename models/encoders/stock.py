@@ -34,12 +34,14 @@ class EncoderStock:
     def _load(self, spec: EncoderSpec) -> Encoder:
         files = self._shelf.files(spec.encoder)
         # Imported here: transformers takes seconds, timm brings torchvision.
-        if files.modality == "text":
-            from models.encoders.text import TextEncoder as Kind
-        else:
-            from models.encoders.image import ImageEncoder as Kind  # type: ignore[assignment]
         try:
-            return Kind(files, self._device)
+            if files.modality == "text":
+                from models.encoders.text import TextEncoder
+
+                return TextEncoder(files, self._device)
+            from models.encoders.image import ImageEncoder
+
+            return ImageEncoder(files, self._device)
         except ImportError as error:
             extra = "encoders" if files.modality == "text" else "images"
             raise EncoderError(f"{files.modality} encoders need the extra `{extra}`: {error}") from error

@@ -38,4 +38,5 @@ def at_shots(family: TaskFamily, shots: int, most: int | None = None) -> TaskFam
     elif not hasattr(changed.spec, "max_shot"):
         changes = {"n_shot": shots}
     changed.spec = msgspec.structs.replace(changed.spec, **changes)
-    return changed  # type: ignore[no-any-return]
+    other: TaskFamily = changed
+    return other

@@ -128,8 +128,8 @@ def _common_shape(
     height, width = max(size for size, count in sizes.items() if count == most)
     scale = min(1.0, LARGEST_SIDE / max(height, width))
     scale = max(scale, SMALLEST_SIDE / max(height, width))
-    bounded = (min(max(round(side * scale), SMALLEST_SIDE), LARGEST_SIDE) for side in (height, width))
-    return (*bounded, 1 if gray else 3)  # type: ignore[return-value]
+    height, width = (min(max(round(side * scale), SMALLEST_SIDE), LARGEST_SIDE) for side in (height, width))
+    return height, width, 1 if gray else 3
 
 
 def _decode(
